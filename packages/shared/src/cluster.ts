@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { nodeId, nodeIdParam, sha256Fingerprint } from './names';
+import { timestamp } from './pagination';
+import { defineRoute } from './route';
+
+/** `joining`: admitted, not yet in Raft. `learner`: replicates, has no vote. `voter`: counts for quorum. */
+export const suffrage = z.enum(['voter', 'learner', 'joining']);
+export const memberHealth = z.enum(['healthy', 'lagging', 'unhealthy', 'unreachable', 'unknown']);
+
+export const memberSchema = z
+  .object({
+    id: nodeId,
+    name: z.string(),
+    self: z.boolean(),
+    leader: z.boolean(),
+    suffrage,
+    health: memberHealth,
+    /** Why the health is what it is and what to do; empty when healthy. */
+    health_detail: z.string(),
+    cluster_address: z.string(),
+    raft_peer_address: z.string(),
+    raft_client_address: z.string(),
+    api_url: z.string(),
+    applied_index: z.int().nullable(),
+    /** Entries behind the tip that the answering node knows of. */
+    lag: z.int().nullable(),
+    version: z.string(),
+    etcd_version: z.string().nullable(),
+    round_trip_ms: z.number().nullable(),
+    clock_offset_ms: z.number().nullable(),
+    last_seen_at: timestamp.nullable(),
+    joined_at: timestamp,
+    certificate_expires_at: timestamp.nullable(),
+  })
+  .meta({ id: 'Member' });
+export type Member = z.infer<typeof memberSchema>;
+
+export const quorumSchema = z
+  .object({
+    voters: z.int(),
+    needed: z.int(),
+    healthy: z.int(),
+    /** Further voters that may fail before writes stop; negative when the quorum is already lost. */
+    tolerated: z.int(),
+    held: z.boolean(),
+    /** The state in one plain sentence, made by the server so that console and CLI say the same. */
+    sentence: z.string(),
+    /** What to do about it, or empty. */
+    advice: z.string(),
+  })
+  .meta({ id: 'Quorum' });
+export type Quorum = z.infer<typeof quorumSchema>;
+
+export const clusterSchema = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    mode: z.enum(['single', 'raft']),
+    /** True while a single node is being grown into a cluster. */
+    growing: z.boolean(),
+    node_id: nodeId,
+    leader_id: nodeId.nullable(),
+    term: z.int(),
+    epoch: z.int(),
+    applied_index: z.int(),
+    tip_index: z.int(),
+    quorum: quorumSchema,
+    version: z.string(),
+    oldest_version: z.string(),
+    ca_fingerprint: sha256Fingerprint,
+    ca_expires_at: timestamp,
+    started_at: timestamp,
+    members: z.array(memberSchema),
+  })
+  .meta({ id: 'Cluster' });
+export type Cluster = z.infer<typeof clusterSchema>;
+
+const quorumCount = z.object({ voters: z.int(), needed: z.int(), healthy: z.int(), tolerated: z.int() });
+
+export const membershipPreviewSchema = z
+  .object({
+    dry_run: z.boolean(),
+    allowed: z.boolean(),
+    before: quorumCount,
+    after: quorumCount,
+    /** Why it is refused (code of the 409) or null. */
+    refusal: z.object({ code: z.string(), detail: z.string() }).nullable(),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'MembershipPreview' });
+export type MembershipPreview = z.infer<typeof membershipPreviewSchema>;
+
+const flag = z
+  .union([z.literal(''), z.stringbool()])
+  .transform((value) => value === '' || value)
+  .default(false);
+
+export const clusterRoutes = {
+  get: defineRoute({
+    id: 'cluster.get',
+    method: 'get',
+    path: '/v1/cluster',
+    access: 'viewer',
+    tag: 'Cluster',
+    summary: 'The cluster: quorum, leader, term, index, members',
+    response: clusterSchema,
+  }),
+  members: defineRoute({
+    id: 'cluster.members.list',
+    method: 'get',
+    path: '/v1/cluster/members',
+    access: 'viewer',
+    tag: 'Cluster',
+    summary: 'Members with suffrage, health, applied index and lag',
+    response: z.object({ items: z.array(memberSchema), next_cursor: z.string().nullable() }),
+  }),
+  member: defineRoute({
+    id: 'cluster.members.get',
+    method: 'get',
+    path: '/v1/cluster/members/{id}',
+    access: 'viewer',
+    tag: 'Cluster',
+    summary: 'One member',
+    params: nodeIdParam,
+    response: memberSchema,
+    errors: ['not_found'],
+  }),
+  removeMember: defineRoute({
+    id: 'cluster.members.delete',
+    method: 'delete',
+    path: '/v1/cluster/members/{id}',
+    access: 'admin',
+    tag: 'Cluster',
+    summary: 'Remove a member; with dry_run, only preview the quorum before and after',
+    params: nodeIdParam,
+    query: z.object({ dry_run: flag, force: flag }),
+    response: membershipPreviewSchema,
+    errors: ['not_found', 'quorum_would_be_lost', 'membership_change_in_progress', 'member_unhealthy', 'single_mode'],
+  }),
+  transferLeadership: defineRoute({
+    id: 'cluster.leadership.transfer',
+    method: 'post',
+    path: '/v1/cluster/leadership',
+    access: 'admin',
+    tag: 'Cluster',
+    summary: 'Transfer leadership to a member, or to the best one with null',
+    body: z.object({ to: nodeId.nullable().default(null) }),
+    response: z.object({ from: nodeId, to: nodeId, term: z.int(), duration_ms: z.number() }),
+    errors: ['single_mode', 'not_found', 'not_caught_up', 'conflict'],
+  }),
+};

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { pageOf, pageQuery, timestamp } from './pagination';
+import { defineRoute } from './route';
+
+/** Every event type. `node-local` ones are observed by one node (`event_src_id`), the others are part of the replicated state. */
+export const EVENT_TYPES = [
+  'cluster.initialized',
+  'cluster.setup',
+  'cluster.grown',
+  'leadership.gained',
+  'leadership.lost',
+  'state.has_leader',
+  'state.is_leaderless',
+  'members.changed',
+  'member.admitted',
+  'member.learner',
+  'member.promoted',
+  'member.removed',
+  'peer.connected',
+  'peer.disconnected',
+  'join_token.minted',
+  'join_token.redeemed',
+  'join_token.revoked',
+  'user.created',
+  'user.updated',
+  'user.deleted',
+  'api_token.created',
+  'api_token.revoked',
+  'session.opened',
+  'session.failed',
+  'session.revoked',
+  'haproxy.settings_changed',
+  'haproxy.revision_created',
+  'snapshot.created',
+  'snapshot.installed',
+  'log.compacted',
+  'alarm.raised',
+  'alarm.cleared',
+] as const;
+export const eventType = z.enum(EVENT_TYPES);
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export const eventSchema = z
+  .object({
+    /** Ascending, the same on every node: the value of `Last-Event-ID`. */
+    seq: z.int(),
+    id: z.string(),
+    type: eventType,
+    /** The namespace is the part before the dot. */
+    namespace: z.string(),
+    event_src_id: z.int(),
+    index: z.int(),
+    term: z.int().nullable(),
+    at: timestamp,
+    actor: z.string(),
+    /** One sentence for people. */
+    message: z.string(),
+    data: z.record(z.string(), z.json()),
+  })
+  .meta({ id: 'Event' });
+export type QuorateEvent = z.infer<typeof eventSchema>;
+
+export const eventFilter = z.object({
+  type: z.string().max(64).optional(),
+  namespace: z.string().max(32).optional(),
+});
+
+export const eventRoutes = {
+  list: defineRoute({
+    id: 'events.list',
+    method: 'get',
+    path: '/v1/events',
+    access: 'viewer',
+    tag: 'Watching',
+    summary: 'Events, newest first',
+    query: pageQuery.extend(eventFilter.shape),
+    response: pageOf(eventSchema),
+  }),
+  stream: defineRoute({
+    id: 'events.stream',
+    method: 'get',
+    path: '/v1/events/stream',
+    access: 'viewer',
+    tag: 'Watching',
+    summary:
+      'Events as server-sent events: `event: event` with an id to resume by, and `event: cluster` with the live cluster view',
+    query: eventFilter,
+    contentType: 'text/event-stream',
+  }),
+};

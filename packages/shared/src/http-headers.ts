@@ -1,0 +1,11 @@
+/** Header names of the API, in the spelling used on the wire. */
+export const HEADER = {
+  /** On a write's answer: the log index that contains it. */
+  index: 'X-Quorate-Index',
+  /** On a read: wait until this node has applied that index. */
+  minIndex: 'X-Quorate-Min-Index',
+  /** The node that answered. */
+  node: 'X-Quorate-Node',
+  requestId: 'X-Request-Id',
+  idempotencyKey: 'Idempotency-Key',
+} as const;

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { nodeId, nodeName, sha256Fingerprint, uuidParam } from './names';
+import { pageOf, pageQuery, timestamp } from './pagination';
+import { defineRoute } from './route';
+
+export const JOIN_TOKEN_PREFIX = 'qj_';
+export const joinTokenKind = z.enum(['cluster', 'runner']);
+export const joinTokenPlain = z.string().regex(/^qj_[A-Za-z0-9_-]{43}$/, 'expected qj_ and 43 base64url characters');
+const cidr = z.union([z.cidrv4(), z.cidrv6()], 'expected a network such as 10.0.0.0/8');
+
+export const joinTokenSchema = z
+  .object({
+    id: z.uuid(),
+    kind: joinTokenKind,
+    status: z.enum(['active', 'used_up', 'expired', 'revoked']),
+    max_uses: z.int(),
+    uses: z.int(),
+    node_name: z.string().nullable(),
+    node_id: nodeId.nullable(),
+    allowed_cidrs: z.array(z.string()),
+    created_at: timestamp,
+    created_by: z.string(),
+    expires_at: timestamp,
+    revoked_at: timestamp.nullable(),
+    redemptions: z.array(z.object({ node_id: nodeId, node_name: z.string(), address: z.string(), at: timestamp })),
+  })
+  .meta({ id: 'JoinToken' });
+export type JoinToken = z.infer<typeof joinTokenSchema>;
+
+export const mintedJoinTokenSchema = joinTokenSchema
+  .extend({
+    /** The plaintext: in this answer only. */
+    token: joinTokenPlain,
+    ca_fingerprint: sha256Fingerprint,
+    /** `HOST:PORT/TOKEN/FINGERPRINT` */
+    join_string: z.string(),
+    join_command: z.string(),
+    /** What would keep the join from working as it stands, such as a loopback address. */
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'MintedJoinToken' });
+export type MintedJoinToken = z.infer<typeof mintedJoinTokenSchema>;
+
+export const joinTokenRoutes = {
+  list: defineRoute({
+    id: 'join_tokens.list',
+    method: 'get',
+    path: '/v1/nodes/join-tokens',
+    access: 'operator',
+    tag: 'Joining',
+    summary: 'List join tokens and who redeemed them',
+    query: pageQuery,
+    response: pageOf(joinTokenSchema),
+  }),
+  create: defineRoute({
+    id: 'join_tokens.create',
+    method: 'post',
+    path: '/v1/nodes/join-tokens',
+    access: 'admin',
+    tag: 'Joining',
+    summary: 'Mint a join token. The first cluster token grows a single node into a Raft cluster, live',
+    body: z.object({
+      kind: joinTokenKind.default('cluster'),
+      max_uses: z.int().min(1).max(63).default(1),
+      ttl_seconds: z.int().min(60).max(86400).default(3600),
+      node_name: nodeName.nullable().default(null),
+      node_id: nodeId.nullable().default(null),
+      allowed_cidrs: z.array(cidr).max(32).default([]),
+    }),
+    response: mintedJoinTokenSchema,
+    status: 201,
+    errors: ['raft_engine_unavailable', 'node_id_taken', 'node_name_taken', 'validation_failed'],
+  }),
+  revoke: defineRoute({
+    id: 'join_tokens.revoke',
+    method: 'delete',
+    path: '/v1/nodes/join-tokens/{id}',
+    access: 'admin',
+    tag: 'Joining',
+    summary: 'Revoke a join token',
+    params: uuidParam,
+    errors: ['not_found'],
+  }),
+};
