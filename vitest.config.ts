@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+const NEVER = ['**/node_modules/**', '**/dist/**', '**/out/**', '**/.next/**'];
+
+export default defineConfig({
+  test: {
+    // Both projects start real programs; a hung one must fail its test, not the run.
+    teardownTimeout: 20_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{apps,packages}/*/src/**/*.test.{ts,tsx}', '{bench,scripts}/**/*.test.ts'],
+          exclude: [...NEVER, 'apps/e2e/**'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // Real daemons, etcd, HAProxy and Chromium on fixed loopback addresses: one file at a time.
+        test: {
+          name: 'e2e',
+          include: ['apps/e2e/**/*.test.ts'],
+          exclude: NEVER,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
