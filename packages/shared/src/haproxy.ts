@@ -4,15 +4,26 @@ import { defineRoute } from './route';
 
 export const HAPROXY_VERSIONS = ['2.4', '2.6', '2.8', '3.0', '3.1', '3.2', '3.3'] as const;
 export const haproxyVersion = z.enum(HAPROXY_VERSIONS);
+export type HaproxyVersion = z.infer<typeof haproxyVersion>;
 
+const BIND = /^(\*|\[[0-9a-fA-F:]*\]|[A-Za-z0-9._-]*):(\d{1,5})$/;
 const bindAddress = z
   .string()
   .max(262)
-  .regex(/^(\*|\[[0-9a-fA-F:]*\]|[A-Za-z0-9._-]*):\d{1,5}$/, 'expected address:port, :port or *:port');
+  .regex(BIND, 'expected address:port, :port or *:port')
+  .refine(isBindable, 'expected a valid IPv4 address, [IPv6 address] or host name, and a port from 1 to 65535');
 const path = z
   .string()
   .max(512)
-  .regex(/^\/[^\s"'\\]*$/, 'expected an absolute path without spaces or quotes');
+  .regex(/^\/[^\s"'\\\p{C}]*$/u, 'expected an absolute path without spaces or quotes');
+
+/** Looks only at the text: whether the load balancer's host has the address is HAProxy's to say. */
+function isBindable(bind: string): boolean {
+  const [, host = '', port] = BIND.exec(bind) ?? [];
+  if (!(Number(port) >= 1 && Number(port) <= 65_535)) return false;
+  if (host.startsWith('[')) return z.ipv6().safeParse(host.slice(1, -1)).success;
+  return /^[\d.]+$/.test(host) ? z.ipv4().safeParse(host).success : !/^[.-]/.test(host);
+}
 
 export const haproxySettingsSchema = z
   .object({
@@ -34,9 +45,44 @@ export const haproxySettingsSchema = z
     max_connections: z.int().min(100).max(1_000_000).default(4000),
     stats_bind: bindAddress.nullable().default(null),
     prometheus_bind: bindAddress.nullable().default(null),
+    /** User and group that HAProxy drops to; null when it is not started by root (3.3 warns when root stays root). */
+    run_as: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'expected the name of a system user')
+      .nullable()
+      .default('haproxy'),
   })
+  .superRefine(checkTogether)
   .meta({ id: 'HaproxySettings' });
 export type HaproxySettings = z.infer<typeof haproxySettingsSchema>;
+
+interface BindFields {
+  tls: string;
+  certificate_path: string | null;
+  bind: string;
+  redirect_http_bind: string | null;
+  stats_bind: string | null;
+  prometheus_bind: string | null;
+}
+
+/** What one field alone cannot say: a certificate for `terminate`, and no address bound twice. */
+function checkTogether(settings: BindFields, context: z.RefinementCtx): void {
+  const issue = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+  if (settings.tls === 'terminate' && settings.certificate_path === null) {
+    issue('certificate_path', 'is needed while tls is terminate: the PEM file with certificate and key');
+  }
+  const taken = new Map([[settings.bind, 'bind']]);
+  for (const field of ['redirect_http_bind', 'stats_bind', 'prometheus_bind'] as const) {
+    const bind = settings[field];
+    if (bind === null) continue;
+    const other = taken.get(bind);
+    // Statistics and metrics may share one address: they differ by path.
+    if (other !== undefined && !(field === 'prometheus_bind' && other === 'stats_bind')) {
+      issue(field, `is the same address as ${other}; choose another port`);
+    }
+    taken.set(bind, field);
+  }
+}
 
 export const haproxyRevisionSchema = z
   .object({
