@@ -1,0 +1,64 @@
+import { blob, index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+
+/** One row: what this file contains. Written in the same transaction as the entry it speaks of. */
+export const systemState = sqliteTable('system_state', {
+  id: integer().primaryKey(),
+  epoch: integer().notNull(),
+  appliedIndex: integer('applied_index').notNull(),
+  /** Resume hint of the log (etcd: mod revision). */
+  cursor: text().notNull(),
+  /** sha256 over the previous chain value and the entry's bytes. */
+  chain: blob({ mode: 'buffer' }).notNull(),
+  /** Latest `at` of an applied command, ms since the epoch; apply time never goes back. */
+  lastAt: integer('last_at').notNull(),
+});
+
+/** Outcomes by command id: what makes a resent command harmless. Bounded, see apply-entry. */
+export const seenCommands = sqliteTable(
+  'seen_commands',
+  {
+    id: text().primaryKey(),
+    logIndex: integer('log_index').notNull(),
+    at: integer().notNull(),
+    fingerprint: text().notNull(),
+    outcome: text().notNull(),
+  },
+  (table) => [index('seen_commands_at').on(table.at)],
+);
+
+/** Domain events, recorded exactly once by apply. `seq` is the same on every node. */
+export const events = sqliteTable(
+  'events',
+  {
+    seq: integer().primaryKey(),
+    id: text().notNull(),
+    type: text().notNull(),
+    sourceNode: integer('source_node').notNull(),
+    logIndex: integer('log_index').notNull(),
+    term: integer(),
+    at: integer().notNull(),
+    actor: text().notNull(),
+    message: text().notNull(),
+    data: text().notNull(),
+  },
+  (table) => [index('events_type').on(table.type, table.seq)],
+);
+
+/** One row a command with an actor: who asked for what, and whether it was refused. */
+export const audit = sqliteTable(
+  'audit',
+  {
+    seq: integer().primaryKey(),
+    logIndex: integer('log_index').notNull(),
+    at: integer().notNull(),
+    commandId: text('command_id').notNull(),
+    action: text().notNull(),
+    actorKind: text('actor_kind').notNull(),
+    actor: text().notNull(),
+    target: text().notNull(),
+    outcome: text().notNull(),
+    code: text().notNull(),
+    nodeId: integer('node_id').notNull(),
+  },
+  (table) => [index('audit_actor').on(table.actor, table.seq), index('audit_action').on(table.action, table.seq)],
+);

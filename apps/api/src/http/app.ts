@@ -1,0 +1,221 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { BlockList } from 'node:net';
+import type { HttpBindings } from '@hono/node-server';
+import { HEADER } from '@quorate/shared/http-headers';
+import { type Access, ROLES } from '@quorate/shared/route';
+import type { Principal } from '@quorate/shared/session';
+import { type Context, Hono } from 'hono';
+import { uuidv7 } from 'uuidv7';
+import type { Actor } from '../commands/define-command';
+import { DomainError } from '../commands/domain-error';
+import type { StateStore } from '../db/state-store';
+import type { Logger } from '../lib/logger';
+import type { Applier } from '../replication/applier';
+import type { Barrier } from '../replication/barrier';
+import type { Proposer } from '../replication/proposer';
+import type { Endpoint, RequestContext } from './endpoint';
+import { problemResponse, toProblem } from './problem';
+import { clientAddress, isLoopbackAddress } from './remote-address';
+import { createInputReader, readBody } from './request-input';
+
+export interface AppOptions {
+  readonly endpoints: readonly Endpoint[];
+  /** Who sends the request. @throws DomainError unauthenticated when credentials are given and wrong */
+  readonly authenticate: (c: Context) => Promise<Principal | null>;
+  readonly store: StateStore;
+  readonly applier: Applier;
+  readonly proposer: Proposer;
+  readonly barrier: Barrier;
+  readonly nodeId: () => number;
+  /** Keys what must not be guessed from the replicated state: fingerprints and derived secrets. */
+  readonly deriveKey: () => Buffer;
+  readonly trustedProxies: BlockList;
+  readonly logger: Logger;
+  readonly observe?: (route: string, method: string, status: number, seconds: number) => void;
+  /** True on the agent socket, whose file permission is the guard. */
+  readonly local?: boolean;
+}
+
+type Env = { Bindings: HttpBindings; Variables: { requestId: string } };
+
+const ANONYMOUS: Actor = { kind: 'anonymous', id: 'anonymous', name: 'anonymous' };
+const MIN_INDEX_WAIT_MS = 5_000;
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,128}$/;
+
+/** The REST application: every endpoint behind the same pipeline of auth, validation, consistency and errors. */
+export function createApp(options: AppOptions): Hono<Env> {
+  const app = new Hono<Env>();
+  app.onError((error, c) => failure(options, c, error));
+  app.notFound((c) => {
+    const requestId = c.get('requestId') ?? uuidv7();
+    const detail = `there is no ${c.req.method} ${c.req.path}; see /openapi.json`;
+    return problemResponse(toProblem(new DomainError('not_found', detail), requestId));
+  });
+  for (const item of options.endpoints) {
+    if (item.route.access === 'local' && !options.local) continue;
+    const path = item.route.path.replace(/\{(\w+)\}/g, ':$1');
+    app.on(item.route.method.toUpperCase(), path, createHandler(options, item));
+  }
+  return app;
+}
+
+function failure(options: AppOptions, c: Context<Env>, error: unknown): Response {
+  const requestId = c.get('requestId') ?? uuidv7();
+  const problem = toProblem(error, requestId);
+  if (problem.status === 500) {
+    options.logger.error({ err: error, request_id: requestId, path: c.req.path }, 'request failed');
+  }
+  const response = problemResponse(problem);
+  response.headers.set(HEADER.requestId, requestId);
+  response.headers.set(HEADER.node, String(options.nodeId()));
+  return response;
+}
+
+/** @throws DomainError unauthenticated, forbidden */
+function authorize(access: Access, principal: Principal | null, local: boolean): void {
+  if (access === 'public') return;
+  if (!principal) throw new DomainError('unauthenticated', 'sign in, or send Authorization: Bearer with an API token');
+  if (access === 'local') {
+    if (!local) throw new DomainError('forbidden', 'this works on the agent socket only');
+    return;
+  }
+  if (ROLES.indexOf(principal.role) < ROLES.indexOf(access)) {
+    throw new DomainError('forbidden', `this needs the role ${access}; ${principal.name} is ${principal.role}`);
+  }
+}
+
+function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) => Promise<Response> {
+  const { route } = item;
+  const readInput = createInputReader(route);
+  const isRead = route.method === 'get';
+  return async (c) => {
+    const startedAt = performance.now();
+    const requestId = uuidv7();
+    c.set('requestId', requestId);
+    let response: Response;
+    try {
+      const principal = await options.authenticate(c);
+      authorize(route.access, principal, options.local === true);
+      if (isRead) await awaitConsistency(options, c);
+      const raw = isRead ? Buffer.alloc(0) : await readBody(c.req.raw);
+      const input = readInput(c, raw);
+      const headers = new Headers();
+      const ctx = createContext(options, c, { principal, requestId, raw, headers });
+      response = toResponse(route.status, await item.handle(ctx, input), headers);
+    } catch (error) {
+      response = failure(options, c, error);
+    }
+    response.headers.set(HEADER.requestId, requestId);
+    response.headers.set(HEADER.node, String(options.nodeId()));
+    const seconds = (performance.now() - startedAt) / 1000;
+    options.observe?.(route.id, route.method, response.status, seconds);
+    if (!isRead) {
+      const { status } = response;
+      options.logger.info(
+        { request_id: requestId, route: route.id, status, ms: Math.round(seconds * 1000) },
+        'request',
+      );
+    }
+    return response;
+  };
+}
+
+function toResponse(status: number, result: unknown, headers: Headers): Response {
+  if (result instanceof Response) {
+    for (const [name, value] of headers) result.headers.append(name, value);
+    return result;
+  }
+  headers.set('cache-control', 'no-store');
+  if (result === undefined) return new Response(null, { status: status === 200 ? 204 : status, headers });
+  headers.set('content-type', 'application/json');
+  return new Response(JSON.stringify(result), { status, headers });
+}
+
+/** @throws DomainError invalid_request, no_quorum, index_not_reached */
+async function awaitConsistency(options: AppOptions, c: Context<Env>): Promise<void> {
+  const minIndex = c.req.header(HEADER.minIndex);
+  if (minIndex !== undefined) {
+    if (!/^\d{1,15}$/.test(minIndex))
+      throw new DomainError('invalid_request', `${HEADER.minIndex} must be a whole number`);
+    if (!(await options.applier.waitFor(Number(minIndex), MIN_INDEX_WAIT_MS))) {
+      throw new DomainError('index_not_reached', `index ${minIndex} is not applied on this node yet`, [], 1);
+    }
+  }
+  const consistency = c.req.query('consistency');
+  if (consistency === undefined || consistency === 'local') return;
+  if (consistency !== 'linearizable') {
+    throw new DomainError('validation_failed', `consistency is local or linearizable, not ${consistency}`, [
+      { pointer: 'query/consistency', detail: 'local or linearizable' },
+    ]);
+  }
+  await options.barrier();
+}
+
+interface ContextParts {
+  readonly principal: Principal | null;
+  readonly requestId: string;
+  readonly raw: Buffer;
+  readonly headers: Headers;
+}
+
+function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts): RequestContext {
+  const { principal, requestId, raw, headers } = parts;
+  const actor: Actor = principal ? { kind: principal.kind, id: principal.id, name: principal.name } : ANONYMOUS;
+  const remote = remoteOf(options, c);
+  const request = createRequestKey(options, c, actor, raw);
+  let proposals = 0;
+  return {
+    principal,
+    actor,
+    requestId,
+    ...remote,
+    logger: options.logger,
+    get db() {
+      return options.store.db;
+    },
+    signal: c.req.raw.signal,
+    header: (name) => c.req.header(name),
+    setHeader: (name, value) => headers.append(name, value),
+    async propose(command, input) {
+      const id = proposals === 0 ? request.id : `${request.id}.${proposals}`;
+      proposals += 1;
+      const { index, result } = await options.proposer.propose(command, input, {
+        actor,
+        id,
+        fingerprint: request.fingerprint,
+      });
+      headers.set(HEADER.index, String(index));
+      return result;
+    },
+    secret: (purpose) =>
+      createHmac('sha256', options.deriveKey()).update(`secret:${purpose}:${request.id}:${request.salt}`).digest(),
+  };
+}
+
+/** The identity of a request: by its Idempotency-Key when it has one, else by chance. */
+function createRequestKey(options: AppOptions, c: Context<Env>, actor: Actor, raw: Buffer) {
+  const key = c.req.header(HEADER.idempotencyKey);
+  if (key === undefined) return { id: uuidv7(), fingerprint: '', salt: randomBytes(16).toString('hex') };
+  if (!IDEMPOTENCY_KEY.test(key)) {
+    throw new DomainError('invalid_request', `${HEADER.idempotencyKey} must be 1 to 128 printable ASCII characters`);
+  }
+  const mac = (text: string): string => createHmac('sha256', options.deriveKey()).update(text).digest('base64url');
+  const id = `idem-${mac(`id:${actor.kind}:${actor.id}:${key}`)}`;
+  const fingerprint = mac(`request:${c.req.method}:${c.req.path}:${raw.toString('base64')}`);
+  return { id, fingerprint, salt: '' };
+}
+
+function remoteOf(options: AppOptions, c: Context<Env>): { remoteAddress: string; loopback: boolean } {
+  if (options.local) return { remoteAddress: '', loopback: true };
+  const peer = c.env.incoming?.socket.remoteAddress ?? '';
+  const forwarded = c.req.header('x-forwarded-for');
+  const proxied = forwarded !== undefined || c.req.header('forwarded') !== undefined;
+  const loopback = !proxied && isLoopbackAddress(peer) && isLoopbackHost(c.req.header('host') ?? '');
+  return { remoteAddress: clientAddress(peer, forwarded, options.trustedProxies), loopback };
+}
+
+/** Guards against DNS rebinding: a page on another name that resolves to loopback is no loopback client. */
+function isLoopbackHost(host: string): boolean {
+  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return name === 'localhost' || isLoopbackAddress(name);
+}

@@ -1,0 +1,58 @@
+import type { RouteDefinition, SchemaOutput } from '@quorate/shared/route';
+import type { Principal } from '@quorate/shared/session';
+import type { Actor, CommandDefinition, CommandResult } from '../commands/define-command';
+import type { StateDb } from '../db/state-store';
+import type { Logger } from '../lib/logger';
+
+/** What a handler gets beside its validated input. */
+export interface RequestContext {
+  /** The caller; null on public routes without credentials. */
+  readonly principal: Principal | null;
+  readonly actor: Actor;
+  readonly requestId: string;
+  /** Address of the client, behind trusted proxies the forwarded one; empty on the agent socket. */
+  readonly remoteAddress: string;
+  /** The request came straight over loopback to a loopback host name, through no proxy. */
+  readonly loopback: boolean;
+  readonly logger: Logger;
+  readonly db: StateDb;
+  readonly signal: AbortSignal;
+  header(name: string): string | undefined;
+  setHeader(name: string, value: string): void;
+  /**
+   * Proposes a command and waits for its outcome; its index goes out as X-Quorate-Index. Under an
+   * Idempotency-Key the command id is made from the key, so that a retried request is applied once.
+   *
+   * @throws DomainError what apply refused with, or no_quorum
+   * @throws OutcomeUnknown
+   */
+  propose<Input, Result extends CommandResult>(
+    command: CommandDefinition<Input, Result>,
+    input: Input,
+  ): Promise<Result>;
+  /** 32 secret bytes for `purpose`; the same again when the request is retried with its Idempotency-Key. */
+  secret(purpose: string): Buffer;
+}
+
+export interface RouteInputs<R extends RouteDefinition> {
+  readonly params: SchemaOutput<R['params']>;
+  readonly query: SchemaOutput<R['query']>;
+  readonly body: SchemaOutput<R['body']>;
+}
+
+type HandlerResult<R extends RouteDefinition> = R['response'] extends undefined
+  ? Response | undefined | void
+  : SchemaOutput<R['response']>;
+
+export interface Endpoint {
+  readonly route: RouteDefinition;
+  readonly handle: (ctx: RequestContext, input: RouteInputs<RouteDefinition>) => unknown;
+}
+
+/** Binds a handler to a route of the contract. */
+export function endpoint<R extends RouteDefinition>(
+  route: R,
+  handle: (ctx: RequestContext, input: RouteInputs<R>) => HandlerResult<R> | Promise<HandlerResult<R>>,
+): Endpoint {
+  return { route, handle: handle as Endpoint['handle'] };
+}

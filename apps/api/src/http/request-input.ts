@@ -1,0 +1,82 @@
+import type { RouteDefinition } from '@quorate/shared/route';
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import { DomainError } from '../commands/domain-error';
+import type { RouteInputs } from './endpoint';
+import { fieldErrors } from './problem';
+
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+/** Query parameters that the pipeline itself understands on every read. */
+const PIPELINE_QUERY = new Set(['consistency']);
+
+/** Reads at most {@link MAX_BODY_BYTES}. @throws DomainError body_too_large */
+export async function readBody(request: Request): Promise<Buffer> {
+  const declared = Number(request.headers.get('content-length') ?? 0);
+  const tooLarge = (): DomainError =>
+    new DomainError('body_too_large', `the body is over ${MAX_BODY_BYTES} bytes; send less`);
+  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  if (!request.body) return Buffer.alloc(0);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = request.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(chunks);
+    size += value.byteLength;
+    if (size > MAX_BODY_BYTES) {
+      void reader.cancel();
+      throw tooLarge();
+    }
+    chunks.push(value);
+  }
+}
+
+/** @throws DomainError unsupported_media_type, invalid_request */
+function parseJson(contentType: string | undefined, raw: Buffer): unknown {
+  if (!contentType?.toLowerCase().startsWith('application/json')) {
+    throw new DomainError(
+      'unsupported_media_type',
+      `the body is ${contentType ?? 'of no type'}; send application/json`,
+    );
+  }
+  try {
+    return JSON.parse(raw.toString('utf8'));
+  } catch (error) {
+    throw new DomainError(
+      'invalid_request',
+      `the body is not valid JSON: ${error instanceof Error ? error.message : ''}`,
+    );
+  }
+}
+
+function check(schema: z.ZodType | undefined, value: unknown, prefix: '' | 'query' | 'path'): unknown {
+  if (!schema) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = fieldErrors(parsed.error, prefix);
+  const summary = errors.map((e) => `${e.pointer || 'body'}: ${e.detail}`).join('; ');
+  throw new DomainError('validation_failed', summary, errors);
+}
+
+function strictly(schema: z.ZodType | undefined): z.ZodType | undefined {
+  return schema && 'strict' in schema && typeof schema.strict === 'function' ? (schema.strict() as z.ZodType) : schema;
+}
+
+/** Validates the parts of a request against its route; unknown fields are errors, so that a typo is never ignored. */
+export function createInputReader(route: RouteDefinition): (c: Context, raw: Buffer) => RouteInputs<RouteDefinition> {
+  const body = strictly(route.body);
+  const query = strictly(route.query);
+  return (c, raw) => {
+    const queryValues = Object.entries(c.req.query()).filter(([key]) => !PIPELINE_QUERY.has(key));
+    return {
+      params: check(route.params, c.req.param(), 'path') as never,
+      query: check(query, Object.fromEntries(queryValues), 'query') as never,
+      body: check(body, body && bodyValue(c, raw), '') as never,
+    };
+  };
+}
+
+function bodyValue(c: Context, raw: Buffer): unknown {
+  return raw.length === 0 ? {} : parseJson(c.req.header('content-type'), raw);
+}

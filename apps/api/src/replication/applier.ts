@@ -1,0 +1,185 @@
+import { type AppliedBatch, type AppliedCommand, applyEntry, type RecordedEvent } from '../commands/apply-entry';
+import type { CommandRegistry } from '../commands/define-command';
+import { CHAIN_GENESIS, decodeEntry, nextChain, UpgradeRequired } from '../commands/entry';
+import { prepared } from '../db/prepared';
+import type { StateDb, StateStore } from '../db/state-store';
+import { delay } from '../lib/async';
+import type { Logger } from '../lib/logger';
+import { EpochChanged, type Log, LogCompacted, type LogEntry, LogGap, type LogPosition } from './log';
+
+export interface AppliedEntry {
+  readonly index: number;
+  readonly epoch: number;
+  readonly commands: readonly AppliedCommand[];
+  readonly events: readonly RecordedEvent[];
+}
+
+export interface StatePosition extends LogPosition {
+  readonly chain: Uint8Array;
+  readonly lastAt: number;
+}
+
+export interface ApplierOptions {
+  readonly store: StateStore;
+  readonly registry: CommandRegistry;
+  readonly logger: Logger;
+  /** Something that must not be skipped happened while applying: the process has to stop. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** What following a log ended with, when it can't go on by itself. */
+export type FollowEnd = 'stopped' | 'compacted' | 'gap' | 'epoch_changed' | 'upgrade_required';
+
+/** The only writer of the state file. */
+export interface Applier {
+  readonly position: StatePosition;
+  /** Applies the next entry in one transaction. Entries at or below the position are dropped. @throws LogGap */
+  apply(entry: LogEntry): void;
+  /** Sets epoch and cursor when the log changes under the state: growth, or a restored snapshot. */
+  rebase(position: { epoch: number; cursor: string }): void;
+  /** Reads `log` and applies until `signal` aborts or a snapshot is needed. */
+  follow(log: Log, signal: AbortSignal): Promise<FollowEnd>;
+  /** Called after each commit, in order, synchronously; must not throw. Returns the function that unsubscribes. */
+  onApplied(listener: (entry: AppliedEntry) => void): () => void;
+  /** Resolves when `index` is applied; false when `timeoutMs` passes first. */
+  waitFor(index: number, timeoutMs: number): Promise<boolean>;
+  /** Reads the position anew after the state file was replaced. */
+  reload(): void;
+}
+
+const statements = prepared((db) => {
+  const sql = db.$client;
+  return {
+    begin: sql.prepare('BEGIN IMMEDIATE'),
+    commit: sql.prepare('COMMIT'),
+    rollback: sql.prepare('ROLLBACK'),
+    load: sql.prepare<[], { epoch: number; applied_index: number; cursor: string; chain: Buffer; last_at: number }>(
+      'SELECT epoch, applied_index, cursor, chain, last_at FROM system_state WHERE id = 1',
+    ),
+    save: sql.prepare(
+      'INSERT INTO system_state (id, epoch, applied_index, cursor, chain, last_at) VALUES (1, ?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, applied_index = excluded.applied_index, ' +
+        'cursor = excluded.cursor, chain = excluded.chain, last_at = excluded.last_at',
+    ),
+  };
+});
+
+/** The position stored in a state file; the start of everything when it is new. */
+export function readPosition(db: StateDb): StatePosition {
+  const row = statements(db).load.get();
+  if (!row) return { epoch: 1, index: 0, cursor: '', chain: CHAIN_GENESIS, lastAt: 0 };
+  return { epoch: row.epoch, index: row.applied_index, cursor: row.cursor, chain: row.chain, lastAt: row.last_at };
+}
+
+function writePosition(db: StateDb, position: StatePosition): void {
+  const { epoch, index, cursor, chain, lastAt } = position;
+  statements(db).save.run(epoch, index, cursor, chain, lastAt);
+}
+
+/** @see Applier */
+export function createApplier(options: ApplierOptions): Applier {
+  const { store, registry, logger, onFatal } = options;
+  const listeners = new Set<(entry: AppliedEntry) => void>();
+  const waiters = new Set<{ index: number; done: (reached: boolean) => void }>();
+  let position = readPosition(store.db);
+
+  function wakeWaiters(): void {
+    for (const waiter of waiters) {
+      if (waiter.index > position.index) continue;
+      waiters.delete(waiter);
+      waiter.done(true);
+    }
+  }
+
+  function commitEntry(entry: LogEntry): AppliedBatch {
+    const { db } = store;
+    const sql = statements(db);
+    const commands = decodeEntry(entry.bytes);
+    const chain = nextChain(position.chain, entry.bytes);
+    const { epoch, index, cursor } = entry;
+    sql.begin.run();
+    try {
+      const batch = applyEntry(db, registry, { epoch, index, lastAt: position.lastAt }, commands);
+      const next = { epoch, index, cursor, chain, lastAt: batch.lastAt };
+      writePosition(db, next);
+      sql.commit.run();
+      position = next;
+      return batch;
+    } catch (error) {
+      if (db.$client.inTransaction) sql.rollback.run();
+      throw error;
+    }
+  }
+
+  function apply(entry: LogEntry): void {
+    if (entry.index <= position.index) return;
+    if (entry.epoch !== position.epoch) throw new EpochChanged(position.epoch, entry.epoch);
+    if (entry.index !== position.index + 1) {
+      throw new LogGap(`expected index ${position.index + 1}, the log delivered ${entry.index}`);
+    }
+    let batch: AppliedBatch;
+    try {
+      batch = commitEntry(entry);
+    } catch (error) {
+      if (!(error instanceof UpgradeRequired)) onFatal(error);
+      throw error;
+    }
+    const applied = { index: entry.index, epoch: entry.epoch, commands: batch.commands, events: batch.events };
+    for (const listener of listeners) listener(applied);
+    wakeWaiters();
+  }
+
+  async function follow(log: Log, signal: AbortSignal): Promise<FollowEnd> {
+    while (!signal.aborted) {
+      try {
+        for await (const entry of log.read(position, signal)) {
+          apply(entry);
+          if (signal.aborted) return 'stopped';
+        }
+      } catch (error) {
+        if (signal.aborted) return 'stopped';
+        if (error instanceof LogCompacted) return 'compacted';
+        if (error instanceof LogGap) return 'gap';
+        if (error instanceof EpochChanged) return 'epoch_changed';
+        if (error instanceof UpgradeRequired) return 'upgrade_required';
+        logger.warn({ err: error }, 'reading the log failed; trying again');
+      }
+      await delay(100, signal);
+    }
+    return 'stopped';
+  }
+
+  return {
+    get position() {
+      return position;
+    },
+    apply,
+    rebase({ epoch, cursor }) {
+      const next = { ...position, epoch, cursor };
+      writePosition(store.db, next);
+      position = next;
+    },
+    follow,
+    onApplied(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    waitFor(index, timeoutMs) {
+      if (index <= position.index) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const waiter = { index, done: finish };
+        const timer = setTimeout(() => finish(false), timeoutMs);
+        function finish(reached: boolean): void {
+          clearTimeout(timer);
+          waiters.delete(waiter);
+          resolve(reached);
+        }
+        waiters.add(waiter);
+      });
+    },
+    reload() {
+      position = readPosition(store.db);
+      wakeWaiters();
+    },
+  };
+}

@@ -1,0 +1,249 @@
+import type { Outcome } from '../commands/apply-entry';
+import type { Actor, CommandDefinition, CommandResult } from '../commands/define-command';
+import { DomainError } from '../commands/domain-error';
+import { type CommandEnvelope, encodeEntry } from '../commands/entry';
+import { type Deferred, deferred, delay } from '../lib/async';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import type { Applier } from './applier';
+import { AppendUnknown, EpochChanged, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
+
+export interface ProposeOptions {
+  readonly actor: Actor;
+  /** The exactly-once key. The same id is never applied twice. */
+  readonly id: string;
+  readonly fingerprint?: string;
+  /** Total budget in ms; afterwards the answer is no_quorum (never sent) or outcome_unknown. */
+  readonly timeoutMs?: number;
+}
+
+export interface Proposed<Result> {
+  readonly index: number;
+  readonly result: Result;
+}
+
+/** The write was sent and its fate is not known; the same id may be asked for later. */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
+  constructor(readonly commandId: string) {
+    super(`the outcome of command ${commandId} is not known yet`);
+  }
+}
+
+export interface ProposerOptions {
+  readonly applier: Applier;
+  readonly nodeId: () => number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Highest feature level that every member understands. */
+  readonly clusterLevel: () => number;
+  /** False when the node knows that there is no quorum: writes are refused at once instead of waiting. */
+  readonly quorumHeld: () => boolean;
+  readonly defaultTimeoutMs?: number;
+}
+
+export interface Proposer {
+  propose<Input, Result extends CommandResult>(
+    command: CommandDefinition<Input, Result>,
+    input: Input,
+    options: ProposeOptions,
+  ): Promise<Proposed<Result>>;
+  /** Uses `log` from now on; what is queued goes there. */
+  attach(log: Log): void;
+  /** Holds new batches and resolves when those in flight are settled. */
+  pause(): Promise<void>;
+  /** After a snapshot was installed: settles commands whose outcome the new state already holds. */
+  settleFrom(lookup: (id: string) => { index: number; outcome: Outcome } | undefined): void;
+  readonly queued: number;
+  close(): void;
+}
+
+interface Pending {
+  readonly id: string;
+  readonly serialized: string;
+  readonly bytes: number;
+  readonly done: Deferred<Proposed<CommandResult>>;
+  readonly timer: NodeJS.Timeout;
+  /** Sent at least once without a clear no: from then on the outcome may be unknown. */
+  maybeSent: boolean;
+  settled: boolean;
+}
+
+const MAX_BATCH_COMMANDS = 500;
+const MAX_QUEUE = 20_000;
+/** Room for the entry's own JSON around the commands. */
+const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
+/** In flight at once: etcd commits them in order of arrival, the round trips overlap. */
+const MAX_IN_FLIGHT = 4;
+const RETRY_DELAY_MS = 25;
+const DEFAULT_TIMEOUT_MS = 5_000;
+
+/** Group commit with pipelining: what arrives while batches are in flight forms the next batch. */
+export function createProposer(options: ProposerOptions): Proposer {
+  const { applier, clock, logger } = options;
+  const defaultTimeoutMs = options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const pending = new Map<string, Pending>();
+  let queue: Pending[] = [];
+  let log: Log | undefined;
+  let inFlight = 0;
+  let paused = false;
+  let closed = false;
+  let pumpScheduled = false;
+  let onIdle: (() => void) | undefined;
+  const stopping = new AbortController();
+
+  function settle(item: Pending, finish: (done: Pending['done']) => void): void {
+    if (item.settled) return;
+    item.settled = true;
+    clearTimeout(item.timer);
+    pending.delete(item.id);
+    finish(item.done);
+  }
+
+  function settleWithOutcome(item: Pending, index: number, outcome: Outcome): void {
+    settle(item, (done) => {
+      if (outcome.ok) done.resolve({ index, result: outcome.result });
+      else done.reject(new DomainError(outcome.code, outcome.detail, outcome.errors, outcome.retryAfter));
+    });
+  }
+
+  const unsubscribe = applier.onApplied((entry) => {
+    for (const command of entry.commands) {
+      const item = pending.get(command.id);
+      if (item) settleWithOutcome(item, command.index, command.outcome);
+    }
+  });
+
+  function expire(item: Pending): void {
+    settle(item, (done) => done.reject(item.maybeSent ? new OutcomeUnknown(item.id) : noQuorum()));
+  }
+
+  function takeBatch(): Pending[] {
+    const batch: Pending[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const item of queue) {
+      if (batch.length >= MAX_BATCH_COMMANDS || bytes + item.bytes > MAX_BATCH_BYTES) break;
+      taken += 1;
+      if (item.settled) continue;
+      batch.push(item);
+      bytes += item.bytes + 1;
+    }
+    queue = queue.slice(taken);
+    return batch;
+  }
+
+  function schedulePump(): void {
+    if (pumpScheduled) return;
+    pumpScheduled = true;
+    setImmediate(pump);
+  }
+
+  function pump(): void {
+    pumpScheduled = false;
+    while (log && !paused && !closed && inFlight < MAX_IN_FLIGHT && queue.length > 0) {
+      const batch = takeBatch();
+      if (batch.length > 0) void send(log, batch);
+    }
+  }
+
+  async function send(target: Log, batch: Pending[]): Promise<void> {
+    inFlight += 1;
+    try {
+      await target.append(encodeEntry(batch.map((item) => item.serialized)));
+      for (const item of batch) item.maybeSent = true;
+    } catch (error) {
+      await handleFailure(batch, error);
+    } finally {
+      inFlight -= 1;
+      if (inFlight === 0) onIdle?.();
+      schedulePump();
+    }
+  }
+
+  async function handleFailure(batch: Pending[], error: unknown): Promise<void> {
+    if (error instanceof AppendUnknown) {
+      for (const item of batch) item.maybeSent = true;
+    } else if (!(error instanceof LogUnavailable || error instanceof EpochChanged)) {
+      logger.error({ err: error }, 'appending to the log failed');
+      for (const item of batch) settle(item, (done) => done.reject(error));
+      return;
+    }
+    logger.debug({ err: error, commands: batch.length }, 'append did not succeed; trying again');
+    await delay(RETRY_DELAY_MS, stopping.signal);
+    queue = [...batch.filter((item) => !item.settled), ...queue];
+  }
+
+  function enqueue(envelope: CommandEnvelope, timeoutMs: number): Deferred<Proposed<CommandResult>> {
+    const serialized = JSON.stringify(envelope);
+    const bytes = Buffer.byteLength(serialized);
+    if (bytes > MAX_BATCH_BYTES) {
+      throw new DomainError('body_too_large', `the command needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed`);
+    }
+    const done = deferred<Proposed<CommandResult>>();
+    const timer = setTimeout(() => expire(item), timeoutMs);
+    const item: Pending = { id: envelope.id, serialized, bytes, done, timer, maybeSent: false, settled: false };
+    pending.set(envelope.id, item);
+    queue.push(item);
+    schedulePump();
+    return done;
+  }
+
+  function refuseEarly(since: number): void {
+    if (closed) throw new DomainError('not_ready', 'the node is stopping; send the request to another node');
+    if (pending.size >= MAX_QUEUE) {
+      throw new DomainError('overloaded', `${pending.size} writes are waiting already; try again shortly`, [], 1);
+    }
+    if (!options.quorumHeld()) throw noQuorum();
+    const level = options.clusterLevel();
+    if (since > level) {
+      const detail = `this needs feature level ${since}; the oldest member is at ${level}: upgrade it first`;
+      throw new DomainError('upgrade_required', detail);
+    }
+  }
+
+  return {
+    async propose(command, input, { actor, id, fingerprint = '', timeoutMs = defaultTimeoutMs }) {
+      type Result = ReturnType<(typeof command)['apply']>;
+      const known = pending.get(id);
+      if (known) return known.done.promise as Promise<Proposed<Result>>;
+      refuseEarly(command.since);
+      const { type, since } = command;
+      const envelope = { id, type, since, at: clock(), actor, node: options.nodeId(), fingerprint, input };
+      return enqueue(envelope, timeoutMs).promise as Promise<Proposed<Result>>;
+    },
+    attach(next) {
+      log = next;
+      paused = false;
+      schedulePump();
+    },
+    async pause() {
+      paused = true;
+      if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+      onIdle = undefined;
+    },
+    settleFrom(lookup) {
+      for (const item of [...pending.values()]) {
+        const known = lookup(item.id);
+        if (known) settleWithOutcome(item, known.index, known.outcome);
+      }
+    },
+    get queued() {
+      return pending.size;
+    },
+    close() {
+      closed = true;
+      stopping.abort();
+      unsubscribe();
+      for (const item of [...pending.values()]) expire(item);
+    },
+  };
+}
+
+export const noQuorum = (): DomainError =>
+  new DomainError(
+    'no_quorum',
+    'a majority of the voters cannot be reached, so nothing was written; reads go on. Bring members back, see GET /v1/cluster',
+    [],
+    2,
+  );

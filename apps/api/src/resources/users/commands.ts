@@ -1,0 +1,86 @@
+import { role, username } from '@quorate/shared/session';
+import { and, count, eq, ne } from 'drizzle-orm';
+import { z } from 'zod';
+import { defineCommand } from '../../commands/define-command';
+import { DomainError } from '../../commands/domain-error';
+import type { StateDb } from '../../db/state-store';
+import { users } from './table';
+
+const id = z.uuid();
+const passwordHash = z.string().startsWith('$argon2id$');
+
+export function findUser(db: StateDb, userId: string): typeof users.$inferSelect {
+  const user = db.select().from(users).where(eq(users.id, userId)).get();
+  if (!user) throw new DomainError('not_found', `there is no user ${userId}`);
+  return user;
+}
+
+function refuseWithoutOtherAdmin(db: StateDb, userId: string): void {
+  const others = db
+    .select({ n: count() })
+    .from(users)
+    .where(and(eq(users.role, 'admin'), ne(users.id, userId)))
+    .get();
+  if (!others?.n) throw new DomainError('last_admin', 'this is the last admin; make another user admin first');
+}
+
+export const createUser = defineCommand({
+  type: 'users.create',
+  since: 1,
+  input: z.object({ id, username, role, passwordHash }),
+  target: (input) => input.username,
+  apply(tx, input, ctx) {
+    const taken = tx.select({ id: users.id }).from(users).where(eq(users.username, input.username)).get();
+    if (taken) {
+      const errors = [{ pointer: '/username', detail: 'already in use' }];
+      throw new DomainError('name_taken', `the user name ${input.username} is already in use`, errors);
+    }
+    tx.insert(users)
+      .values({ ...input, sessionVersion: 1, createdAt: ctx.at, updatedAt: ctx.at })
+      .run();
+    ctx.event('user.created', `${ctx.actor.name} created the user ${input.username} (${input.role})`, {
+      user: input.id,
+    });
+    return { id: input.id };
+  },
+});
+
+export const updateUser = defineCommand({
+  type: 'users.update',
+  since: 1,
+  input: z.object({ id, role: role.optional(), passwordHash: passwordHash.optional() }),
+  target: (input) => input.id,
+  apply(tx, input, ctx) {
+    const user = findUser(tx, input.id);
+    if (input.role && input.role !== 'admin' && user.role === 'admin') refuseWithoutOtherAdmin(tx, input.id);
+    tx.update(users)
+      .set({
+        role: input.role ?? user.role,
+        passwordHash: input.passwordHash ?? user.passwordHash,
+        sessionVersion: user.sessionVersion + (input.passwordHash ? 1 : 0),
+        updatedAt: ctx.at,
+      })
+      .where(eq(users.id, input.id))
+      .run();
+    const what = [input.role && `role ${input.role}`, input.passwordHash && 'a new password']
+      .filter(Boolean)
+      .join(' and ');
+    ctx.event('user.updated', `${ctx.actor.name} gave ${user.username} ${what || 'no change'}`, { user: input.id });
+    return { id: input.id };
+  },
+});
+
+export const deleteUser = defineCommand({
+  type: 'users.delete',
+  since: 1,
+  input: z.object({ id }),
+  target: (input) => input.id,
+  apply(tx, input, ctx) {
+    const user = findUser(tx, input.id);
+    if (user.role === 'admin') refuseWithoutOtherAdmin(tx, input.id);
+    tx.delete(users).where(eq(users.id, input.id)).run();
+    ctx.event('user.deleted', `${ctx.actor.name} deleted the user ${user.username}`, { user: input.id });
+  },
+});
+
+export const userCommands = [createUser, updateUser, deleteUser];
