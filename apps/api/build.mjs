@@ -1,12 +1,11 @@
 // Bundles the daemon into one file: dist/quorated.js (ESM, Node 20). Native packages stay outside.
 // The migrations (drizzle/) and the console (apps/web/out) are found at run time, relative to dist/.
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 const here = import.meta.dirname;
 const dist = join(here, 'dist');
-const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
@@ -21,7 +20,6 @@ await build({
   sourcemap: 'linked',
   sourcesContent: false,
   external: ['better-sqlite3', '@node-rs/argon2'],
-  define: { __QUORATE_VERSION__: JSON.stringify(version) },
   banner: {
     // CommonJS packages inside the bundle still call require() for Node's own modules.
     js: [
