@@ -1,0 +1,6 @@
+'use client';
+import { Page } from '@/components/page';
+
+export function Overview() {
+  return <Page title="Overview">x</Page>;
+}

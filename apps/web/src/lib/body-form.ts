@@ -1,0 +1,51 @@
+'use client';
+
+import type { ApiError } from '@quorate/shared/client';
+import { useEffect } from 'react';
+import { type DefaultValues, type FieldValues, type Path, type UseFormReturn, useForm } from 'react-hook-form';
+import type { z } from 'zod';
+import { fieldErrorsOf } from './errors';
+
+/**
+ * A form whose values become the body of a route: checked with the contract's own schema before it is
+ * sent, and marked with the server's field errors after. Form fields carry the names of the body's fields.
+ */
+export function useBodyForm<Values extends FieldValues, Schema extends z.ZodType>(options: {
+  schema: Schema;
+  defaults: DefaultValues<Values>;
+  /** From what the inputs hold (strings) to what the schema takes. */
+  toBody: (values: Values) => unknown;
+  /** The last error of the write, if any. */
+  error: ApiError | null;
+}) {
+  const { schema, toBody, error } = options;
+  const form = useForm<Values, unknown, z.input<Schema> & FieldValues>({
+    defaultValues: options.defaults,
+    resolver: (values) => {
+      const body = toBody(values);
+      const parsed = schema.safeParse(body);
+      if (parsed.success) return { values: body as z.input<Schema> & FieldValues, errors: {} };
+      const errors: Record<string, { type: string; message: string }> = {};
+      for (const issue of parsed.error.issues) {
+        errors[String(issue.path[0] ?? 'root')] ??= { type: issue.code, message: issue.message };
+      }
+      return { values: {}, errors: errors as never };
+    },
+  });
+  useServerErrors(form, error);
+  return form;
+}
+
+function useServerErrors<Values extends FieldValues, T>(
+  form: UseFormReturn<Values, unknown, T>,
+  error: ApiError | null,
+) {
+  const { setError, getValues } = form;
+  useEffect(() => {
+    if (!error) return;
+    const known = Object.keys(getValues());
+    for (const [field, message] of fieldErrorsOf(error)) {
+      if (known.includes(field)) setError(field as Path<Values>, { type: 'server', message });
+    }
+  }, [error, setError, getValues]);
+}

@@ -1,0 +1,45 @@
+import type { QuorateEvent } from '@quorate/shared/events';
+import type { InfiniteData, QueryClient } from '@tanstack/react-query';
+import type { EventFilter, Resource } from './queries';
+
+/** What an event of a namespace may have changed. The cluster itself arrives on the stream. */
+const TOUCHES: Record<string, readonly Resource[]> = {
+  cluster: ['setup', 'haproxy'],
+  members: ['joins', 'haproxy'],
+  member: ['joins', 'join-tokens', 'haproxy'],
+  join_token: ['join-tokens', 'joins'],
+  user: ['users'],
+  api_token: ['api-tokens'],
+  session: [],
+  haproxy: ['haproxy'],
+};
+
+/** The resources whose lists an event makes stale; the audit always is. */
+export const resourcesTouchedBy = (event: Pick<QuorateEvent, 'namespace'>): readonly Resource[] => [
+  ...(TOUCHES[event.namespace] ?? []),
+  'audit',
+];
+
+export const matchesFilter = (event: QuorateEvent, filter: EventFilter): boolean =>
+  (!filter.type || filter.type === event.type) && (!filter.namespace || filter.namespace === event.namespace);
+
+type EventPages = InfiniteData<{ items: QuorateEvent[]; next_cursor: string | null }>;
+
+/** Puts an event on top of the first page; one that is there already changes nothing. */
+export function prependEvent(data: EventPages | undefined, event: QuorateEvent): EventPages | undefined {
+  const [first, ...rest] = data?.pages ?? [];
+  if (!data || !first) return data;
+  if (first.items.some((known) => known.seq === event.seq)) return data;
+  const items = [event, ...first.items].sort((a, b) => b.seq - a.seq);
+  return { ...data, pages: [{ ...first, items }, ...rest] };
+}
+
+/** Shows a live event in every cached event list whose filter it passes. */
+export function showEvent(client: QueryClient, event: QuorateEvent): void {
+  for (const query of client.getQueryCache().findAll({ queryKey: ['events' satisfies Resource, 'pages'] })) {
+    const filter = query.queryKey[2] as EventFilter;
+    if (matchesFilter(event, filter)) {
+      client.setQueryData<EventPages>(query.queryKey, (data) => prependEvent(data, event));
+    }
+  }
+}

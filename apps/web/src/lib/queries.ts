@@ -1,0 +1,122 @@
+import { apiTokenRoutes } from '@quorate/shared/api-tokens';
+import { auditRoutes } from '@quorate/shared/audit';
+import type { CallResult } from '@quorate/shared/client';
+import { clusterRoutes } from '@quorate/shared/cluster';
+import { eventRoutes } from '@quorate/shared/events';
+import { haproxyRoutes } from '@quorate/shared/haproxy';
+import { joinTokenRoutes } from '@quorate/shared/join-tokens';
+import { joinRoutes } from '@quorate/shared/joins';
+import type { RouteDefinition } from '@quorate/shared/route';
+import { sessionRoutes } from '@quorate/shared/session';
+import { setupRoutes } from '@quorate/shared/setup';
+import { userRoutes } from '@quorate/shared/users';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { afterLastWrite, call, callFull } from './api';
+
+/** The first part of each key names the resource: live events refresh by it. */
+export type Resource =
+  | 'setup'
+  | 'me'
+  | 'cluster'
+  | 'joins'
+  | 'join-tokens'
+  | 'events'
+  | 'audit'
+  | 'haproxy'
+  | 'users'
+  | 'api-tokens';
+
+const PAGE = 50;
+
+export const setupQuery = queryOptions({
+  queryKey: ['setup' satisfies Resource],
+  queryFn: ({ signal }) => call(setupRoutes.get, { signal }),
+});
+
+export const meQuery = queryOptions({
+  queryKey: ['me' satisfies Resource],
+  queryFn: ({ signal }) => call(sessionRoutes.me, { signal }),
+  staleTime: 60_000,
+});
+
+export const clusterQuery = queryOptions({
+  queryKey: ['cluster' satisfies Resource],
+  queryFn: ({ signal }) => call(clusterRoutes.get, { signal }),
+});
+
+export const joinsQuery = queryOptions({
+  queryKey: ['joins' satisfies Resource],
+  queryFn: ({ signal }) => call(joinRoutes.list, { query: { limit: 20 }, signal }),
+  // Progress moves without an event of its own, so a running join is watched closely.
+  refetchInterval: (query) => (query.state.data?.items.some((join) => join.state === 'running') ? 1000 : false),
+});
+
+type PageRoute =
+  | typeof eventRoutes.list
+  | typeof auditRoutes.list
+  | typeof joinTokenRoutes.list
+  | typeof userRoutes.list;
+
+/** Cursor pages of a list route, newest first. Filters become part of the key. */
+function pages<R extends RouteDefinition>(resource: Resource, route: R, filter: Record<string, string | undefined>) {
+  type Page = CallResult<R> & { next_cursor: string | null };
+  return infiniteQueryOptions({
+    queryKey: [resource, 'pages', filter],
+    queryFn: async ({ pageParam, signal }): Promise<Page> => {
+      const query = { ...filter, limit: PAGE, cursor: pageParam ?? undefined };
+      // The filter's keys are those of the route's query; the generic type cannot show it.
+      const input = { query, signal, headers: afterLastWrite() } as unknown as Parameters<typeof call<PageRoute>>[1];
+      return (await call(route as unknown as PageRoute, input)) as unknown as Page;
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  });
+}
+
+export interface EventFilter {
+  type?: string | undefined;
+  namespace?: string | undefined;
+}
+export interface AuditFilter {
+  actor?: string | undefined;
+  action?: string | undefined;
+}
+
+export const eventsQuery = (filter: EventFilter) => pages('events', eventRoutes.list, { ...filter });
+export const auditQuery = (filter: AuditFilter) => pages('audit', auditRoutes.list, { ...filter });
+export const joinTokensQuery = pages('join-tokens', joinTokenRoutes.list, {});
+export const usersQuery = pages('users', userRoutes.list, {});
+export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
+export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
+
+export const haproxySettingsQuery = queryOptions({
+  queryKey: ['haproxy' satisfies Resource, 'settings'],
+  queryFn: async ({ signal }) => {
+    const { data, headers } = await callFull(haproxyRoutes.getSettings, { signal, headers: afterLastWrite() });
+    return { settings: data, etag: headers.get('etag') };
+  },
+});
+
+export const haproxyConfigQuery = queryOptions({
+  queryKey: ['haproxy' satisfies Resource, 'config'],
+  queryFn: async ({ signal }) => {
+    const { data, headers } = await callFull(haproxyRoutes.config, { signal, headers: afterLastWrite() });
+    return { text: data, etag: headers.get('etag') };
+  },
+});
+
+export const revisionQuery = (revision: number) =>
+  queryOptions({
+    queryKey: ['haproxy' satisfies Resource, 'revision', revision],
+    queryFn: ({ signal }) => call(haproxyRoutes.revision, { params: { revision }, signal }),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** The quorum before and after a removal; nothing is changed. */
+export const removalPreviewQuery = (id: number, force: boolean) =>
+  queryOptions({
+    queryKey: ['cluster' satisfies Resource, 'removal-preview', id, force],
+    queryFn: ({ signal }) =>
+      call(clusterRoutes.removeMember, { params: { id }, query: { dry_run: '1', force: force ? '1' : '0' }, signal }),
+    gcTime: 0,
+  });
