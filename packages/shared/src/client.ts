@@ -68,7 +68,8 @@ function urlOf(route: RouteDefinition, input: { params?: unknown; query?: unknow
   return text ? `${path}?${text}` : path;
 }
 
-async function errorOf(response: Response): Promise<ApiError> {
+/** The error a failed answer stands for; for callers that fetch by themselves (streams). */
+export async function errorOf(response: Response): Promise<ApiError> {
   const type = response.headers.get('content-type') ?? '';
   if (type.includes(PROBLEM_CONTENT_TYPE)) {
     const parsed = problemSchema.safeParse(await response.json().catch(() => undefined));

@@ -40,7 +40,7 @@ export const healthRoutes = {
     id: 'health.metrics',
     method: 'get',
     path: '/metrics',
-    access: 'viewer',
+    access: 'public',
     tag: 'Health',
     summary: 'Prometheus metrics (a bearer API token, or loopback)',
     contentType: 'text/plain; version=0.0.4',

@@ -1,0 +1,91 @@
+CREATE TABLE `api_tokens` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`role` text NOT NULL,
+	`hash` text NOT NULL,
+	`hint` text NOT NULL,
+	`created_by` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `api_tokens_name_unique` ON `api_tokens` (`name`);--> statement-breakpoint
+CREATE UNIQUE INDEX `api_tokens_hash_unique` ON `api_tokens` (`hash`);--> statement-breakpoint
+CREATE TABLE `revoked_sessions` (
+	`id` text PRIMARY KEY NOT NULL,
+	`expires_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `cluster_info` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`cluster_id` text NOT NULL,
+	`name` text NOT NULL,
+	`ca_cert` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`set_up_at` integer
+);
+--> statement-breakpoint
+CREATE TABLE `cluster_secrets` (
+	`name` text PRIMARY KEY NOT NULL,
+	`jwe` text NOT NULL,
+	`updated_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `users` (
+	`id` text PRIMARY KEY NOT NULL,
+	`username` text NOT NULL,
+	`role` text NOT NULL,
+	`password_hash` text NOT NULL,
+	`session_version` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`updated_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `users_username_unique` ON `users` (`username`);--> statement-breakpoint
+CREATE TABLE `audit` (
+	`seq` integer PRIMARY KEY NOT NULL,
+	`log_index` integer NOT NULL,
+	`at` integer NOT NULL,
+	`command_id` text NOT NULL,
+	`action` text NOT NULL,
+	`actor_kind` text NOT NULL,
+	`actor` text NOT NULL,
+	`target` text NOT NULL,
+	`outcome` text NOT NULL,
+	`code` text NOT NULL,
+	`node_id` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `audit_actor` ON `audit` (`actor`,`seq`);--> statement-breakpoint
+CREATE INDEX `audit_action` ON `audit` (`action`,`seq`);--> statement-breakpoint
+CREATE TABLE `events` (
+	`seq` integer PRIMARY KEY NOT NULL,
+	`id` text NOT NULL,
+	`type` text NOT NULL,
+	`source_node` integer NOT NULL,
+	`log_index` integer NOT NULL,
+	`term` integer,
+	`at` integer NOT NULL,
+	`actor` text NOT NULL,
+	`message` text NOT NULL,
+	`data` text NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `events_type` ON `events` (`type`,`seq`);--> statement-breakpoint
+CREATE TABLE `seen_commands` (
+	`id` text PRIMARY KEY NOT NULL,
+	`log_index` integer NOT NULL,
+	`at` integer NOT NULL,
+	`fingerprint` text NOT NULL,
+	`outcome` text NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `seen_commands_at` ON `seen_commands` (`at`);--> statement-breakpoint
+CREATE TABLE `system_state` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`epoch` integer NOT NULL,
+	`applied_index` integer NOT NULL,
+	`cursor` text NOT NULL,
+	`chain` blob NOT NULL,
+	`last_at` integer NOT NULL
+);
