@@ -7,7 +7,6 @@ import {
   type AnyCommand,
   type ApplyContext,
   type CommandRegistry,
-  type CommandResult,
   type EventData,
   FEATURE_LEVEL,
 } from './define-command';
@@ -15,7 +14,7 @@ import { DomainError } from './domain-error';
 import { type CommandEnvelope, UpgradeRequired } from './entry';
 
 export type Outcome =
-  | { readonly ok: true; readonly result?: CommandResult }
+  | { readonly ok: true; readonly result?: unknown }
   | {
       readonly ok: false;
       readonly code: ErrorCode;

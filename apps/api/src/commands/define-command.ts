@@ -24,15 +24,12 @@ export interface ApplyContext {
   event(type: EventType, message: string, data?: EventData): void;
 }
 
-type Json = string | number | boolean | null | undefined | { readonly [key: string]: Json } | readonly Json[];
-/** What apply may return: it is stored as JSON beside the command id. */
-export type CommandResult = Json | undefined | void;
-
 /**
  * A change of the replicated state. `apply` is synchronous and pure: no clock, random, environment or I/O,
- * and it must give the same result on every node. It throws DomainError to refuse.
+ * and it must give the same result on every node. It returns plain JSON data (kept beside the command id) or nothing, and throws
+ * DomainError to refuse.
  */
-export interface CommandDefinition<Input = unknown, Result extends CommandResult = CommandResult> {
+export interface CommandDefinition<Input = unknown, Result = unknown> {
   readonly type: string;
   /** Feature level that introduced the command; proposing it waits until every member has that level. */
   readonly since: number;
@@ -44,7 +41,7 @@ export interface CommandDefinition<Input = unknown, Result extends CommandResult
   readonly audited: boolean;
 }
 
-export function defineCommand<Input, Result extends CommandResult>(definition: {
+export function defineCommand<Input, Result>(definition: {
   type: string;
   since: number;
   input: z.ZodType<Input>;
@@ -56,7 +53,7 @@ export function defineCommand<Input, Result extends CommandResult>(definition: {
 }
 
 /** A registry entry: the input type is known to the definition alone. */
-export type AnyCommand = CommandDefinition<never, CommandResult>;
+export type AnyCommand = CommandDefinition<never>;
 
 export type CommandRegistry = ReadonlyMap<string, AnyCommand>;
 

@@ -32,8 +32,8 @@ export function openEventStream(options: EventStreamOptions): Response {
     {
       start(controller) {
         const send = (text: string): void => {
-          if ((controller.desiredSize ?? 0) < -MAX_UNREAD_CHUNKS) return cleanUp();
-          controller.enqueue(encoder.encode(text));
+          if ((controller.desiredSize ?? 0) < -MAX_UNREAD_CHUNKS) cleanUp();
+          else controller.enqueue(encoder.encode(text));
         };
         const sendEvent = (event: { seq: number }): void => {
           send(`id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`);

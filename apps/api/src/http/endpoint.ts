@@ -1,6 +1,6 @@
 import type { RouteDefinition, SchemaOutput } from '@quorate/shared/route';
 import type { Principal } from '@quorate/shared/session';
-import type { Actor, CommandDefinition, CommandResult } from '../commands/define-command';
+import type { Actor, CommandDefinition } from '../commands/define-command';
 import type { StateDb } from '../db/state-store';
 import type { Logger } from '../lib/logger';
 
@@ -26,7 +26,7 @@ export interface RequestContext {
    * @throws DomainError what apply refused with, or no_quorum
    * @throws OutcomeUnknown
    */
-  propose<Input, Result extends CommandResult>(
+  propose<Input, Result>(
     command: CommandDefinition<Input, Result>,
     input: Input,
   ): Promise<Result>;
@@ -41,7 +41,7 @@ export interface RouteInputs<R extends RouteDefinition> {
 }
 
 type HandlerResult<R extends RouteDefinition> = R['response'] extends undefined
-  ? Response | undefined | void
+  ? Response | undefined
   : SchemaOutput<R['response']>;
 
 export interface Endpoint {
@@ -52,7 +52,10 @@ export interface Endpoint {
 /** Binds a handler to a route of the contract. */
 export function endpoint<R extends RouteDefinition>(
   route: R,
-  handle: (ctx: RequestContext, input: RouteInputs<R>) => HandlerResult<R> | Promise<HandlerResult<R>>,
+  handle: (
+    ctx: RequestContext,
+    input: RouteInputs<R>,
+  ) => HandlerResult<R> | Promise<HandlerResult<R>> | (R['response'] extends undefined ? Promise<void> : never),
 ): Endpoint {
   return { route, handle: handle as Endpoint['handle'] };
 }

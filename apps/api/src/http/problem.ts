@@ -40,10 +40,10 @@ export function problemResponse(problem: Problem): Response {
 /** Field errors with JSON pointers; `prefix` is empty for the body, `query` or `path` elsewhere. */
 export function fieldErrors(error: z.ZodError, prefix: '' | 'query' | 'path'): FieldError[] {
   return error.issues.slice(0, 50).flatMap((issue) => {
-    const escape = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
-    const base = [prefix, ...issue.path.map(escape)];
+    const encode = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
+    const base = [prefix, ...issue.path.map(encode)];
     const pointer = prefix === '' && base.length === 1 ? '' : base.join('/');
     if (issue.code !== 'unrecognized_keys') return [{ pointer, detail: issue.message }];
-    return issue.keys.map((key) => ({ pointer: `${pointer}/${escape(key)}`, detail: 'unknown field; remove it' }));
+    return issue.keys.map((key) => ({ pointer: `${pointer}/${encode(key)}`, detail: 'unknown field; remove it' }));
   });
 }

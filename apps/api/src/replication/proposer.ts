@@ -1,5 +1,5 @@
 import type { Outcome } from '../commands/apply-entry';
-import type { Actor, CommandDefinition, CommandResult } from '../commands/define-command';
+import type { Actor, CommandDefinition } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import { type CommandEnvelope, encodeEntry } from '../commands/entry';
 import { type Deferred, deferred, delay } from '../lib/async';
@@ -43,7 +43,7 @@ export interface ProposerOptions {
 }
 
 export interface Proposer {
-  propose<Input, Result extends CommandResult>(
+  propose<Input, Result>(
     command: CommandDefinition<Input, Result>,
     input: Input,
     options: ProposeOptions,
@@ -62,7 +62,7 @@ interface Pending {
   readonly id: string;
   readonly serialized: string;
   readonly bytes: number;
-  readonly done: Deferred<Proposed<CommandResult>>;
+  readonly done: Deferred<Proposed<unknown>>;
   readonly timer: NodeJS.Timeout;
   /** Sent at least once without a clear no: from then on the outcome may be unknown. */
   maybeSent: boolean;
@@ -174,13 +174,13 @@ export function createProposer(options: ProposerOptions): Proposer {
     queue = [...batch.filter((item) => !item.settled), ...queue];
   }
 
-  function enqueue(envelope: CommandEnvelope, timeoutMs: number): Deferred<Proposed<CommandResult>> {
+  function enqueue(envelope: CommandEnvelope, timeoutMs: number): Deferred<Proposed<unknown>> {
     const serialized = JSON.stringify(envelope);
     const bytes = Buffer.byteLength(serialized);
     if (bytes > MAX_BATCH_BYTES) {
       throw new DomainError('body_too_large', `the command needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed`);
     }
-    const done = deferred<Proposed<CommandResult>>();
+    const done = deferred<Proposed<unknown>>();
     const timer = setTimeout(() => expire(item), timeoutMs);
     const item: Pending = { id: envelope.id, serialized, bytes, done, timer, maybeSent: false, settled: false };
     pending.set(envelope.id, item);
