@@ -1,0 +1,91 @@
+import { clusterRoutes } from '@quorate/shared/cluster';
+import { isErrorCode } from '@quorate/shared/error-codes';
+import type { Command } from 'commander';
+import { CliError } from '../cli-error';
+import { exitOf } from '../exit-codes';
+import type { Invocation } from '../invocation';
+import { findMember, learnEndpoints, MEMBER_COLUMNS, memberFields, previewText } from '../member-view';
+import { listView, recordView } from '../output';
+import type { Register, Run } from '../register';
+
+async function listMembers(inv: Invocation): Promise<void> {
+  const data = await inv.call(clusterRoutes.members, {});
+  await learnEndpoints(inv, data.items);
+  inv.print(listView({ data, rows: data.items, columns: MEMBER_COLUMNS, name: (m) => m.name, empty: 'No members.' }));
+}
+
+async function removeMember(inv: Invocation, idOrName: string, options: RemoveOptions): Promise<void> {
+  const member = await findMember(inv, idOrName);
+  const params = { id: member.id };
+  const force = options.force ? 'true' : 'false';
+  const preview = await inv.call(clusterRoutes.removeMember, { params, query: { dry_run: 'true', force } });
+  const shown = {
+    data: preview,
+    names: [member.name],
+    text: (colors: typeof inv.colors) => previewText(preview, colors),
+  };
+  for (const warning of preview.warnings) inv.warn(warning);
+  if (preview.refusal) {
+    inv.note(previewText(preview, inv.colors));
+    const { code, detail } = preview.refusal;
+    throw new CliError(isErrorCode(code) ? exitOf(code, 409) : 'conflict', detail);
+  }
+  if (options.dryRun) return inv.print(shown);
+  inv.note(previewText(preview, inv.colors));
+  await inv.confirm(`Remove ${member.name} (id ${member.id}) from the cluster? Its id is never used again.`);
+  const done = await inv.call(clusterRoutes.removeMember, { params, query: { force } });
+  inv.note(`${member.name} (id ${member.id}) was removed; stop its process and clear its data directory.`);
+  if (inv.globals.output !== 'table') inv.print({ ...shown, data: done });
+}
+
+interface RemoveOptions {
+  force?: boolean;
+  dryRun?: boolean;
+}
+
+/** Adds list/remove/transfer-leadership below `parent`; shared with `quorate agent cluster`. */
+export function addMemberCommands(parent: Command, run: Run, listName: string): void {
+  parent
+    .command(listName)
+    .description('Members with suffrage, health, lag and addresses')
+    .action(run(async (inv) => listMembers(inv)));
+  parent
+    .command('remove')
+    .description('Remove a member, after showing the quorum before and after')
+    .argument('<member>', 'id or name')
+    .option('--force', 'remove it although it is unreachable')
+    .option('--dry-run', 'only show the quorum before and after')
+    .action(run(removeMember));
+  parent
+    .command('transfer-leadership')
+    .description('Hand the leadership to another member')
+    .option('--to <member>', 'id or name; by default the most advanced voter')
+    .action(
+      run(async (inv, options: { to?: string }) => {
+        const to = options.to === undefined ? null : (await findMember(inv, options.to)).id;
+        const data = await inv.call(clusterRoutes.transferLeadership, { body: { to } });
+        inv.print({
+          data,
+          names: [String(data.to)],
+          text: () =>
+            `Leadership went from node ${data.from} to node ${data.to} in ${Math.round(data.duration_ms)} ms (term ${data.term}).`,
+        });
+      }),
+    );
+}
+
+export const registerCluster: Register = (program, run) => {
+  const cluster = program.command('cluster').description('Members and leadership');
+  addMemberCommands(cluster, run, 'members');
+  cluster
+    .command('show')
+    .description('Everything about one member')
+    .argument('<member>', 'id or name')
+    .action(
+      run(async (inv, idOrName: string) => {
+        const member = await findMember(inv, idOrName);
+        const data = await inv.call(clusterRoutes.member, { params: { id: member.id } });
+        inv.print(recordView({ data, name: data.name, fields: memberFields(data) }));
+      }),
+    );
+};

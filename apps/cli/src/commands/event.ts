@@ -1,0 +1,72 @@
+import { EVENT_TYPES, eventRoutes, eventSchema, type QuorateEvent } from '@quorate/shared/events';
+import { Option } from 'commander';
+import { stringify } from 'yaml';
+import { utcTime } from '../duration';
+import { integerBetween } from '../globals';
+import type { Invocation } from '../invocation';
+import { type Column, listView, plain } from '../output';
+import { collectPages, MAX_LISTED, type Register } from '../register';
+import { followEvents } from '../stream';
+
+const COLUMNS: readonly Column<QuorateEvent>[] = [
+  { header: 'SEQ', value: (e) => e.seq },
+  { header: 'TIME', value: (e) => utcTime(e.at) },
+  { header: 'TYPE', value: (e) => e.type },
+  { header: 'NODE', value: (e) => e.event_src_id },
+  { header: 'ACTOR', value: (e) => e.actor },
+  { header: 'MESSAGE', value: (e) => e.message },
+];
+
+interface EventOptions {
+  follow?: boolean;
+  type?: string;
+  namespace?: string;
+  limit: number;
+}
+
+/** One event as it comes, without waiting for a whole table. */
+function lineOf(inv: Invocation, event: QuorateEvent): string {
+  switch (inv.globals.output) {
+    case 'json':
+      return `${JSON.stringify(event)}\n`;
+    case 'yaml':
+      return `---\n${stringify(event)}`;
+    case 'name':
+      return `${event.seq}\n`;
+    case 'table': {
+      const time = inv.colors.dim(utcTime(event.at));
+      return `${time}  ${inv.colors.cyan(plain(event.type).padEnd(22))}  ${plain(event.message)}\n`;
+    }
+  }
+}
+
+async function follow(inv: Invocation, recent: readonly QuorateEvent[], options: EventOptions): Promise<void> {
+  for (const event of [...recent].reverse()) inv.write(lineOf(inv, event));
+  const filter = { type: options.type, namespace: options.namespace };
+  for await (const { event, data } of followEvents(inv, filter, recent[0]?.seq)) {
+    const parsed = event === 'event' ? eventSchema.safeParse(JSON.parse(data)) : undefined;
+    if (parsed?.success) inv.write(lineOf(inv, parsed.data));
+  }
+}
+
+export const registerEvent: Register = (program, run) => {
+  program
+    .command('event')
+    .alias('events')
+    .description('What happened in the cluster, newest first; with --follow, as it happens')
+    .option('-f, --follow', 'stay and print each event as it comes (JSON: one object a line)')
+    .addOption(new Option('--type <type>', 'only this type').choices(EVENT_TYPES))
+    .option('--namespace <name>', 'only types that begin with this word, such as member')
+    .option('--limit <count>', 'how many earlier events to show', integerBetween(1, MAX_LISTED), 50)
+    .action(
+      run(async (inv, options: EventOptions) => {
+        const { type, namespace } = options;
+        const data = await collectPages(options.limit, (query) =>
+          inv.call(eventRoutes.list, { query: { ...query, type, namespace } }),
+        );
+        if (options.follow) return follow(inv, data.items, options);
+        const name = (e: QuorateEvent): number => e.seq;
+        inv.print(listView({ data, rows: data.items, columns: COLUMNS, name, empty: 'No events.' }));
+      }),
+    );
+};

@@ -1,0 +1,77 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from './duration';
+import { FORMATS, type Format } from './output';
+
+/** Options every command takes, before or after its name. */
+export interface Globals {
+  context?: string;
+  socket?: string;
+  server?: string;
+  ca?: string;
+  insecureSkipVerify?: boolean;
+  tokenFile?: string;
+  token?: string;
+  output: Format;
+  yes?: boolean;
+  /** Milliseconds. */
+  timeout: number;
+  linearizable?: boolean;
+  idempotencyKey?: string;
+}
+
+/** An option parser for durations between two bounds, in milliseconds; the bounds are given as text for the message. */
+export const durationBetween =
+  (least: string, most: string) =>
+  (text: string): number => {
+    const ms = usage(() => parseDuration(text));
+    if (ms < parseDuration(least) || ms > parseDuration(most)) {
+      throw new InvalidArgumentError(`It must be between ${least} and ${most}.`);
+    }
+    return ms;
+  };
+
+/** An option parser for whole numbers between two bounds. */
+export const integerBetween =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || value < least || value > most) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    }
+    return value;
+  };
+
+/** An option parser that gathers every use of the option. */
+export const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
+
+function usage<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+}
+
+export function addGlobalOptions(program: Command): void {
+  program
+    .addOption(new Option('--context <name>', 'context to use instead of the current one').conflicts('socket'))
+    .addOption(new Option('--socket <file>', "a node's agent socket instead of a context").conflicts('server'))
+    .option('--server <url>', 'address of a node or load balancer instead of a context')
+    .option('--ca <file>', 'PEM file with the authority that signs the server’s certificate')
+    .option('--insecure-skip-verify', 'do not verify the server’s certificate (never for real use)')
+    .option('--token-file <file>', 'API token to use instead of the stored session; - reads standard input')
+    .addOption(new Option('--token <secret>', 'API token in argv; visible to others').hideHelp().conflicts('tokenFile'))
+    .addOption(
+      new Option('-o, --output <format>', 'how to print: for people, or for programs')
+        .choices(FORMATS)
+        .default('table'),
+    )
+    .option('-y, --yes', 'do not ask before destructive changes')
+    .addOption(
+      new Option('--timeout <duration>', 'how long to wait for an answer')
+        .argParser(durationBetween('100ms', '1h'))
+        .default(30_000, '30s'),
+    )
+    .option('--linearizable', 'read through the quorum, not only from the node that answers')
+    .option('--idempotency-key <key>', 'repeat an earlier write under its key without doing it twice');
+}

@@ -1,0 +1,73 @@
+import { Command } from 'commander';
+import { version } from '../package.json';
+import { registerAgent } from './commands/agent';
+import { registerApiToken } from './commands/api-token';
+import { registerAudit } from './commands/audit';
+import { registerCluster } from './commands/cluster';
+import { registerCommand } from './commands/command';
+import { registerCompletion } from './commands/completion';
+import { registerContext } from './commands/context';
+import { registerEvent } from './commands/event';
+import { registerHaproxy } from './commands/haproxy';
+import { registerJoin } from './commands/join';
+import { registerLogin } from './commands/login';
+import { registerSetup } from './commands/setup';
+import { registerStatus } from './commands/status';
+import { registerToken } from './commands/token';
+import { registerUser } from './commands/user';
+import type { Exit } from './exit-codes';
+import { addGlobalOptions, type Globals } from './globals';
+import { openInvocation } from './invocation';
+import type { Io } from './io';
+import type { Register, Run } from './register';
+
+/** Every noun, in the order of the help. A new one is a file under commands/ and a line here. */
+const NOUNS: readonly Register[] = [
+  registerSetup,
+  registerLogin,
+  registerContext,
+  registerStatus,
+  registerCluster,
+  registerToken,
+  registerJoin,
+  registerHaproxy,
+  registerEvent,
+  registerAudit,
+  registerUser,
+  registerApiToken,
+  registerCommand,
+  registerCompletion,
+];
+
+/** The whole command tree. `onExit` gets the status of a command that ran to its end. */
+export function buildProgram(io: Io, onExit: (exit: Exit) => void): Command {
+  const program = new Command('quorate');
+  program
+    .description('Operate a Quorate cluster.')
+    .version(version, '-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/\n?\(Did you mean (.+)\?\)/, '\nhint: did you mean $1?')),
+    })
+    .helpCommand('help [command]', 'show how a command is used')
+    .configureHelp({ sortSubcommands: false });
+  addGlobalOptions(program);
+
+  const runner = (local: boolean): Run => {
+    return (handler) =>
+      async (...args) => {
+        const invocation = openInvocation(io, program.opts<Globals>(), { local });
+        try {
+          await handler(invocation, ...(args as never));
+          onExit(invocation.exit);
+        } finally {
+          await invocation.close();
+        }
+      };
+  };
+  for (const register of NOUNS) register(program, runner(false));
+  registerAgent(program, runner(true));
+  return program;
+}

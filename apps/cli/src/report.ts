@@ -1,0 +1,95 @@
+import { ApiError } from '@quorate/shared/client';
+import type { ErrorCode } from '@quorate/shared/error-codes';
+import { CliError, type FieldLine } from './cli-error';
+import { type Exit, exitOf } from './exit-codes';
+import { type Colors, plain } from './output';
+import { isTlsFailure, TransportError } from './transport';
+
+/** A failure in the form in which it is printed. */
+export interface Report {
+  readonly exit: Exit;
+  readonly message: string;
+  readonly fields: readonly FieldLine[];
+  readonly hint: string | undefined;
+  readonly requestId: string;
+}
+
+/** Cures known to the client, where the server's detail does not already give one. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  unauthenticated: 'sign in with: quorate login',
+  forbidden: 'quorate whoami shows your role; ask an admin for a higher one',
+  not_set_up: 'create the first admin: open the console, or run quorate setup',
+  already_set_up: 'sign in with: quorate login',
+  setup_code_invalid: 'on the node, show it with: quorate agent setup-code; then pass it by --setup-code-file',
+  membership_change_in_progress: 'wait for it (quorate join list), then run this again',
+  quorum_would_be_lost: 'add or repair a member first; quorate status shows who is healthy',
+  member_unhealthy: 'quorate status names the unhealthy member; repair or remove it first',
+  single_mode: 'grow to a cluster with: quorate token create, then join a node',
+  precondition_failed: 'somebody changed it in between; look again and repeat the command',
+  no_quorum: 'reads still work; quorate status shows which members are missing',
+  not_ready: 'quorate status shows what the node waits for; try again shortly',
+  last_admin: 'make another user an admin first: quorate user update NAME --role admin',
+  upgrade_required: 'quorate cluster members shows the versions',
+};
+
+function hintOf(error: ApiError): string | undefined {
+  const { problem } = error;
+  if (problem.code === 'outcome_unknown') {
+    return problem.command_id
+      ? `the write may have happened; find out with: quorate command show ${problem.command_id}`
+      : 'the write may have happened; look before you repeat it';
+  }
+  const known = HINTS[problem.code as ErrorCode];
+  if (known !== undefined) return known;
+  return problem.retry_after === undefined ? undefined : `try again in ${Math.ceil(problem.retry_after)}s`;
+}
+
+const fieldName = (pointer: string): string => pointer.replace(/^[/#]+/, '').replaceAll('/', '.') || 'body';
+
+function unreachableReport(error: Error, cause: unknown): Report {
+  const base = { fields: [], requestId: '' };
+  if (cause instanceof Error && cause.name === 'TimeoutError') {
+    return { ...base, exit: 'timeout', message: 'no answer in time', hint: 'allow more with --timeout 60s' };
+  }
+  if (!(cause instanceof TransportError)) {
+    return { ...base, exit: 'unavailable', message: error.message, hint: undefined };
+  }
+  const message = `cannot reach ${cause.message}`;
+  if (isTlsFailure(cause)) {
+    const hint = 'trust the cluster with: quorate login --ca FILE, or --ca-fingerprint sha256:… as a node shows it';
+    return { ...base, exit: 'unavailable', message, hint };
+  }
+  if (cause.codes.includes('EACCES')) {
+    return { ...base, exit: 'auth', message, hint: 'run as the user that runs quorated' };
+  }
+  return { ...base, exit: 'unavailable', message, hint: 'check that the node runs and the address is right' };
+}
+
+/** Turns whatever was thrown into what to print and how to exit. */
+export function reportOf(error: unknown): Report {
+  if (error instanceof CliError) {
+    return { exit: error.exit, message: error.message, fields: error.fields, hint: error.hint, requestId: '' };
+  }
+  if (error instanceof ApiError) {
+    if (error.code === 'unreachable') return unreachableReport(error, error.cause);
+    return {
+      exit: exitOf(error.code, error.status),
+      message: error.problem.detail || error.problem.title,
+      fields: (error.problem.errors ?? []).map((item) => ({ field: fieldName(item.pointer), detail: item.detail })),
+      hint: hintOf(error),
+      requestId: error.problem.request_id,
+    };
+  }
+  if (error instanceof TransportError) return unreachableReport(error, error);
+  const message = error instanceof Error ? error.message : String(error);
+  return { exit: 'error', message, fields: [], hint: undefined, requestId: '' };
+}
+
+/** `error:`, one line a field, `hint:`, the request id: each on a line of its own. */
+export function reportText(report: Report, colors: Colors): string {
+  const lines = [`${colors.red('error:')} ${plain(report.message)}`];
+  for (const { field, detail } of report.fields) lines.push(`  ${plain(field)}: ${plain(detail)}`);
+  if (report.hint !== undefined) lines.push(`${colors.cyan('hint:')} ${plain(report.hint)}`);
+  if (report.requestId) lines.push(colors.dim(`request id: ${plain(report.requestId)}`));
+  return `${lines.join('\n')}\n`;
+}
