@@ -1,0 +1,141 @@
+'use client';
+
+import type { ApiError } from '@quorate/shared/client';
+import { joinTokenRoutes } from '@quorate/shared/join-tokens';
+import { useQuery } from '@tanstack/react-query';
+import type { z } from 'zod';
+import { ProblemNotice } from '@/components/problem-notice';
+import { QuorumPreview, quorumOf } from '@/components/quorum-meter';
+import { Field, Input, Textarea } from '@/components/ui/field';
+import { Notice } from '@/components/ui/notice';
+import { Select } from '@/components/ui/select';
+import { useBodyForm } from '@/lib/body-form';
+import { clusterQuery } from '@/lib/queries';
+
+type Body = z.input<typeof joinTokenRoutes.create.body>;
+
+interface Values {
+  kind: string;
+  ttl_seconds: string;
+  max_uses: string;
+  node_name: string;
+  node_id: string;
+  allowed_cidrs: string;
+}
+const FIELDS: readonly (keyof Values)[] = ['kind', 'ttl_seconds', 'max_uses', 'node_name', 'node_id', 'allowed_cidrs'];
+
+const KINDS = [
+  { value: 'cluster', label: 'Cluster node (becomes a voter)' },
+  { value: 'runner', label: 'Runner (runs jobs, no vote)' },
+] as const;
+const TTLS = [
+  { value: '900', label: '15 minutes' },
+  { value: '3600', label: '1 hour' },
+  { value: '14400', label: '4 hours' },
+  { value: '86400', label: '24 hours' },
+] as const;
+
+/** From the text of the inputs to the body; empty means "not bound". */
+export function mintBody(values: Values): unknown {
+  return {
+    kind: values.kind,
+    ttl_seconds: Number(values.ttl_seconds),
+    max_uses: Number(values.max_uses),
+    node_name: values.node_name.trim() || null,
+    node_id: values.node_id.trim() === '' ? null : Number(values.node_id),
+    allowed_cidrs: values.allowed_cidrs.split(/[\s,]+/).filter(Boolean),
+  };
+}
+
+interface MintFormProps {
+  id: string;
+  error: ApiError | null;
+  onSubmit: (body: Body) => void;
+}
+
+export function MintForm({ id, error, onSubmit }: MintFormProps) {
+  const form = useBodyForm({
+    schema: joinTokenRoutes.create.body,
+    defaults: { kind: 'cluster', ttl_seconds: '3600', max_uses: '1', node_name: '', node_id: '', allowed_cidrs: '' },
+    toBody: (values: Values) => mintBody(values),
+    error,
+  });
+  const { errors } = form.formState;
+  const forCluster = form.watch('kind') === 'cluster';
+  return (
+    <form id={id} className="space-y-4" onSubmit={form.handleSubmit(onSubmit)}>
+      <Field label="Kind" error={errors.kind?.message}>
+        {(control) => <Select {...control} {...form.register('kind')} options={KINDS} />}
+      </Field>
+      {forCluster ? <JoinPreview joining={Number(form.watch('max_uses')) || 1} /> : null}
+      <div className="grid gap-4 sm:grid-cols-2">
+        <Field label="Valid for" error={errors.ttl_seconds?.message}>
+          {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
+        </Field>
+        <Field label="Uses" hint="How many nodes may join with it." error={errors.max_uses?.message}>
+          {(control) => <Input {...control} {...form.register('max_uses')} inputMode="numeric" autoComplete="off" />}
+        </Field>
+        <Field label="Only for node name" optional error={errors.node_name?.message}>
+          {(control) => (
+            <Input
+              {...control}
+              {...form.register('node_name')}
+              autoComplete="off"
+              spellCheck={false}
+              placeholder="any"
+            />
+          )}
+        </Field>
+        <Field label="Only as node id" optional error={errors.node_id?.message}>
+          {(control) => (
+            <Input
+              {...control}
+              {...form.register('node_id')}
+              inputMode="numeric"
+              autoComplete="off"
+              placeholder="the next free one"
+            />
+          )}
+        </Field>
+      </div>
+      <Field
+        label="Only from networks"
+        optional
+        hint="One CIDR a line; a join from elsewhere is refused and burns no use."
+        error={errors.allowed_cidrs?.message}
+      >
+        {(control) => (
+          <Textarea
+            {...control}
+            {...form.register('allowed_cidrs')}
+            rows={2}
+            spellCheck={false}
+            className="font-mono text-xs"
+            placeholder="10.0.0.0/8"
+          />
+        )}
+      </Field>
+      <ProblemNotice error={error} fields={FIELDS} />
+    </form>
+  );
+}
+
+/** The quorum now and once the new nodes vote. */
+function JoinPreview({ joining }: { joining: number }) {
+  const { data } = useQuery(clusterQuery);
+  if (!data) return null;
+  const { voters, healthy } = data.quorum;
+  const added = Math.min(Math.max(joining, 1), 7);
+  const after = quorumOf(voters + added, healthy + added);
+  return (
+    <div className="space-y-2">
+      <QuorumPreview before={data.quorum} after={after} />
+      {data.mode === 'single' ? (
+        <Notice tone="info">
+          This node runs alone. Minting its first cluster token starts etcd here and grows it into a Raft cluster, live:
+          nothing restarts.
+        </Notice>
+      ) : null}
+    </div>
+  );
+}

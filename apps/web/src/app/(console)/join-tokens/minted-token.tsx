@@ -1,0 +1,103 @@
+'use client';
+
+import type { MintedJoinToken } from '@quorate/shared/join-tokens';
+import { useQuery } from '@tanstack/react-query';
+import { Download, Hourglass, TimerOff } from 'lucide-react';
+import { useState } from 'react';
+import { Command } from '@/components/code';
+import { JoinProgress } from '@/components/join-progress';
+import { Badge } from '@/components/ui/badge';
+import { Button } from '@/components/ui/button';
+import { Notice } from '@/components/ui/notice';
+import { downloadText } from '@/lib/clipboard';
+import { formatCountdown } from '@/lib/format';
+import { joinsQuery } from '@/lib/queries';
+import { serverNow } from '@/lib/server-clock';
+import { useNow } from '@/lib/use-now';
+
+const JOIN_POLL_MS = 1000;
+
+/** The secret, once: command, string, fingerprint, countdown, file; and the joins made with it, live. */
+export function MintedToken({ minted }: { minted: MintedJoinToken }) {
+  const joins = useQuery({ ...joinsQuery, refetchInterval: JOIN_POLL_MS });
+  const mine = (joins.data?.items ?? []).filter((join) => join.token_id === minted.id);
+  return (
+    <div className="space-y-4">
+      {minted.warnings.map((warning) => (
+        <Notice key={warning} tone="warn">
+          {warning}
+        </Notice>
+      ))}
+      <Labelled label="Join command" aside={<Countdown minted={minted} />}>
+        <Command text={minted.join_command} what="join command" />
+      </Labelled>
+      <Labelled label="Join string">
+        <Command text={minted.join_string} what="join string" />
+      </Labelled>
+      <Labelled label="CA fingerprint, to compare on the new host">
+        <Command text={minted.ca_fingerprint} what="CA fingerprint" />
+      </Labelled>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <Button onClick={() => downloadText('quorate-join-token', `${minted.token}\n`)}>
+          <Download aria-hidden />
+          Download the token as a file
+        </Button>
+        <p className="min-w-0 flex-1 basis-56 text-ink-3 text-xs">
+          For <code className="font-mono">--token-path</code>, which keeps it out of the process table. The file is
+          removed after the join.
+        </p>
+      </div>
+      <section aria-label="Joins with this token" aria-live="polite" className="rounded-md border">
+        {mine.length === 0 ? (
+          <p className="flex items-center gap-2.5 px-3 py-3 text-ink-2">
+            <Hourglass aria-hidden className="size-4 shrink-0 text-ink-3" />
+            Waiting for the first host to use it. Its stages show here.
+          </p>
+        ) : (
+          <div className="divide-y">
+            {mine.map((join) => (
+              <div key={join.node_id} className="px-3 py-3">
+                <JoinProgress join={join} />
+              </div>
+            ))}
+          </div>
+        )}
+      </section>
+    </div>
+  );
+}
+
+interface LabelledProps {
+  label: string;
+  aside?: React.ReactNode;
+  children: React.ReactNode;
+}
+
+const Labelled = ({ label, aside, children }: LabelledProps) => (
+  <div>
+    <p className="mb-1 flex items-center justify-between gap-2 font-medium text-ink text-xs">
+      {label}
+      {aside}
+    </p>
+    {children}
+  </div>
+);
+
+/** Time left by the lifetime the server gave, so that a wrong clock here does not matter. */
+function Countdown({ minted }: { minted: MintedJoinToken }) {
+  const lifetimeMs = Date.parse(minted.expires_at) - Date.parse(minted.created_at);
+  const [endsAtMs] = useState(() => serverNow() + lifetimeMs);
+  const left = (endsAtMs - useNow()) / 1000;
+  return left > 0 ? (
+    <Badge tone={left < 120 ? 'warn' : 'plain'} icon={Hourglass}>
+      <span role="timer" aria-label="Time left">
+        {formatCountdown(left)}
+      </span>
+      left
+    </Badge>
+  ) : (
+    <Badge tone="bad" icon={TimerOff}>
+      Expired
+    </Badge>
+  );
+}

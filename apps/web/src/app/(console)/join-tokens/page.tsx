@@ -1,0 +1,5 @@
+import { JoinTokens } from './join-tokens';
+
+export default function JoinTokensPage() {
+  return <JoinTokens />;
+}

@@ -1,0 +1,105 @@
+'use client';
+
+import type { Member } from '@quorate/shared/cluster';
+import { useQuery } from '@tanstack/react-query';
+import { Plus, SearchX } from 'lucide-react';
+import { useRouter } from 'next/navigation';
+import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
+import { useState } from 'react';
+import { Page } from '@/components/page';
+import { EmptyState, ErrorState } from '@/components/states';
+import { Button } from '@/components/ui/button';
+import { Input } from '@/components/ui/field';
+import { Panel } from '@/components/ui/panel';
+import { Select } from '@/components/ui/select';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { WriteButton } from '@/components/write-button';
+import { clusterQuery, joinsQuery } from '@/lib/queries';
+import { JoinsPanel } from '../overview/joins-panel';
+import { filterMembers, SHOW } from './filter';
+import { LeadershipDialog } from './leadership-dialog';
+import { MemberCards } from './member-cards';
+import { MemberTable } from './member-table';
+import { RemoveDialog } from './remove-dialog';
+
+const SHOW_OPTIONS = [
+  { value: 'all', label: 'All members' },
+  { value: 'voters', label: 'Voters' },
+  { value: 'learners', label: 'Learners and joining' },
+  { value: 'problems', label: 'With problems' },
+] as const;
+
+const FILTERS = { q: parseAsString.withDefault(''), show: parseAsStringLiteral(SHOW).withDefault('all') };
+
+/** What the operator is about to do to a member. */
+export interface MemberActions {
+  remove: (member: Member) => void;
+  lead: (member: Member) => void;
+}
+
+export function Members() {
+  const router = useRouter();
+  const cluster = useQuery(clusterQuery);
+  const joins = useQuery(joinsQuery);
+  const [{ q, show }, setFilters] = useQueryStates(FILTERS);
+  const [removing, setRemoving] = useState<Member | null>(null);
+  const [leading, setLeading] = useState<Member | null>(null);
+  const actions: MemberActions = { remove: setRemoving, lead: setLeading };
+  const all = cluster.data?.members ?? [];
+  const members = filterMembers(all, show, q);
+  return (
+    <Page
+      title="Members"
+      description={cluster.data?.quorum.sentence}
+      actions={
+        <WriteButton needs="admin" variant="primary" onClick={() => router.push('/join-tokens?mint=true')}>
+          <Plus aria-hidden />
+          Add a member
+        </WriteButton>
+      }
+    >
+      <div className="space-y-4">
+        <JoinsPanel joins={joins.data?.items ?? []} />
+        <search className="flex flex-wrap gap-2">
+          <Input
+            type="search"
+            aria-label="Find a member by name or address"
+            placeholder="Name or address"
+            className="w-full sm:w-56"
+            value={q}
+            onChange={(event) => void setFilters({ q: event.target.value || null })}
+          />
+          <Select
+            aria-label="Show"
+            className="w-full sm:w-48"
+            options={SHOW_OPTIONS}
+            value={show}
+            onChange={(event) => void setFilters({ show: SHOW.find((value) => value === event.target.value) ?? null })}
+          />
+        </search>
+        <Panel flush>
+          {cluster.isPending ? <SkeletonRows rows={3} /> : null}
+          {!cluster.data && cluster.isError ? (
+            <ErrorState error={cluster.error} onRetry={() => void cluster.refetch()} />
+          ) : null}
+          {cluster.data && members.length === 0 ? (
+            <EmptyState
+              icon={SearchX}
+              title="No member matches"
+              cli="quorate cluster members"
+              action={<Button onClick={() => void setFilters({ q: null, show: null })}>Show all members</Button>}
+            />
+          ) : null}
+          {members.length > 0 ? (
+            <>
+              <MemberTable members={members} actions={actions} />
+              <MemberCards members={members} actions={actions} />
+            </>
+          ) : null}
+        </Panel>
+      </div>
+      {removing ? <RemoveDialog member={removing} onClose={() => setRemoving(null)} /> : null}
+      {leading ? <LeadershipDialog member={leading} onClose={() => setLeading(null)} /> : null}
+    </Page>
+  );
+}

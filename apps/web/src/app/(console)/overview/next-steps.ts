@@ -1,0 +1,101 @@
+import type { Cluster } from '@quorate/shared/cluster';
+import type { Join } from '@quorate/shared/joins';
+import { plural } from '@/lib/format';
+
+export interface NextStep {
+  key: string;
+  tone: 'bad' | 'warn' | 'info';
+  title: string;
+  text: string;
+  link?: { href: string; label: string };
+}
+
+const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
+const CLOCK_WARNING_MS = 500;
+const MAX_MEMBERS_NAMED = 3;
+
+const memberLink = (name: string) => ({ href: `/members?q=${encodeURIComponent(name)}`, label: 'Show member' });
+const mintLink = { href: '/join-tokens?mint=true', label: 'Mint a join token' };
+
+function failingMembers(cluster: Cluster): NextStep[] {
+  return cluster.members
+    .filter((member) => member.health === 'unhealthy' || member.health === 'unreachable')
+    .slice(0, MAX_MEMBERS_NAMED)
+    .map((member) => ({
+      key: `member-${member.id}`,
+      tone: 'bad',
+      title: `${member.name} is ${member.health}`,
+      text: member.health_detail || 'Bring it back, or remove it if it is gone for good.',
+      link: memberLink(member.name),
+    }));
+}
+
+function sizeStep(cluster: Cluster): NextStep[] {
+  const { voters } = cluster.quorum;
+  if (cluster.mode === 'single') {
+    const text = 'One node survives no failure. Mint a join token and run its command on a second and a third host.';
+    return [{ key: 'grow', tone: 'info', title: 'Grow to three nodes', text, link: mintLink }];
+  }
+  // A learner on its way will change the count by itself.
+  if (cluster.members.some((member) => member.suffrage !== 'voter')) return [];
+  if (voters === 2) {
+    const text = 'Two voters need both to answer, so the cluster is no safer than one node yet.';
+    return [{ key: 'third', tone: 'warn', title: '2 voters tolerate no failure: add a third', text, link: mintLink }];
+  }
+  if (voters > 2 && voters % 2 === 0) {
+    const text = `It survives as many failures as ${voters - 1} voters do, and needs one more to agree.`;
+    return [{ key: 'odd', tone: 'info', title: `${voters} voters are an even number`, text, link: mintLink }];
+  }
+  return [];
+}
+
+function danglingJoins(joins: readonly Join[]): NextStep[] {
+  return joins
+    .filter((join) => join.state === 'dangling')
+    .map((join) => ({
+      key: `join-${join.node_id}`,
+      tone: 'warn',
+      title: `${join.node_name} never finished joining`,
+      text: join.detail || 'Run the join command again on that host, or remove the member.',
+      link: memberLink(join.node_name),
+    }));
+}
+
+function certificates(cluster: Cluster, nowMs: number): NextStep[] {
+  const ending = cluster.members.filter(
+    ({ certificate_expires_at: at }) => at !== null && Date.parse(at) - nowMs < CERTIFICATE_WARNING_MS,
+  );
+  if (ending.length === 0) return [];
+  const names = ending.map((member) => member.name).join(', ');
+  const text = `${names}: rotation is automatic, so look at the node's log for why it has not happened.`;
+  const title = `${plural(ending.length, 'certificate')} about to expire`;
+  return [{ key: 'certificates', tone: 'warn', title, text }];
+}
+
+function clocks(cluster: Cluster): NextStep[] {
+  const off = cluster.members.filter((member) => Math.abs(member.clock_offset_ms ?? 0) > CLOCK_WARNING_MS);
+  if (off.length === 0) return [];
+  const text = `${off.map((member) => member.name).join(', ')}: certificates and tokens depend on the time. Set up NTP.`;
+  return [{ key: 'clocks', tone: 'warn', title: 'Clocks differ', text }];
+}
+
+function versions(cluster: Cluster): NextStep[] {
+  const newest = cluster.version;
+  if (cluster.oldest_version === newest) return [];
+  const text = `Members run ${cluster.oldest_version} to ${newest}. New features wait until all run the same version.`;
+  return [
+    { key: 'versions', tone: 'info', title: 'Finish the upgrade', text, link: { href: '/members', label: 'Members' } },
+  ];
+}
+
+/** What an operator should do next, most urgent first. Empty = nothing. */
+export function nextSteps(cluster: Cluster, joins: readonly Join[], nowMs: number): NextStep[] {
+  return [
+    ...failingMembers(cluster),
+    ...danglingJoins(joins),
+    ...sizeStep(cluster),
+    ...certificates(cluster, nowMs),
+    ...clocks(cluster),
+    ...versions(cluster),
+  ];
+}

@@ -1,0 +1,98 @@
+'use client';
+
+import type { EventType, QuorateEvent } from '@quorate/shared/events';
+import {
+  Archive,
+  BellRing,
+  Crown,
+  Database,
+  KeyRound,
+  LogIn,
+  type LucideIcon,
+  Network,
+  Split,
+  UserRound,
+  Waypoints,
+} from 'lucide-react';
+import { cn } from '@/lib/cn';
+import { Time } from './time';
+import { TONE_TEXT, type Tone } from './ui/badge';
+
+const ICONS: Record<string, LucideIcon> = {
+  cluster: Waypoints,
+  leadership: Crown,
+  state: Waypoints,
+  members: Network,
+  member: Network,
+  peer: Network,
+  join_token: KeyRound,
+  user: UserRound,
+  api_token: KeyRound,
+  session: LogIn,
+  haproxy: Split,
+  snapshot: Archive,
+  log: Database,
+  alarm: BellRing,
+};
+
+const TONES: Partial<Record<EventType, Tone>> = {
+  'leadership.lost': 'warn',
+  'state.is_leaderless': 'bad',
+  'state.has_leader': 'ok',
+  'peer.disconnected': 'warn',
+  'peer.connected': 'ok',
+  'member.promoted': 'ok',
+  'member.removed': 'warn',
+  'session.failed': 'warn',
+  'alarm.raised': 'bad',
+  'alarm.cleared': 'ok',
+};
+
+interface EventListProps {
+  events: readonly QuorateEvent[];
+  /** One line each, without where it comes from. */
+  compact?: boolean;
+  /** Events after this sequence number came in while looking: they are marked for a moment. */
+  newAfterSeq?: number;
+}
+
+/** Events, newest first. */
+export function EventList({ events, compact = false, newAfterSeq }: EventListProps) {
+  return (
+    <ol className="divide-y">
+      {events.map((event) => {
+        const Icon = ICONS[event.namespace] ?? Waypoints;
+        const tone = TONES[event.type] ?? 'plain';
+        return (
+          <li
+            key={event.id}
+            className={cn(
+              'flex items-start gap-2.5 px-3.5 py-2',
+              newAfterSeq !== undefined && event.seq > newAfterSeq && 'just-in',
+            )}
+          >
+            <Icon aria-hidden className={cn('mt-0.5 size-4 shrink-0', TONE_TEXT[tone])} strokeWidth={1.75} />
+            <div className="min-w-0 flex-1">
+              <p className="break-words text-ink">{event.message}</p>
+              <p className="flex flex-wrap gap-x-2 text-ink-3 text-xs">
+                <code className="font-mono text-2xs leading-4.5">{event.type}</code>
+                {compact ? null : (
+                  <>
+                    {event.actor ? <span>by {event.actor}</span> : null}
+                    <span>node {event.event_src_id}</span>
+                    <span>index {event.index}</span>
+                  </>
+                )}
+              </p>
+            </div>
+            <Time
+              at={event.at}
+              show={compact ? 'relative' : 'stacked'}
+              className="shrink-0 text-right text-ink-2 text-xs"
+            />
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
