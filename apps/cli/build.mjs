@@ -1,12 +1,13 @@
 // Bundles the client into one executable file: dist/quorate.js.
-import { chmod } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const outfile = here('dist/quorate.js');
 
-await build({
+const { outputFiles } = await build({
+  write: false,
   entryPoints: [here('src/main.ts')],
   outfile,
   bundle: true,
@@ -19,4 +20,8 @@ await build({
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
 });
-await chmod(outfile, 0o755);
+// In one step: whoever starts it during a build gets the old file or the new one.
+await mkdir(here('dist'), { recursive: true });
+const temporary = `${outfile}.${process.pid}`;
+await writeFile(temporary, outputFiles[0].contents, { mode: 0o755 });
+await rename(temporary, outfile);

@@ -1,3 +1,4 @@
+import { uuid } from '@quorate/shared/names';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './duration';
 import { FORMATS, type Format } from './output';
@@ -40,6 +41,14 @@ export const integerBetween =
     }
     return value;
   };
+
+/** An argument parser for the ids that lists show. */
+export const uuidArgument = (text: string): string => {
+  if (uuid.safeParse(text).success) return text;
+  throw new InvalidArgumentError(
+    'It must be an id such as 0190b0f3-7c1e-7d52-b0aa-1f2e3d4c5b6a, as the list shows it.',
+  );
+};
 
 /** An option parser that gathers every use of the option. */
 export const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];

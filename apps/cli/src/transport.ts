@@ -131,7 +131,7 @@ export function createTransport(target: Target, options: TransportOptions): Tran
   async function send(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
     const repeatable = (init.method ?? 'GET') === 'GET' || headers.has(HEADER.idempotencyKey);
-    const limitMs = Math.max(MIN_ATTEMPT_MS, options.timeoutMs / endpoints.length);
+    const limitMs = Math.max(MIN_ATTEMPT_MS, Math.ceil(options.timeoutMs / endpoints.length));
     const failures: { endpoint: string; code: string; words: string }[] = [];
     let refusal: Response | undefined;
     for (let turn = 0; turn < endpoints.length; turn++) {

@@ -52,7 +52,6 @@ async function follow(inv: Invocation, recent: readonly QuorateEvent[], options:
 export const registerEvent: Register = (program, run) => {
   program
     .command('event')
-    .alias('events')
     .description('What happened in the cluster, newest first; with --follow, as it happens')
     .option('-f, --follow', 'stay and print each event as it comes (JSON: one object a line)')
     .addOption(new Option('--type <type>', 'only this type').choices(EVENT_TYPES))

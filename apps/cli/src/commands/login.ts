@@ -3,6 +3,7 @@ import { ApiError } from '@quorate/shared/client';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { type Principal, sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
+import { Option } from 'commander';
 import { CliError } from '../cli-error';
 import { type Config, type Context, contextName, loadConfig, saveConfig, updateConfig } from '../config-store';
 import { relativeTime, utcTime } from '../duration';
@@ -214,7 +215,7 @@ export const registerLogin: Register = (program, run) => {
     .argument('[server]', 'https://host:port of any node or of the load balancer')
     .option('--user <name>', 'user name; asked for on a terminal')
     .option('--password-file <file>', 'read the password from a file; - is standard input')
-    .option('--password <secret>', 'password in argv; visible to others')
+    .addOption(new Option('--password <secret>').hideHelp())
     .option('--ca-fingerprint <sha256>', "trust the cluster's own authority by this fingerprint and keep it")
     .option('--endpoint <url>', 'another node to fall back to; may be repeated', collect)
     .action(run(login));

@@ -1,7 +1,7 @@
 import { type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { Option } from 'commander';
 import { relativeTime, utcTime } from '../duration';
-import { collect, durationBetween, integerBetween } from '../globals';
+import { collect, durationBetween, integerBetween, uuidArgument } from '../globals';
 import { type Column, listView } from '../output';
 import { collectPages, MAX_LISTED, type Register } from '../register';
 
@@ -83,7 +83,7 @@ export const registerToken: Register = (program, run) => {
   token
     .command('revoke')
     .description('Take a join token back; nodes that joined by it stay')
-    .argument('<id>', 'id of the token, as quorate token list shows it')
+    .argument('<id>', 'id of the token, as quorate token list shows it', uuidArgument)
     .action(
       run(async (inv, id: string) => {
         await inv.confirm(`Revoke the join token ${id}?`);
