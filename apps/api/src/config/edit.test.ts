@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { editConfig } from './edit';
+import { updateConfigFile, writeInitConfig } from './file';
 import { CONFIG_KEYS } from './keys';
 import { loadConfig } from './load';
-import { renderConfigDocs, renderInitConfig } from './render';
+import { renderConfigDocs } from './render';
 
 const host = { hostname: 'alpha', ipv4: undefined };
 
@@ -45,18 +46,42 @@ test('refuses what it does not know', () => {
   expect(() => editConfig('- a\n', { 'cluster.mode': 'join' })).toThrow('expected keys and values');
 });
 
-test('the generated file has every key, and means the defaults', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'quorate-config-'));
-  try {
-    const file = join(folder, 'q.yaml');
-    writeFileSync(file, renderInitConfig());
+describe('files', () => {
+  let folder: string;
+  let file: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'quorate-config-'));
+    file = join(folder, 'etc', 'q.yaml');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('the generated file has every key, and means the defaults', () => {
+    writeInitConfig(file, { force: false });
     const loaded = loadConfig({ file, env: {}, flags: [], host });
     expect(loaded.config).toEqual(loadConfig({ env: {}, flags: [], host }).config);
     expect(loaded.warnings).toEqual([]);
     expect([...loaded.origins.values()].filter((origin) => origin === 'default')).toEqual([]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+  });
+
+  test('an existing file is replaced only when forced', () => {
+    updateConfigFile(file, { 'cluster.mode': 'join' });
+    expect(() => writeInitConfig(file, { force: false })).toThrow('give --force');
+    expect(readFileSync(file, 'utf8')).toBe('cluster:\n  mode: join\n');
+    writeInitConfig(file, { force: true });
+    expect(readFileSync(file, 'utf8')).toContain('mode: single');
+  });
+
+  test('an update keeps the mode, and a refused one keeps the file', () => {
+    writeInitConfig(file, { force: false });
+    chmodSync(file, 0o600);
+    updateConfigFile(file, { 'node.id': 4 });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const before = readFileSync(file, 'utf8');
+    expect(() => updateConfigFile(file, { 'node.id': 5, 'node.idd': 6 })).toThrow('did you mean node.id?');
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    expect(readdirSync(join(folder, 'etc'))).toEqual(['q.yaml']);
+  });
 });
 
 test('every key and section is described', () => {

@@ -1,0 +1,5 @@
+// npm run docs: writes the documentation that is generated from code.
+import { writeFileSync } from 'node:fs';
+import { renderConfigDocs } from '../apps/api/src/config/render';
+
+writeFileSync(new URL('../docs/configuration.md', import.meta.url), renderConfigDocs());
