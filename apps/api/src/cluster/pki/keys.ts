@@ -8,6 +8,10 @@ export function createNodeKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
+/** The public half (SPKI PEM) of a private key. */
+export const publicKeyPemOf = (keyPem: string): string =>
+  createPublicKey(keyPem).export({ type: 'spki', format: 'pem' }).toString();
+
 /** A certificate request signed by `keyPem`. The name is for people; the cluster decides what the certificate says. */
 export async function createCsr({ keyPem, nodeName }: { keyPem: string; nodeName: string }): Promise<string> {
   const keys = await webcryptoPair(keyPem);
@@ -56,3 +60,7 @@ function publicKeyOf(source: string | Buffer | KeyObject): KeyObject {
 export const fingerprintOf = (certPem: string): string => fingerprintOfDer(new X509Certificate(certPem).raw);
 
 export const fingerprintOfDer = (der: Uint8Array): string => `sha256:${createHash('sha256').update(der).digest('hex')}`;
+
+/** SPKI PEM of a private key. */
+export const publicKeyPemOf = (keyPem: string): string =>
+  createPublicKey(keyPem).export({ type: 'spki', format: 'pem' }).toString();
