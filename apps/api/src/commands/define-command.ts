@@ -53,7 +53,7 @@ export function defineCommand<Input, Result>(definition: {
 }
 
 /** A registry entry: the input type is known to the definition alone. */
-export type AnyCommand = CommandDefinition<never>;
+export type AnyCommand = Omit<CommandDefinition<never>, 'input'> & { readonly input: z.ZodType };
 
 export type CommandRegistry = ReadonlyMap<string, AnyCommand>;
 
