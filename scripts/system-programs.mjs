@@ -20,9 +20,9 @@ const PROGRAMS = {
 const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean);
 
 /** The path of a program ("etcd", "haproxy", "chromium", "ip"), or undefined when it is not installed. */
-export function findProgram(program) {
+export function findProgram(program, folders = FOLDERS) {
   for (const name of PROGRAMS[program].names) {
-    for (const folder of FOLDERS) {
+    for (const folder of folders) {
       const path = join(folder, name);
       try {
         accessSync(path, constants.X_OK);
