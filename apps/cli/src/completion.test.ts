@@ -40,7 +40,7 @@ function offers(...words: string[]): string[] {
 describe('bash completion', () => {
   it('offers nouns and verbs', () => {
     expect(offers('st')).toEqual(['status']);
-    expect(offers('token', '')).toEqual(['create', 'list', 'revoke', 'help']);
+    expect(offers('token', '')).toEqual(['create', 'list', 'revoke']);
     expect(offers('agent', 'cluster', 're')).toEqual(['remove']);
   });
 

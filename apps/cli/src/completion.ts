@@ -59,7 +59,7 @@ function nodesOf(program: Command): Node[] {
       flags: [...own, ...globals.filter((flag) => !flag.names.some((name) => known.has(name)))],
       argument: argumentOf(command, path),
     });
-    for (const child of children) if (child.name() !== 'help') visit(child, `${path} ${child.name()}`);
+    for (const child of children) visit(child, `${path} ${child.name()}`);
   };
   visit(program, 'quorate');
   return nodes;

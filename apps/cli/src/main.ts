@@ -20,6 +20,9 @@ async function main(): Promise<number> {
   // `quorate event | head` closes our stdout: that is the reader's way to say enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT.error));
 
+  // A pseudo-terminal without a size (expect, some containers) would wrap every character of a question.
+  if (process.stderr.isTTY && !process.stderr.columns) process.stderr.columns = 80;
+
   const io: Io = {
     env: process.env,
     cwd: process.cwd(),

@@ -58,7 +58,7 @@ export function tableText<Row>(rows: readonly Row[], columns: readonly Column<Ro
   const cells = rows.map((row) =>
     columns.map((column) => {
       const value = column.value(row);
-      const text = value === null || value === '' ? '-' : plain(value);
+      const text = value == null || value === '' ? '-' : plain(value);
       return column.paint ? column.paint(text, row, colors) : text;
     }),
   );
@@ -68,9 +68,9 @@ export function tableText<Row>(rows: readonly Row[], columns: readonly Column<Ro
   );
 }
 
-/** `label  value` lines; null values show as `-`. */
+/** `label  value` lines; absent values (an older server's answer) show as `-`. */
 export function fieldsText(fields: readonly (readonly [string, string | number | null])[], colors: Colors): string {
-  return grid(fields.map(([label, value]) => [colors.dim(label), value === null || value === '' ? '-' : plain(value)]));
+  return grid(fields.map(([label, value]) => [colors.dim(label), value == null || value === '' ? '-' : plain(value)]));
 }
 
 export function listView<Row>(list: {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../package.json';
+import { CliError } from './cli-error';
 import { registerAgent } from './commands/agent';
 import { registerApiToken } from './commands/api-token';
 import { registerAudit } from './commands/audit';
@@ -19,6 +20,7 @@ import type { Exit } from './exit-codes';
 import { addGlobalOptions, type Globals } from './globals';
 import { openInvocation } from './invocation';
 import type { Io } from './io';
+import { nearest } from './nearest';
 import type { Register, Run } from './register';
 
 /** Every noun, in the order of the help. A new one is a file under commands/ and a line here. */
@@ -39,6 +41,36 @@ const NOUNS: readonly Register[] = [
   registerCompletion,
 ];
 
+/** `quorate help token create` at any depth, which commander's own help command does not reach. */
+function addHelp(program: Command): void {
+  program
+    .command('help')
+    .description('Show how a command is used')
+    .argument('[command...]')
+    .action((names: string[]) => {
+      let command = program;
+      for (const name of names) {
+        const next = command.commands.find((child) => child.name() === name);
+        if (!next) {
+          const suggestion = nearest(
+            name,
+            command.commands.map((child) => child.name()),
+          );
+          const hint = suggestion ? `did you mean ${suggestion}?` : `see: ${command.name()} --help`;
+          throw new CliError('usage', `there is no command '${names.join(' ')}'`, { hint });
+        }
+        command = next;
+      }
+      command.outputHelp();
+    });
+}
+
+/** One way to ask for help: commander would give each noun a `help` of its own. */
+function withoutOwnHelp(command: Command): void {
+  command.helpCommand(false);
+  for (const child of command.commands) withoutOwnHelp(child);
+}
+
 /** The whole command tree. `onExit` gets the status of a command that ran to its end. */
 export function buildProgram(io: Io, onExit: (exit: Exit) => void): Command {
   const program = new Command('quorate');
@@ -51,8 +83,7 @@ export function buildProgram(io: Io, onExit: (exit: Exit) => void): Command {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(text.replace(/\n?\(Did you mean (.+)\?\)/, '\nhint: did you mean $1?')),
     })
-    .helpCommand('help [command]', 'show how a command is used')
-    .configureHelp({ sortSubcommands: false });
+    .helpCommand(false);
   addGlobalOptions(program);
 
   const runner = (local: boolean): Run => {
@@ -69,5 +100,7 @@ export function buildProgram(io: Io, onExit: (exit: Exit) => void): Command {
   };
   for (const register of NOUNS) register(program, runner(false));
   registerAgent(program, runner(true));
+  addHelp(program);
+  for (const noun of program.commands) withoutOwnHelp(noun);
   return program;
 }

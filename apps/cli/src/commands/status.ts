@@ -38,7 +38,7 @@ function createPainter(inv: Invocation): (cluster: Cluster, joins: readonly Join
       last = line;
       return;
     }
-    const height = Math.max(5, (inv.io.stdout.rows ?? 24) - 1);
+    const height = Math.max(5, (inv.io.stdout.rows || 24) - 1);
     const text = `${statusText(cluster, joins, inv.colors)}\n\n${inv.colors.dim(`live, ${new Date().toISOString().slice(11, 19)}Z; Ctrl-C ends`)}`;
     const lines = text.split('\n').slice(0, height);
     // Home, each line cleared to its end, the rest of the screen cleared: no flicker.
