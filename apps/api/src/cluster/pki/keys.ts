@@ -8,10 +8,6 @@ export function createNodeKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** The public half (SPKI PEM) of a private key. */
-export const publicKeyPemOf = (keyPem: string): string =>
-  createPublicKey(keyPem).export({ type: 'spki', format: 'pem' }).toString();
-
 /** A certificate request signed by `keyPem`. The name is for people; the cluster decides what the certificate says. */
 export async function createCsr({ keyPem, nodeName }: { keyPem: string; nodeName: string }): Promise<string> {
   const keys = await webcryptoPair(keyPem);
