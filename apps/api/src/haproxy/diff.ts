@@ -6,7 +6,7 @@ import { createTwoFilesPatch } from 'diff';
  */
 export function unifiedDiff(before: string, after: string, beforeName: string, afterName: string): string {
   if (before === after) return '';
-  const patch = createTwoFilesPatch(beforeName, afterName, before, after, '', '', {
+  const patch = createTwoFilesPatch(beforeName, afterName, before, after, undefined, undefined, {
     context: 3,
     headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
     timeout: 2000,

@@ -8,6 +8,8 @@ export interface ConfigSection {
   readonly header: ConfigLine;
   /** Directives only: blank and comment lines are left out. */
   readonly lines: readonly ConfigLine[];
+  /** Lines by their first word, and by their first two. */
+  readonly index: ReadonlyMap<string, readonly ConfigLine[]>;
   /** The `defaults` that a proxy inherits: named by `from`, else the last one before it. */
   readonly defaults: ConfigSection | null;
 }
@@ -25,56 +27,75 @@ export function isProxy(section: ConfigSection): boolean {
   return PROXY_KINDS.has(section.kind);
 }
 
-/** Lines to sections. A word at the margin that could be a mistyped section starts a section of its own. */
+class Section implements ConfigSection {
+  readonly lines: ConfigLine[] = [];
+  readonly index = new Map<string, ConfigLine[]>();
+
+  constructor(
+    readonly kind: string,
+    readonly name: string,
+    readonly header: ConfigLine,
+    readonly defaults: ConfigSection | null,
+  ) {}
+
+  add(line: ConfigLine): void {
+    this.lines.push(line);
+    // A line with an open quote is reported as such; what it would mean is anyone's guess.
+    if (line.unclosed) return;
+    this.#file(valueAt(line, 0), line);
+    if (line.words.length > 1) this.#file(`${valueAt(line, 0)} ${valueAt(line, 1)}`, line);
+  }
+
+  #file(key: string, line: ConfigLine): void {
+    const filed = this.index.get(key);
+    if (filed) filed.push(line);
+    else this.index.set(key, [line]);
+  }
+}
+
+/** Lines to sections: a section keyword starts one, whatever its indentation. */
 export function parseDocument(text: string): ConfigDocument {
   const lines = text.split('\n').map((line, index) => parseLine(line, index + 1));
-  const sections: (ConfigSection & { lines: ConfigLine[] })[] = [];
+  const sections: Section[] = [];
   const orphans: ConfigLine[] = [];
+  const named = new Map<string, ConfigSection>();
   let lastDefaults: ConfigSection | null = null;
   for (const line of lines) {
     const keyword = valueAt(line, 0);
     if (keyword === '') continue;
     if (SECTIONS.has(keyword)) {
-      const section: ConfigSection & { lines: ConfigLine[] } = {
-        kind: keyword,
-        name: valueAt(line, 1),
-        header: line,
-        lines: [],
-        defaults: inherited(line, sections, lastDefaults),
-      };
+      const from = line.words.findIndex((word, index) => index > 0 && word.value === 'from');
+      const chosen: ConfigSection | undefined = from > 0 ? named.get(valueAt(line, from + 1)) : undefined;
+      const inherited: ConfigSection | null = chosen ?? (keyword === 'defaults' ? null : lastDefaults);
+      const section: Section = new Section(
+        keyword,
+        valueAt(line, 1),
+        line,
+        PROXY_KINDS.has(keyword) ? inherited : null,
+      );
       sections.push(section);
-      if (keyword === 'defaults') lastDefaults = section;
+      if (keyword === 'defaults') {
+        lastDefaults = section;
+        if (section.name) named.set(section.name, section);
+      }
       continue;
     }
     const current = sections.at(-1);
-    if (current) current.lines.push(line);
+    if (current) current.add(line);
     else orphans.push(line);
   }
   return { lines, sections, orphans };
 }
 
-function inherited(
-  line: ConfigLine,
-  sections: readonly ConfigSection[],
-  last: ConfigSection | null,
-): ConfigSection | null {
-  if (!PROXY_KINDS.has(valueAt(line, 0))) return null;
-  const from = line.words.findIndex((word, index) => index > 0 && word.value === 'from');
-  const named =
-    from > 0 ? sections.find((s) => s.kind === 'defaults' && s.name === valueAt(line, from + 1)) : undefined;
-  if (named) return named;
-  return valueAt(line, 0) === 'defaults' ? null : last;
-}
-
-/** Lines of a section that begin with these words; a leading `no` does not count. */
-export function linesOf(section: ConfigSection | null, ...words: string[]): ConfigLine[] {
-  return section?.lines.filter((line) => words.every((word, at) => valueAt(line, at) === word)) ?? [];
+/** Lines of a section that begin with these one or two words. */
+export function linesOf(section: ConfigSection | null, first: string, second?: string): readonly ConfigLine[] {
+  return section?.index.get(second === undefined ? first : `${first} ${second}`) ?? [];
 }
 
 /** Does the section, or the defaults it inherits, have such a line? */
-export function has(section: ConfigSection, ...words: string[]): boolean {
+export function has(section: ConfigSection, first: string, second?: string): boolean {
   for (let at: ConfigSection | null = section; at; at = at.defaults) {
-    if (linesOf(at, ...words).length > 0) return true;
+    if (linesOf(at, first, second).length > 0) return true;
   }
   return false;
 }

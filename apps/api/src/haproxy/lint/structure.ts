@@ -23,7 +23,7 @@ export function checkStructure(document: ConfigDocument, version: string, report
 }
 
 function orphan(line: ConfigLine, report: Report): void {
-  const near = nearest(valueAt(line, 0), SECTIONS.keys());
+  const near = valueAt(line, 0).length <= 64 ? nearest(valueAt(line, 0), SECTIONS.keys()) : null;
   const hint = near ? ` Did you mean "${near}"?` : ' A configuration begins with "global", "defaults", "listen" …';
   report.note(line, { severity: 'error', message: `This line stands in no section.${hint}` });
 }
@@ -103,32 +103,45 @@ function certificates(section: ConfigSection, _version: string, report: Report):
 }
 
 function duplicateServers(section: ConfigSection, _version: string, report: Report): void {
-  const seen = new Map<string, ConfigLine>();
-  for (const line of linesOf(section, 'server')) {
+  const servers = linesOf(section, 'server');
+  const taken = new Set(servers.map((line) => valueAt(line, 1)));
+  const first = new Map<string, { line: ConfigLine; next: number }>();
+  for (const line of servers) {
     const name = valueAt(line, 1);
-    const before = seen.get(name);
+    const before = first.get(name);
     if (!before) {
-      seen.set(name, line);
+      first.set(name, { line, next: 2 });
       continue;
     }
-    let suffix = 2;
-    while (seen.has(`${name}-${suffix}`)) suffix += 1;
-    seen.set(`${name}-${suffix}`, line);
-    const message = `Another server named "${name}" stands at line ${before.number}; names must differ within a section.`;
-    report.replace(line, [`server ${name}-${suffix} ${rest(line, 2)}`], { severity: 'error', message });
+    while (taken.has(`${name}-${before.next}`)) before.next += 1;
+    const free = `${name}-${before.next}`;
+    taken.add(free);
+    const message = `Another server named "${name}" stands at line ${before.line.number}; names must differ within a section.`;
+    report.edit(line, (text) => text.replace(/^server \S+/, () => `server ${free}`), { severity: 'error', message });
   }
 }
 
 function serverChecks(section: ConfigSection, _version: string, report: Report): void {
-  const defaults = [section, section.defaults].flatMap((at) => linesOf(at, 'default-server'));
-  if (defaults.some(checks)) return;
+  if (checksByDefault(section) || (section.defaults && checksByDefault(section.defaults))) return;
+  const severity = has(section, 'option', 'httpchk') ? 'warning' : 'advice';
   for (const line of linesOf(section, 'server')) {
     if (checks(line)) continue;
     report.edit(line, (text) => `${text} check`, {
-      severity: has(section, 'option', 'httpchk') ? 'warning' : 'advice',
+      severity,
       message: `Without "check", "${valueAt(line, 1)}" keeps getting requests while it is down.`,
     });
   }
+}
+
+const byDefault = new WeakMap<ConfigSection, boolean>();
+
+/** Remembered, because many sections may inherit one long `defaults`. */
+function checksByDefault(section: ConfigSection): boolean {
+  const known = byDefault.get(section);
+  if (known !== undefined) return known;
+  const found = linesOf(section, 'default-server').some(checks);
+  byDefault.set(section, found);
+  return found;
 }
 
 function checks(line: ConfigLine): boolean {
@@ -213,13 +226,19 @@ function duplicateSections(document: ConfigDocument, version: string, report: Re
   }
 }
 
+/** Beyond this the nearest name is not looked for: it costs names × lines. */
+const MAX_NAMES = 500;
+const MAX_LOOKUPS = 100;
+
 function missingBackends(document: ConfigDocument, report: Report): void {
   const names = new Set(document.sections.filter((s) => HAS_SERVERS.has(s.kind)).map((s) => s.name));
+  let lookups = 0;
   for (const section of document.sections.filter(isProxy)) {
     for (const line of [...linesOf(section, 'default_backend'), ...linesOf(section, 'use_backend')]) {
       const name = valueAt(line, 1);
       if (name === '' || name.includes('%[') || names.has(name)) continue;
-      const near = nearest(name, names);
+      lookups += 1;
+      const near = lookups <= MAX_LOOKUPS && names.size <= MAX_NAMES && name.length <= 64 ? nearest(name, names) : null;
       const message = `There is no backend "${name}".${near ? ` Did you mean "${near}"?` : ''}`;
       report.note(line, { severity: 'error', message });
     }

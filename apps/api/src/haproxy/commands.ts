@@ -1,0 +1,66 @@
+import { haproxyVersion } from '@quorate/shared/haproxy';
+import { desc, eq, lte } from 'drizzle-orm';
+import { z } from 'zod';
+import { defineCommand } from '../commands/define-command';
+import { DomainError } from '../commands/domain-error';
+import { etagOf, settingsText } from './current';
+import { haproxyRevisions, haproxySettings } from './table';
+
+/** Older revisions are dropped: a history to look back on, not an archive. */
+export const KEPT_REVISIONS = 100;
+
+export const replaceSettings = defineCommand({
+  type: 'haproxy.settings.replace',
+  since: 1,
+  input: z.object({ settings: z.string().max(16_384), ifMatch: z.string().nullable() }),
+  target: () => 'haproxy/settings',
+  apply(tx, input, ctx) {
+    const current = settingsText(tx);
+    if (input.ifMatch !== null && input.ifMatch !== '*' && input.ifMatch !== etagOf(current)) {
+      throw new DomainError('precondition_failed', 'the settings changed since you read them; read them again');
+    }
+    if (current === input.settings) return;
+    const row = { settings: input.settings, updatedAt: ctx.at };
+    tx.insert(haproxySettings)
+      .values({ id: 1, ...row })
+      .onConflictDoUpdate({ target: haproxySettings.id, set: row })
+      .run();
+    ctx.event('haproxy.settings_changed', `${ctx.actor.name} changed the load balancer settings`);
+  },
+});
+
+export const recordRevision = defineCommand({
+  type: 'haproxy.revision.record',
+  since: 1,
+  audited: false,
+  input: z.object({
+    config: z.string().max(262_144),
+    version: haproxyVersion,
+    servers: z.int(),
+    settingsEtag: z.string(),
+    reason: z.string().max(200),
+  }),
+  apply(tx, input, ctx) {
+    const last = tx.select().from(haproxyRevisions).orderBy(desc(haproxyRevisions.revision)).limit(1).get();
+    // Several nodes may notice the same change.
+    if (last?.config === input.config) return { revision: last.revision };
+    const revision = (last?.revision ?? 0) + 1;
+    tx.insert(haproxyRevisions)
+      .values({ ...input, revision, etag: etagOf(input.config), createdAt: ctx.at, index: ctx.index })
+      .run();
+    tx.delete(haproxyRevisions)
+      .where(lte(haproxyRevisions.revision, revision - KEPT_REVISIONS))
+      .run();
+    ctx.event('haproxy.revision_created', `Load balancer configuration ${revision}: ${input.reason}`, { revision });
+    return { revision };
+  },
+});
+
+/** @throws DomainError not_found */
+export function findRevision(db: Parameters<typeof settingsText>[0], revision: number) {
+  const row = db.select().from(haproxyRevisions).where(eq(haproxyRevisions.revision, revision)).get();
+  if (!row) throw new DomainError('not_found', `there is no revision ${revision}; the last ${KEPT_REVISIONS} are kept`);
+  return row;
+}
+
+export const haproxyCommands = [replaceSettings, recordRevision];

@@ -1,0 +1,72 @@
+import { type HaproxyRevision, haproxyRoutes } from '@quorate/shared/haproxy';
+import { desc, lt } from 'drizzle-orm';
+import { type Endpoint, endpoint } from '../http/endpoint';
+import { numberCursor, pageOf } from '../http/page';
+import { toTimestamp } from '../lib/clock';
+import { findRevision, recordRevision, replaceSettings } from './commands';
+import { currentConfig, currentSettings, etagOf, type HaproxySource, planRevision, settingsText } from './current';
+import { unifiedDiff } from './diff';
+import { checkConfig } from './lint';
+import { haproxyRevisions } from './table';
+
+const view = (row: typeof haproxyRevisions.$inferSelect): HaproxyRevision => ({
+  revision: row.revision,
+  etag: row.etag,
+  created_at: toTimestamp(row.createdAt),
+  index: row.index,
+  reason: row.reason,
+  version: row.version,
+  servers: row.servers,
+});
+
+export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
+  return [
+    endpoint(haproxyRoutes.config, (ctx, { query }) => {
+      const { config } = currentConfig(ctx.db, source, query.version);
+      const etag = etagOf(config);
+      const known = ctx
+        .header('if-none-match')
+        ?.split(',')
+        .map((tag) => tag.trim().replace(/^W\//, ''));
+      if (known?.includes(etag)) return new Response(null, { status: 304, headers: { etag } });
+      return new Response(config, { headers: { etag, 'content-type': 'text/plain; charset=utf-8' } });
+    }),
+    endpoint(haproxyRoutes.getSettings, (ctx) => {
+      ctx.setHeader('etag', etagOf(settingsText(ctx.db)));
+      return currentSettings(ctx.db);
+    }),
+    endpoint(haproxyRoutes.putSettings, async (ctx, { body }) => {
+      const ifMatch = ctx.header('if-match')?.trim() ?? null;
+      await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch });
+      const revision = planRevision(ctx.db, source);
+      if (revision) await ctx.propose(recordRevision, revision);
+      ctx.setHeader('etag', etagOf(settingsText(ctx.db)));
+      return currentSettings(ctx.db);
+    }),
+    endpoint(haproxyRoutes.check, (_ctx, { body }) => checkConfig(body.config, body.version)),
+    endpoint(haproxyRoutes.revisions, (ctx, { query }) => {
+      const rows = ctx.db
+        .select()
+        .from(haproxyRevisions)
+        .where(lt(haproxyRevisions.revision, numberCursor(query.cursor)))
+        .orderBy(desc(haproxyRevisions.revision))
+        .limit(query.limit + 1)
+        .all();
+      return pageOf(ctx, haproxyRoutes.revisions.path, rows, query.limit, (row) => row.revision, view);
+    }),
+    endpoint(haproxyRoutes.revision, (ctx, { params }) => {
+      const row = findRevision(ctx.db, params.revision);
+      const before = ctx.db
+        .select()
+        .from(haproxyRevisions)
+        .where(lt(haproxyRevisions.revision, row.revision))
+        .orderBy(desc(haproxyRevisions.revision))
+        .limit(1)
+        .get();
+      const diff = before
+        ? unifiedDiff(before.config, row.config, `revision ${before.revision}`, `revision ${row.revision}`)
+        : '';
+      return { ...view(row), config: row.config, diff };
+    }),
+  ];
+}
