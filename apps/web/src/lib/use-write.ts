@@ -56,6 +56,7 @@ export function useWrite<R extends RouteDefinition>(route: R, options: WriteOpti
     pending: mutation.isPending,
     /** The last run succeeded. */
     done: mutation.isSuccess,
+    data: mutation.data,
     error: mutation.error ? toApiError(mutation.error) : null,
     reset: mutation.reset,
   };

@@ -1,0 +1,97 @@
+'use client';
+
+import { apiTokenRoutes } from '@quorate/shared/api-tokens';
+import { useState } from 'react';
+import { Command } from '@/components/code';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { Field, Input } from '@/components/ui/field';
+import { Notice } from '@/components/ui/notice';
+import { Select } from '@/components/ui/select';
+import { useBodyForm } from '@/lib/body-form';
+import { useWrite } from '@/lib/use-write';
+import { ROLE_OPTIONS } from './role-options';
+
+const DAY = 86_400;
+const TTLS = [
+  { value: String(30 * DAY), label: '30 days' },
+  { value: String(90 * DAY), label: '90 days' },
+  { value: String(365 * DAY), label: '1 year' },
+  { value: '', label: 'Until revoked' },
+] as const;
+
+interface Values {
+  name: string;
+  role: string;
+  ttl_seconds: string;
+}
+
+/** Creates a token, then shows its secret once. */
+export function CreateApiTokenDialog({ onClose }: { onClose: () => void }) {
+  const [created, setCreated] = useState<{ name: string; token: string } | null>(null);
+  const create = useWrite(apiTokenRoutes.create, { refresh: ['api-tokens'], onSuccess: setCreated });
+  const form = useBodyForm({
+    schema: apiTokenRoutes.create.body,
+    defaults: { name: '', role: 'viewer', ttl_seconds: String(90 * DAY) },
+    toBody: (values: Values) => ({
+      name: values.name,
+      role: values.role,
+      ttl_seconds: values.ttl_seconds === '' ? null : Number(values.ttl_seconds),
+    }),
+    error: create.error,
+  });
+  const { errors } = form.formState;
+  if (created) {
+    return (
+      <Dialog
+        open
+        sticky
+        onOpenChange={(open) => !open && onClose()}
+        title={`Token ${created.name}`}
+        footer={
+          <Button variant="primary" onClick={onClose}>
+            I have stored it
+          </Button>
+        }
+      >
+        <div className="space-y-4">
+          <Notice tone="warn">This is the only time it is shown. Store it now.</Notice>
+          <Command text={created.token} what="API token" />
+          <p className="text-ink-2">
+            Send it as <code className="font-mono text-xs">Authorization: Bearer …</code>
+          </p>
+        </div>
+      </Dialog>
+    );
+  }
+  const nameTaken = create.error?.code === 'name_taken' ? 'This name is taken.' : undefined;
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title="Create an API token"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button variant="primary" type="submit" form="create-api-token" pending={create.pending}>
+            Create token
+          </Button>
+        </>
+      }
+    >
+      <form id="create-api-token" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
+        <Field label="Name" hint="What uses it." error={errors.name?.message ?? nameTaken}>
+          {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="monitoring" />}
+        </Field>
+        <Field label="Role" error={errors.role?.message}>
+          {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
+        </Field>
+        <Field label="Valid for" error={errors.ttl_seconds?.message}>
+          {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
+        </Field>
+        {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'role', 'ttl_seconds']} />}
+      </form>
+    </Dialog>
+  );
+}

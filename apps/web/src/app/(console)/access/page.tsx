@@ -1,0 +1,5 @@
+import { AccessPage } from './access-page';
+
+export default function UsersAndTokensPage() {
+  return <AccessPage />;
+}

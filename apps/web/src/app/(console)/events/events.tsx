@@ -1,0 +1,102 @@
+'use client';
+
+import { EVENT_TYPES } from '@quorate/shared/events';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Radio } from 'lucide-react';
+import { parseAsString, useQueryStates } from 'nuqs';
+import { useState } from 'react';
+import { EventList } from '@/components/event-list';
+import { MoreButton } from '@/components/more-button';
+import { Page } from '@/components/page';
+import { EmptyState, ErrorState } from '@/components/states';
+import { Button } from '@/components/ui/button';
+import { Panel } from '@/components/ui/panel';
+import { Select } from '@/components/ui/select';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { useListPollMs } from '@/lib/live';
+import { eventsQuery } from '@/lib/queries';
+
+const NAMESPACES = [...new Set(EVENT_TYPES.map((type) => type.slice(0, type.indexOf('.'))))];
+const FILTERS = { namespace: parseAsString.withDefault(''), type: parseAsString.withDefault('') };
+
+const namespaceOptions = [
+  { value: '', label: 'Everything' },
+  ...NAMESPACES.map((namespace) => ({ value: namespace, label: namespace.replaceAll('_', ' ') })),
+];
+const typeOptions = (namespace: string) => [
+  { value: '', label: 'Every type' },
+  ...EVENT_TYPES.filter((type) => !namespace || type.startsWith(`${namespace}.`)).map((type) => ({
+    value: type,
+    label: type,
+  })),
+];
+
+export function Events() {
+  const [{ namespace, type }, setFilters] = useQueryStates(FILTERS);
+  const filter = { ...(namespace ? { namespace } : {}), ...(type ? { type } : {}) };
+  const filtered = namespace !== '' || type !== '';
+  const clear = () => void setFilters({ namespace: null, type: null });
+  return (
+    <Page
+      title="Events"
+      description="What happened in the cluster, newest first. New ones appear on top by themselves."
+    >
+      <div className="space-y-4">
+        <search className="flex flex-wrap items-center gap-2">
+          <Select
+            aria-label="Namespace"
+            className="w-full sm:w-44"
+            options={namespaceOptions}
+            value={namespace}
+            onChange={(event) => void setFilters({ namespace: event.target.value || null, type: null })}
+          />
+          <Select
+            aria-label="Type"
+            className="w-full sm:w-60"
+            options={typeOptions(namespace)}
+            value={type}
+            onChange={(event) => void setFilters({ type: event.target.value || null })}
+          />
+          {filtered ? (
+            <Button variant="ghost" onClick={clear}>
+              Clear
+            </Button>
+          ) : null}
+        </search>
+        <EventPages key={`${namespace} ${type}`} filter={filter} filtered={filtered} onClear={clear} />
+      </div>
+    </Page>
+  );
+}
+
+interface EventPagesProps {
+  filter: { namespace?: string; type?: string };
+  filtered: boolean;
+  onClear: () => void;
+}
+
+function EventPages({ filter, filtered, onClear }: EventPagesProps) {
+  const events = useInfiniteQuery({ ...eventsQuery(filter), refetchInterval: useListPollMs() });
+  const items = events.data?.pages.flatMap((page) => page.items) ?? [];
+  // What was there when the list opened is not news.
+  const [seenSeq, setSeenSeq] = useState<number>();
+  if (seenSeq === undefined && events.isSuccess) setSeenSeq(items[0]?.seq ?? 0);
+  return (
+    <Panel flush>
+      {events.isPending ? <SkeletonRows rows={8} /> : null}
+      {events.isError && !events.data ? (
+        <ErrorState error={events.error} onRetry={() => void events.refetch()} />
+      ) : null}
+      {events.isSuccess && items.length === 0 ? (
+        <EmptyState
+          icon={Radio}
+          title={filtered ? 'No event passes the filter' : 'Nothing happened yet'}
+          cli="quorate event --follow"
+          action={filtered ? <Button onClick={onClear}>Show all events</Button> : undefined}
+        />
+      ) : null}
+      <EventList events={items} {...(seenSeq === undefined ? {} : { newAfterSeq: seenSeq })} />
+      <MoreButton query={events} />
+    </Panel>
+  );
+}

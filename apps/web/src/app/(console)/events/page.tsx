@@ -1,0 +1,5 @@
+import { Events } from './events';
+
+export default function EventsPage() {
+  return <Events />;
+}

@@ -1,0 +1,65 @@
+'use client';
+
+import { useQuery } from '@tanstack/react-query';
+import { Download } from 'lucide-react';
+import { Command } from '@/components/code';
+import { CopyButton } from '@/components/copy-button';
+import { ErrorState } from '@/components/states';
+import { Button } from '@/components/ui/button';
+import { Panel } from '@/components/ui/panel';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { downloadText } from '@/lib/clipboard';
+import { useListPollMs } from '@/lib/live';
+import { haproxyConfigQuery, haproxySettingsQuery } from '@/lib/queries';
+import { ConfigText } from './config-text';
+import { SettingsForm } from './settings-form';
+
+export function ConfigurationTab() {
+  const settings = useQuery(haproxySettingsQuery);
+  return (
+    <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_26rem]">
+      <div className="min-w-0 space-y-4">
+        <CurrentConfiguration />
+        <Panel title="Keep a load balancer up to date">
+          <p className="mb-2 text-ink-2">
+            On the load balancer's host: fetches the configuration, checks it with HAProxy and reloads when it changes.
+          </p>
+          <Command text="quorate haproxy watch --output /etc/haproxy/haproxy.cfg" what="command" />
+        </Panel>
+      </div>
+      <Panel title="Settings">
+        {settings.isPending ? <SkeletonRows rows={6} /> : null}
+        {settings.isError && !settings.data ? (
+          <ErrorState error={settings.error} onRetry={() => void settings.refetch()} />
+        ) : null}
+        {settings.data ? <SettingsForm current={settings.data.settings} etag={settings.data.etag} /> : null}
+      </Panel>
+    </div>
+  );
+}
+
+function CurrentConfiguration() {
+  const config = useQuery({ ...haproxyConfigQuery, refetchInterval: useListPollMs() });
+  const text = config.data?.text;
+  const actions = text ? (
+    <>
+      {config.data?.etag ? (
+        <span className="truncate font-mono text-2xs text-ink-3" title="ETag">
+          {config.data.etag.replaceAll('"', '').slice(0, 16)}
+        </span>
+      ) : null}
+      <CopyButton text={text} what="configuration" labelled />
+      <Button size="sm" onClick={() => downloadText('haproxy.cfg', text)}>
+        <Download aria-hidden />
+        Download
+      </Button>
+    </>
+  ) : undefined;
+  return (
+    <Panel title="haproxy.cfg" flush actions={actions}>
+      {config.isPending ? <SkeletonRows rows={8} /> : null}
+      {config.isError && !text ? <ErrorState error={config.error} onRetry={() => void config.refetch()} /> : null}
+      {text ? <ConfigText text={text} label="HAProxy configuration" className="max-h-[70vh]" /> : null}
+    </Panel>
+  );
+}

@@ -1,0 +1,5 @@
+import { LoadBalancer } from './load-balancer';
+
+export default function LoadBalancerPage() {
+  return <LoadBalancer />;
+}

@@ -1,0 +1,180 @@
+'use client';
+
+import { HAPROXY_VERSIONS, type HaproxySettings, haproxyRoutes } from '@quorate/shared/haproxy';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import { toast } from 'sonner';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Button } from '@/components/ui/button';
+import { Field, Input } from '@/components/ui/field';
+import { Notice } from '@/components/ui/notice';
+import { Select } from '@/components/ui/select';
+import { WriteButton } from '@/components/write-button';
+import { useBodyForm } from '@/lib/body-form';
+import { haproxySettingsQuery } from '@/lib/queries';
+import { useWrite } from '@/lib/use-write';
+import { type SettingsValues, settingsBody, settingsValues } from './settings-body';
+
+const TLS = [
+  { value: 'passthrough', label: 'Pass TLS through to the nodes' },
+  { value: 'terminate', label: 'End TLS at HAProxy' },
+  { value: 'plain', label: 'Plain HTTP' },
+] as const;
+const BALANCE = [
+  { value: 'leastconn', label: 'Least connections' },
+  { value: 'roundrobin', label: 'Round robin' },
+  { value: 'source', label: 'By source address' },
+  { value: 'first', label: 'First with room' },
+  { value: 'random', label: 'Random' },
+] as const;
+const VERSIONS = HAPROXY_VERSIONS.map((version) => ({ value: version, label: `HAProxy ${version}` }));
+
+interface TextField {
+  name: keyof SettingsValues;
+  label: string;
+  hint?: string;
+  optional?: boolean;
+  mono?: boolean;
+  numeric?: boolean;
+  half?: boolean;
+}
+
+const LISTEN: readonly TextField[] = [
+  { name: 'bind', label: 'Listen on', mono: true, hint: 'address:port, or *:port for all addresses.' },
+  { name: 'redirect_http_bind', label: 'Redirect HTTP from', optional: true, mono: true },
+];
+const CERTIFICATE: TextField = {
+  name: 'certificate_path',
+  label: 'Certificate on the load balancer',
+  mono: true,
+  hint: 'PEM with certificate and key.',
+};
+const CA: TextField = {
+  name: 'ca_path',
+  label: 'CA file on the load balancer',
+  mono: true,
+  hint: 'Verifies the nodes when they serve TLS.',
+};
+const TUNING: readonly TextField[] = [
+  { name: 'check_interval_ms', label: 'Check every (ms)', numeric: true, half: true },
+  { name: 'check_rise', label: 'Up after checks', numeric: true, half: true },
+  { name: 'check_fall', label: 'Down after checks', numeric: true, half: true },
+  { name: 'max_connections', label: 'Max connections', numeric: true, half: true },
+  { name: 'stream_timeout_seconds', label: 'Cut idle streams after (s)', numeric: true },
+  { name: 'stats_bind', label: 'Statistics page on', optional: true, mono: true },
+  { name: 'prometheus_bind', label: 'Prometheus metrics on', optional: true, mono: true },
+  {
+    name: 'run_as',
+    label: 'Run as user',
+    optional: true,
+    mono: true,
+    hint: 'Empty when HAProxy is not started by root.',
+  },
+];
+const FIELDS: readonly string[] = [
+  ...[...LISTEN, CERTIFICATE, CA, ...TUNING].map((field) => field.name),
+  'version',
+  'tls',
+  'balance',
+];
+
+export function SettingsForm({ current, etag }: { current: HaproxySettings; etag: string | null }) {
+  const client = useQueryClient();
+  // The version that the operator's edits started from: what If-Match must name.
+  const base = useRef(etag);
+  const save = useWrite(haproxyRoutes.putSettings, {
+    refresh: ['haproxy'],
+    onSuccess: () => {
+      void loadCurrent();
+      toast.success('Settings saved', { description: 'The configuration is made anew.' });
+    },
+  });
+  const form = useBodyForm({
+    schema: haproxyRoutes.putSettings.body,
+    defaults: settingsValues(current),
+    toBody: (values: SettingsValues) => settingsBody(values),
+    error: save.error,
+  });
+  const { errors, isDirty } = form.formState;
+  // What somebody else saved shows at once, unless this operator is in the middle of editing.
+  useEffect(() => {
+    if (isDirty) return;
+    base.current = etag;
+    form.reset(settingsValues(current));
+  }, [current, etag, isDirty, form]);
+
+  const text = (field: TextField) => (
+    <Field
+      key={field.name}
+      label={field.label}
+      hint={field.hint}
+      optional={field.optional ?? false}
+      error={errors[field.name]?.message}
+      className={field.half ? '' : 'col-span-2'}
+    >
+      {(control) => (
+        <Input
+          {...control}
+          {...form.register(field.name)}
+          autoComplete="off"
+          spellCheck={false}
+          {...(field.numeric ? { inputMode: 'numeric' as const } : {})}
+          {...(field.mono ? { className: 'font-mono text-xs' } : {})}
+        />
+      )}
+    </Field>
+  );
+  const select = (
+    name: 'version' | 'tls' | 'balance',
+    label: string,
+    options: readonly { value: string; label: string }[],
+  ) => (
+    <Field label={label} error={errors[name]?.message} className={name === 'tls' ? 'col-span-2' : ''}>
+      {(control) => <Select {...control} {...form.register(name)} options={options} />}
+    </Field>
+  );
+  const submit = form.handleSubmit((body) =>
+    save.run({ body: body as HaproxySettings, ...(base.current ? { headers: { 'If-Match': base.current } } : {}) }),
+  );
+  const loadCurrent = async () => {
+    const fresh = await client.fetchQuery({ ...haproxySettingsQuery, staleTime: 0 });
+    save.reset();
+    base.current = fresh.etag;
+    form.reset(settingsValues(fresh.settings));
+  };
+  return (
+    <form className="grid grid-cols-2 gap-3" onSubmit={submit} noValidate>
+      {select('version', 'For version', VERSIONS)}
+      {select('balance', 'Balance', BALANCE)}
+      {select('tls', 'TLS', TLS)}
+      {form.watch('tls') === 'terminate' ? text(CERTIFICATE) : null}
+      {LISTEN.map(text)}
+      {form.watch('tls') === 'plain' ? null : text(CA)}
+      {TUNING.map(text)}
+      <div className="col-span-2 space-y-3">
+        {save.error?.code === 'precondition_failed' ? (
+          <Notice
+            tone="warn"
+            role="alert"
+            title="Somebody saved other settings meanwhile"
+            actions={
+              <Button size="sm" onClick={() => void loadCurrent()}>
+                Load the current settings
+              </Button>
+            }
+          >
+            Nothing of yours was saved. Loading replaces what you have typed.
+          </Notice>
+        ) : (
+          <ProblemNotice error={save.error} fields={FIELDS} />
+        )}
+        <div className="flex justify-end gap-2">
+          {isDirty ? <Button onClick={() => form.reset(settingsValues(current))}>Discard</Button> : null}
+          <WriteButton needs="operator" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>
+            Save settings
+          </WriteButton>
+        </div>
+      </div>
+    </form>
+  );
+}
