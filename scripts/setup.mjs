@@ -1,7 +1,7 @@
 // Makes a fresh clone ready: checks Node, installs npm packages, builds daemon, client and console.
 // Nothing but Node and npm is needed; does nothing when all is up to date. `--no-build` installs only.
 import './lib/check-node.mjs';
-import { realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildFingerprint, runtimeId, staleBuild, staleInstall } from './lib/fresh.mjs';
@@ -41,6 +41,19 @@ async function ensureBuilt() {
   say(`built in ${seconds.toFixed(0)} s`);
 }
 
+/** `npx quorated` and `npx quorate`: npm links a workspace's programs only when they exist at install time. */
+function linkPrograms() {
+  for (const [name, target] of [
+    ['quorated', '../../apps/api/dist/quorated.js'],
+    ['quorate', '../../apps/cli/dist/quorate.js'],
+  ]) {
+    if (!existsSync(bin(name))) {
+      rmSync(bin(name), { force: true });
+      symlinkSync(target, bin(name));
+    }
+  }
+}
+
 /**
  * Brings the working tree up to date. Two at once do not collide: the second waits.
  * @throws StepFailed that names what failed and the cure
@@ -48,7 +61,10 @@ async function ensureBuilt() {
 export async function setup({ build = true } = {}) {
   await withLock(CACHE, 'setup', async () => {
     await ensureInstalled();
-    if (build) await ensureBuilt();
+    if (build) {
+      await ensureBuilt();
+      linkPrograms();
+    }
   });
 }
 

@@ -129,16 +129,7 @@ export function fromFlags(flags: readonly ConfigFlag[]): SourceValues {
 }
 
 /** The variables of the daemon and the client that are not keys of the configuration. */
-const OTHER_VARIABLES = new Set([
-  'CONFIG',
-  'CONTEXT',
-  'SOCKET',
-  'TOKEN',
-  'TOKEN_FILE',
-  'URL',
-  'OUTPUT',
-  'PASSWORD_FILE',
-]);
+const OTHER_VARIABLES = new Set(['CONFIG', 'CONTEXT', 'SOCKET', 'SERVER', 'CA', 'TOKEN', 'TOKEN_FILE']);
 const BY_FLAT_NAME = new Map([...CONFIG_KEYS.keys()].map((path) => [path.replaceAll('.', '_').toUpperCase(), path]));
 
 /**
