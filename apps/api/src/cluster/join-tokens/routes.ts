@@ -1,0 +1,161 @@
+import { JOIN_TOKEN_PREFIX, type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
+import { asc, desc, eq, inArray, lt } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { StateDb } from '../../db/state-store';
+import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
+import { pageOf, textCursor } from '../../http/page';
+import { expectPresent } from '../../lib/assert';
+import { type Clock, toTimestamp } from '../../lib/clock';
+import { sha256Hex } from '../../lib/hash';
+import { isLoopback, isUnspecified, parseHostPort } from '../../lib/net';
+import { formatJoinString } from '../join/join-string';
+import { liveMembers, MAX_CORE_MEMBERS } from '../members/admission';
+import { fingerprintOf } from '../pki/keys';
+import { createJoinToken, revokeJoinToken } from './commands';
+import { type JoinTokenRow, joinTokenRedemptions, joinTokens } from './table';
+
+export interface JoinTokenDeps {
+  /** Resolves once this node is part of a Raft cluster; grows a single node. @throws DomainError raft_engine_unavailable */
+  readonly ensureCluster: () => Promise<void>;
+  /** PEM of the cluster CA. */
+  readonly caCert: () => string;
+  /** `host:port` of the cluster listener that joiners dial. */
+  readonly clusterAddress: () => string;
+  readonly clock: Clock;
+}
+
+type Redemption = typeof joinTokenRedemptions.$inferSelect;
+
+function statusOf(token: JoinTokenRow, now: number): JoinToken['status'] {
+  if (token.revokedAt !== null) return 'revoked';
+  if (token.uses >= token.maxUses) return 'used_up';
+  return now >= token.expiresAt ? 'expired' : 'active';
+}
+
+const view = (token: JoinTokenRow, redemptions: readonly Redemption[], now: number): JoinToken => ({
+  id: token.id,
+  kind: token.kind,
+  status: statusOf(token, now),
+  max_uses: token.maxUses,
+  uses: token.uses,
+  node_name: token.nodeName,
+  node_id: token.nodeId,
+  allowed_cidrs: token.allowedCidrs,
+  created_at: toTimestamp(token.createdAt),
+  created_by: token.createdBy,
+  expires_at: toTimestamp(token.expiresAt),
+  revoked_at: token.revokedAt === null ? null : toTimestamp(token.revokedAt),
+  redemptions: redemptions
+    .filter(({ tokenId }) => tokenId === token.id)
+    .map(({ nodeId, nodeName, address, at }) => ({
+      node_id: nodeId,
+      node_name: nodeName,
+      address,
+      at: toTimestamp(at),
+    })),
+});
+
+function redemptionsOf(db: StateDb, tokenIds: readonly string[]): Redemption[] {
+  return db
+    .select()
+    .from(joinTokenRedemptions)
+    .where(inArray(joinTokenRedemptions.tokenId, [...tokenIds]))
+    .orderBy(asc(joinTokenRedemptions.at), asc(joinTokenRedemptions.nodeId))
+    .all();
+}
+
+/** What would keep a join from working, or from helping, as things stand. */
+function warningsFor(db: StateDb, clusterAddress: string, maxUses: number, kind: JoinToken['kind']): string[] {
+  const warnings: string[] = [];
+  const host = parseHostPort(clusterAddress)?.host ?? '';
+  if (isLoopback(host) || isUnspecified(host)) {
+    warnings.push(
+      `The cluster address ${clusterAddress} can be reached from this machine only. ` +
+        'For nodes on other machines, set cluster.address and cluster.advertise to a routable address and restart.',
+    );
+  }
+  if (kind === 'runner') return warnings;
+  const nodes = liveMembers(db).length;
+  const after = nodes + maxUses;
+  if (after > MAX_CORE_MEMBERS) {
+    warnings.push(
+      `A cluster takes at most ${MAX_CORE_MEMBERS} core nodes and has ${nodes}; some uses will be refused.`,
+    );
+  } else if (after % 2 === 0) {
+    warnings.push(
+      `After this token is used there would be ${after} voters, which survive no more failures than ${after - 1}. ` +
+        'Join one more node for an odd number.',
+    );
+  }
+  return warnings;
+}
+
+export function joinTokenEndpoints(deps: JoinTokenDeps): Endpoint[] {
+  async function mint(ctx: RequestContext, body: MintInput): Promise<{ id: string; token: string }> {
+    // The same again when the request is repeated with its Idempotency-Key.
+    const token = `${JOIN_TOKEN_PREFIX}${ctx.secret('join-token').toString('base64url')}`;
+    const { id } = await ctx.propose(createJoinToken, {
+      id: uuidv7(),
+      hash: sha256Hex(token),
+      kind: body.kind,
+      maxUses: body.max_uses,
+      ttlMs: body.ttl_seconds * 1000,
+      nodeName: body.node_name,
+      nodeId: body.node_id,
+      allowedCidrs: body.allowed_cidrs,
+    });
+    return { id, token };
+  }
+
+  return [
+    endpoint(joinTokenRoutes.list, (ctx, { query }) => {
+      const rows = ctx.db
+        .select()
+        .from(joinTokens)
+        .where(query.cursor === undefined ? undefined : lt(joinTokens.id, textCursor(query.cursor)))
+        .orderBy(desc(joinTokens.id))
+        .limit(query.limit + 1)
+        .all();
+      const redemptions = redemptionsOf(
+        ctx.db,
+        rows.map(({ id }) => id),
+      );
+      const now = deps.clock();
+      return pageOf(
+        ctx,
+        joinTokenRoutes.list.path,
+        rows,
+        query.limit,
+        (row) => row.id,
+        (row) => view(row, redemptions, now),
+      );
+    }),
+    endpoint(joinTokenRoutes.create, async (ctx, { body }) => {
+      if (body.kind === 'cluster') await deps.ensureCluster();
+      const { id, token } = await mint(ctx, body);
+      const row = ctx.db.select().from(joinTokens).where(eq(joinTokens.id, id)).get();
+      const fingerprint = fingerprintOf(deps.caCert());
+      const joinString = formatJoinString({ address: deps.clusterAddress(), token, caFingerprint: fingerprint });
+      return {
+        ...view(expectPresent(row, 'the new join token'), redemptionsOf(ctx.db, [id]), deps.clock()),
+        token,
+        ca_fingerprint: fingerprint,
+        join_string: joinString,
+        join_command: `quorated join ${joinString}`,
+        warnings: warningsFor(ctx.db, deps.clusterAddress(), body.max_uses, body.kind),
+      };
+    }),
+    endpoint(joinTokenRoutes.revoke, async (ctx, { params }) => {
+      await ctx.propose(revokeJoinToken, { id: params.id });
+    }),
+  ];
+}
+
+interface MintInput {
+  readonly kind: JoinToken['kind'];
+  readonly max_uses: number;
+  readonly ttl_seconds: number;
+  readonly node_name: string | null;
+  readonly node_id: number | null;
+  readonly allowed_cidrs: string[];
+}
