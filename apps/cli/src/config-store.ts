@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { CliError } from './cli-error';
+import { replaceFile } from './files';
 import type { Io } from './io';
 
 const contextSchema = z.strictObject({
@@ -61,16 +61,10 @@ export async function loadConfig(io: Io): Promise<Config> {
 /** Replaces the file in one step, readable by its owner only, since it holds bearer tokens. */
 export async function saveConfig(io: Io, config: Config): Promise<void> {
   const path = configPath(io);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(temporary, stringify(config), { mode: 0o600, flag: 'wx' });
-    await chmod(temporary, 0o600);
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new CliError('error', `cannot write ${path}: ${(cause as NodeJS.ErrnoException).code}`);
-  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+    throw new CliError('error', `cannot create ${dirname(path)}: ${cause.code}`);
+  });
+  await replaceFile(path, stringify(config), 0o600);
 }
 
 /** Loads, changes and saves; `change` returns false to leave the file alone. */

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import {
   HAPROXY_VERSIONS,
   type HaproxyFinding,
@@ -11,12 +9,14 @@ import {
 import { type Command, Option } from 'commander';
 import { CliError } from '../cli-error';
 import { utcTime } from '../duration';
+import { replaceFile } from '../files';
 import { integerBetween } from '../globals';
 import type { Invocation } from '../invocation';
 import { nearest } from '../nearest';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { readInput } from '../secrets';
+import { type WatchOptions, watchConfig } from './haproxy-watch';
 
 const MAX_CONFIG_BYTES = 262_144;
 
@@ -50,18 +50,6 @@ const REVISION_COLUMNS: readonly Column<HaproxyRevision>[] = [
   { header: 'REASON', value: (r) => r.reason },
   { header: 'ETAG', value: (r) => r.etag },
 ];
-
-/** Writes beside the file and renames, so that HAProxy never reads half a configuration. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(temporary, text, { mode: 0o644, flag: 'wx' });
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new CliError('error', `cannot write ${path}: ${(cause as NodeJS.ErrnoException).code}`);
-  }
-}
 
 /** The value of `key` as its schema takes it: the text, a number, or null for none. @throws CliError */
 function settingValue(key: SettingKey, text: string): unknown {
@@ -144,6 +132,13 @@ export const registerHaproxy: Register = (program, run) => {
         );
       }),
     );
+  haproxy
+    .command('watch')
+    .description('Keep a file up to date with the live members, and run a command after each change')
+    .addOption(versionOption())
+    .requiredOption('--out <file>', 'the file to replace, in one step')
+    .option('--exec <command>', "shell command to run after a change, such as 'systemctl reload haproxy'")
+    .action(run(async (inv, options: WatchOptions) => watchConfig(inv, options)));
   addSettings(haproxy, run);
   haproxy
     .command('check')
