@@ -13,7 +13,8 @@ const isFinal = (error: unknown): boolean => error instanceof ApiError && error.
 
 /**
  * The cluster's event stream, resumed by Last-Event-ID on the next node whenever it breaks, until Ctrl-C.
- * The first connection must succeed; later breaks are told on stderr once each.
+ * The first connection must succeed; later failures are told on stderr once each. A stream that
+ * simply ends (servers end them now and then, to authenticate anew) is opened again without a word.
  * @throws ApiError when refused, TransportError when no node can be reached at the start
  */
 export async function* followEvents(
@@ -28,7 +29,6 @@ export async function* followEvents(
   let waitMs = FIRST_WAIT_MS;
   let told = false;
   while (!inv.io.signal.aborted) {
-    let why = 'the server closed the stream';
     try {
       const headers = { accept: eventRoutes.stream.contentType ?? '', ...(lastId ? { 'last-event-id': lastId } : {}) };
       const response = await inv.open(path, headers);
@@ -44,10 +44,10 @@ export async function* followEvents(
     } catch (error) {
       if (inv.io.signal.aborted) return;
       if (!connectedOnce || isFinal(error)) throw error;
-      why = error instanceof TransportError || error instanceof ApiError ? error.message : explain(error).words;
+      const why = error instanceof TransportError || error instanceof ApiError ? error.message : explain(error).words;
+      if (!told) inv.warn(`the stream broke (${why}); connecting again`);
+      told = true;
     }
-    if (!told) inv.warn(`the stream broke (${why}); connecting again`);
-    told = true;
     await sleep(waitMs, undefined, { signal: inv.io.signal }).catch(() => undefined);
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
   }

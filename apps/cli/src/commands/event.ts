@@ -43,7 +43,7 @@ function lineOf(inv: Invocation, event: QuorateEvent): string {
 async function follow(inv: Invocation, recent: readonly QuorateEvent[], options: EventOptions): Promise<void> {
   for (const event of [...recent].reverse()) inv.write(lineOf(inv, event));
   const filter = { type: options.type, namespace: options.namespace };
-  for await (const { event, data } of followEvents(inv, filter, recent[0]?.seq)) {
+  for await (const { event, data } of followEvents(inv, filter, recent[0]?.seq ?? 0)) {
     const parsed = event === 'event' ? eventSchema.safeParse(JSON.parse(data)) : undefined;
     if (parsed?.success) inv.write(lineOf(inv, parsed.data));
   }
