@@ -136,17 +136,19 @@ function applyCommand(
   return { id: command.id, index: position.index, outcome };
 }
 
+export const keyReused = (): DomainError =>
+  new DomainError(
+    'idempotency_key_reused',
+    'this Idempotency-Key was used for a different request; use a new key for a new request',
+  );
+
 function resent(
   command: CommandEnvelope,
   known: { log_index: number; fingerprint: string; outcome: string },
 ): AppliedCommand {
   if (known.fingerprint !== command.fingerprint) {
-    const detail = 'this Idempotency-Key was used for a different request; use a new key for a new request';
-    return {
-      id: command.id,
-      index: known.log_index,
-      outcome: { ok: false, code: 'idempotency_key_reused', detail, errors: [] },
-    };
+    const { code, message: detail, errors } = keyReused();
+    return { id: command.id, index: known.log_index, outcome: { ok: false, code, detail, errors } };
   }
   return { id: command.id, index: known.log_index, outcome: JSON.parse(known.outcome) as Outcome };
 }

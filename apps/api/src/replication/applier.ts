@@ -28,12 +28,22 @@ export interface ApplierOptions {
 }
 
 /** What following a log ended with, when it can't go on by itself. */
-export type FollowEnd = 'stopped' | 'compacted' | 'gap' | 'epoch_changed' | 'upgrade_required';
+export type FollowEnd = 'stopped' | 'compacted' | 'gap' | 'epoch_changed' | 'upgrade_required' | 'failed';
+
+/** Applying failed before in this process; nothing is applied after that, not even what would succeed. */
+export class ApplierStopped extends Error {
+  override readonly name = 'ApplierStopped';
+}
 
 /** The only writer of the state file. */
 export interface Applier {
   readonly position: StatePosition;
-  /** Applies the next entry in one transaction. Entries at or below the position are dropped. @throws LogGap */
+  /**
+   * Applies the next entry in one transaction. Entries at or below the position are dropped.
+   *
+   * @throws LogGap, EpochChanged, UpgradeRequired nothing was applied
+   * @throws whatever made it fatal, and ApplierStopped from then on
+   */
   apply(entry: LogEntry): void;
   /** Sets epoch and cursor when the log changes under the state: growth, or a restored snapshot. */
   rebase(position: { epoch: number; cursor: string }): void;
@@ -82,6 +92,7 @@ export function createApplier(options: ApplierOptions): Applier {
   const listeners = new Set<(entry: AppliedEntry) => void>();
   const waiters = new Set<{ index: number; done: (reached: boolean) => void }>();
   let position = readPosition(store.db);
+  let failed = false;
 
   function wakeWaiters(): void {
     for (const waiter of waiters) {
@@ -112,6 +123,7 @@ export function createApplier(options: ApplierOptions): Applier {
   }
 
   function apply(entry: LogEntry): void {
+    if (failed) throw new ApplierStopped('applying has stopped after a fatal error; the process must be restarted');
     if (entry.index <= position.index) return;
     if (entry.epoch !== position.epoch) throw new EpochChanged(position.epoch, entry.epoch);
     if (entry.index !== position.index + 1) {
@@ -121,15 +133,29 @@ export function createApplier(options: ApplierOptions): Applier {
     try {
       batch = commitEntry(entry);
     } catch (error) {
-      if (!(error instanceof UpgradeRequired)) onFatal(error);
+      if (!(error instanceof UpgradeRequired)) {
+        failed = true;
+        onFatal(error);
+      }
       throw error;
     }
-    const applied = { index: entry.index, epoch: entry.epoch, commands: batch.commands, events: batch.events };
-    for (const listener of listeners) listener(applied);
+    notify({ index: entry.index, epoch: entry.epoch, commands: batch.commands, events: batch.events });
     wakeWaiters();
   }
 
+  /** The entry is committed by now: a listener's bug must not look like a failed write. */
+  function notify(applied: AppliedEntry): void {
+    for (const listener of listeners) {
+      try {
+        listener(applied);
+      } catch (error) {
+        logger.error({ err: error, index: applied.index }, 'a listener of applied entries failed');
+      }
+    }
+  }
+
   async function follow(log: Log, signal: AbortSignal): Promise<FollowEnd> {
+    let warnedAt = -1;
     while (!signal.aborted) {
       try {
         for await (const entry of log.read(position, signal)) {
@@ -142,7 +168,10 @@ export function createApplier(options: ApplierOptions): Applier {
         if (error instanceof LogGap) return 'gap';
         if (error instanceof EpochChanged) return 'epoch_changed';
         if (error instanceof UpgradeRequired) return 'upgrade_required';
-        logger.warn({ err: error }, 'reading the log failed; trying again');
+        if (failed) return 'failed';
+        // One line for an outage, not ten a second.
+        if (warnedAt !== position.index) logger.warn({ err: error }, 'reading the log failed; trying again');
+        warnedAt = position.index;
       }
       await delay(100, signal);
     }

@@ -1,4 +1,4 @@
-import type { Outcome } from '../commands/apply-entry';
+import { keyReused, type Outcome } from '../commands/apply-entry';
 import type { Actor, CommandDefinition } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import { type CommandEnvelope, encodeEntry } from '../commands/entry';
@@ -62,8 +62,11 @@ interface Pending {
   readonly id: string;
   readonly serialized: string;
   readonly bytes: number;
+  readonly fingerprint: string;
   readonly done: Deferred<Proposed<unknown>>;
   readonly timer: NodeJS.Timeout;
+  /** An append with it is under way: it may be written at any moment. */
+  inFlight: boolean;
   /** Sent at least once without a clear no: from then on the outcome may be unknown. */
   maybeSent: boolean;
   settled: boolean;
@@ -71,6 +74,7 @@ interface Pending {
 
 const MAX_BATCH_COMMANDS = 500;
 const MAX_QUEUE = 20_000;
+const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
 /** Room for the entry's own JSON around the commands. */
 const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
 /** In flight at once: etcd commits them in order of arrival, the round trips overlap. */
@@ -83,13 +87,14 @@ export function createProposer(options: ProposerOptions): Proposer {
   const { applier, clock, logger } = options;
   const defaultTimeoutMs = options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS;
   const pending = new Map<string, Pending>();
+  let pendingBytes = 0;
   let queue: Pending[] = [];
   let log: Log | undefined;
   let inFlight = 0;
   let paused = false;
   let closed = false;
   let pumpScheduled = false;
-  let onIdle: (() => void) | undefined;
+  let idle: Deferred<void> | undefined;
   const stopping = new AbortController();
 
   function settle(item: Pending, finish: (done: Pending['done']) => void): void {
@@ -97,6 +102,7 @@ export function createProposer(options: ProposerOptions): Proposer {
     item.settled = true;
     clearTimeout(item.timer);
     pending.delete(item.id);
+    pendingBytes -= item.bytes;
     finish(item.done);
   }
 
@@ -114,8 +120,9 @@ export function createProposer(options: ProposerOptions): Proposer {
     }
   });
 
-  function expire(item: Pending): void {
-    settle(item, (done) => done.reject(item.maybeSent ? new OutcomeUnknown(item.id) : noQuorum()));
+  /** Gives up on a command; `unsent` is the answer when it is certain that nothing was written. */
+  function expire(item: Pending, unsent: () => Error): void {
+    settle(item, (done) => done.reject(item.maybeSent || item.inFlight ? new OutcomeUnknown(item.id) : unsent()));
   }
 
   function takeBatch(): Pending[] {
@@ -149,6 +156,7 @@ export function createProposer(options: ProposerOptions): Proposer {
 
   async function send(target: Log, batch: Pending[]): Promise<void> {
     inFlight += 1;
+    for (const item of batch) item.inFlight = true;
     try {
       await target.append(encodeEntry(batch.map((item) => item.serialized)));
       for (const item of batch) item.maybeSent = true;
@@ -156,17 +164,22 @@ export function createProposer(options: ProposerOptions): Proposer {
       await handleFailure(batch, error);
     } finally {
       inFlight -= 1;
-      if (inFlight === 0) onIdle?.();
+      if (inFlight === 0) {
+        idle?.resolve();
+        idle = undefined;
+      }
       schedulePump();
     }
   }
 
   async function handleFailure(batch: Pending[], error: unknown): Promise<void> {
+    for (const item of batch) item.inFlight = false;
     if (error instanceof AppendUnknown) {
       for (const item of batch) item.maybeSent = true;
     } else if (!(error instanceof LogUnavailable || error instanceof EpochChanged)) {
       logger.error({ err: error }, 'appending to the log failed');
-      for (const item of batch) settle(item, (done) => done.reject(error));
+      for (const item of batch)
+        settle(item, (done) => done.reject(item.maybeSent ? new OutcomeUnknown(item.id) : error));
       return;
     }
     logger.debug({ err: error, commands: batch.length }, 'append did not succeed; trying again');
@@ -174,25 +187,30 @@ export function createProposer(options: ProposerOptions): Proposer {
     queue = [...batch.filter((item) => !item.settled), ...queue];
   }
 
-  function enqueue(envelope: CommandEnvelope, timeoutMs: number): Deferred<Proposed<unknown>> {
+  function enqueue(envelope: CommandEnvelope, timeoutMs: number): Promise<Proposed<unknown>> {
     const serialized = JSON.stringify(envelope);
     const bytes = Buffer.byteLength(serialized);
     if (bytes > MAX_BATCH_BYTES) {
       throw new DomainError('body_too_large', `the command needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed`);
     }
     const done = deferred<Proposed<unknown>>();
-    const timer = setTimeout(() => expire(item), timeoutMs);
-    const item: Pending = { id: envelope.id, serialized, bytes, done, timer, maybeSent: false, settled: false };
-    pending.set(envelope.id, item);
+    const timer = setTimeout(() => expire(item, noQuorum), timeoutMs);
+    const { id, fingerprint } = envelope;
+    const fresh = { inFlight: false, maybeSent: false, settled: false };
+    const item: Pending = { id, fingerprint, serialized, bytes, done, timer, ...fresh };
+    pending.set(id, item);
+    pendingBytes += bytes;
     queue.push(item);
     schedulePump();
-    return done;
+    return done.promise;
   }
 
   function refuseEarly(since: number): void {
-    if (closed) throw new DomainError('not_ready', 'the node is stopping; send the request to another node');
-    if (pending.size >= MAX_QUEUE) {
-      throw new DomainError('overloaded', `${pending.size} writes are waiting already; try again shortly`, [], 1);
+    if (closed) throw nodeStopping();
+    // Given-up commands stay queued while the log is held, so both are bounded.
+    const waiting = Math.max(pending.size, queue.length);
+    if (waiting >= MAX_QUEUE || pendingBytes >= MAX_QUEUE_BYTES) {
+      throw new DomainError('overloaded', `${waiting} writes are waiting already; try again shortly`, [], 1);
     }
     if (!options.quorumHeld()) throw noQuorum();
     const level = options.clusterLevel();
@@ -206,11 +224,21 @@ export function createProposer(options: ProposerOptions): Proposer {
     async propose(command, input, { actor, id, fingerprint = '', timeoutMs = defaultTimeoutMs }) {
       type Result = ReturnType<(typeof command)['apply']>;
       const known = pending.get(id);
+      if (known && known.fingerprint !== fingerprint) throw keyReused();
       if (known) return known.done.promise as Promise<Proposed<Result>>;
       refuseEarly(command.since);
       const { type, since } = command;
-      const envelope = { id, type, since, at: clock(), actor, node: options.nodeId(), fingerprint, input };
-      return enqueue(envelope, timeoutMs).promise as Promise<Proposed<Result>>;
+      const envelope = {
+        id,
+        type,
+        since,
+        at: clock(),
+        actor,
+        node: options.nodeId(),
+        fingerprint,
+        input: checked(command, input),
+      };
+      return enqueue(envelope, timeoutMs) as Promise<Proposed<Result>>;
     },
     attach(next) {
       log = next;
@@ -219,8 +247,9 @@ export function createProposer(options: ProposerOptions): Proposer {
     },
     async pause() {
       paused = true;
-      if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
-      onIdle = undefined;
+      if (inFlight === 0) return;
+      idle ??= deferred();
+      await idle.promise;
     },
     settleFrom(lookup) {
       for (const item of [...pending.values()]) {
@@ -235,10 +264,20 @@ export function createProposer(options: ProposerOptions): Proposer {
       closed = true;
       stopping.abort();
       unsubscribe();
-      for (const item of [...pending.values()]) expire(item);
+      for (const item of [...pending.values()]) expire(item, nodeStopping);
     },
   };
 }
+
+/** Apply trusts its input, on every node: what does not fit must never enter the log. @throws Error naming the command */
+function checked<Input>(command: CommandDefinition<Input, unknown>, input: Input): Input {
+  const parsed = command.input.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new Error(`the input of ${command.type} is not valid`, { cause: parsed.error });
+}
+
+const nodeStopping = (): DomainError =>
+  new DomainError('not_ready', 'the node is stopping; send the request to another node');
 
 export const noQuorum = (): DomainError =>
   new DomainError(
