@@ -16,7 +16,7 @@ const LAYERS = [
 const API = '^apps/api/src/';
 /** A layer is a folder; the last two are files. */
 const pathOf = (names) => `${API}(?:${names.join('|')})(?:/|\\.ts$)`.replace('WIRING', '(?!main\\.)[^/]+(?=\\.ts$)');
-const TEST = '\\.(test|contract)\\.tsx?$|^apps/api/src/testing/';
+const TEST = '\\.(test|contract)\\.tsx?$|/testing(/|\\.ts$)';
 
 const layerRules = LAYERS.slice(0, -1).map((names, index) => ({
   name: `layer-${names.join('-')}`,
@@ -54,7 +54,7 @@ module.exports = {
       name: 'testing-from-tests-only',
       severity: 'error',
       from: { path: '^(apps|packages|bench)/', pathNot: `${TEST}|^bench/` },
-      to: { path: '^apps/api/src/testing/|\\.(test|contract)\\.tsx?$' },
+      to: { path: TEST },
     },
     {
       name: 'apps-know-shared-only',
