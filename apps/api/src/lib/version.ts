@@ -1,4 +1,0 @@
-import { version } from '../../package.json';
-
-/** This program's version, from package.json. */
-export const VERSION: string = version;
