@@ -1,6 +1,6 @@
 import { type HaproxyRevision, haproxyRoutes } from '@quorate/shared/haproxy';
 import { desc, lt } from 'drizzle-orm';
-import { type Endpoint, endpoint } from '../http/endpoint';
+import { type Endpoint, endpoint, type RequestContext } from '../http/endpoint';
 import { numberCursor, pageOf } from '../http/page';
 import { toTimestamp } from '../lib/clock';
 import { findRevision, recordRevision, replaceSettings } from './commands';
@@ -18,6 +18,17 @@ const view = (row: typeof haproxyRevisions.$inferSelect): HaproxyRevision => ({
   version: row.version,
   servers: row.servers,
 });
+
+/** The settings stand already: a revision that cannot be recorded now is left to the reconciler. */
+async function record(ctx: RequestContext, source: HaproxySource): Promise<void> {
+  const revision = planRevision(ctx.db, source);
+  if (!revision) return;
+  try {
+    await ctx.propose(recordRevision, revision);
+  } catch (error) {
+    ctx.logger.warn({ err: error }, 'the configuration revision is not recorded yet');
+  }
+}
 
 export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
   return [
@@ -38,8 +49,7 @@ export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
     endpoint(haproxyRoutes.putSettings, async (ctx, { body }) => {
       const ifMatch = ctx.header('if-match')?.trim() ?? null;
       await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch });
-      const revision = planRevision(ctx.db, source);
-      if (revision) await ctx.propose(recordRevision, revision);
+      await record(ctx, source);
       ctx.setHeader('etag', etagOf(settingsText(ctx.db)));
       return currentSettings(ctx.db);
     }),
