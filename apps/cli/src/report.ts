@@ -3,7 +3,7 @@ import type { ErrorCode } from '@quorate/shared/error-codes';
 import { CliError, type FieldLine } from './cli-error';
 import { type Exit, exitOf } from './exit-codes';
 import { type Colors, plain } from './output';
-import { isTlsFailure, TransportError } from './transport';
+import { isTimeout, isTlsFailure, TransportError } from './transport';
 
 /** A failure in the form in which it is printed. */
 export interface Report {
@@ -48,8 +48,15 @@ const fieldName = (pointer: string): string => pointer.replace(/^[/#]+/, '').rep
 
 function unreachableReport(error: Error, cause: unknown): Report {
   const base = { fields: [], requestId: '' };
-  if (cause instanceof Error && cause.name === 'TimeoutError') {
-    return { ...base, exit: 'timeout', message: 'no answer in time', hint: 'allow more with --timeout 60s' };
+  const timedOut =
+    cause instanceof TransportError ? isTimeout(cause) : cause instanceof Error && cause.name === 'TimeoutError';
+  if (timedOut) {
+    return {
+      ...base,
+      exit: 'timeout',
+      message: cause instanceof TransportError ? `cannot reach ${cause.message}` : 'no answer in time',
+      hint: 'allow more with --timeout 60s',
+    };
   }
   if (!(cause instanceof TransportError)) {
     return { ...base, exit: 'unavailable', message: error.message, hint: undefined };

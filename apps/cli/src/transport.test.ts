@@ -88,6 +88,22 @@ it('answers with the last refusal when no node has a quorum', async () => {
   await expect(client.call(sessionRoutes.me, {})).rejects.toMatchObject({ code: 'no_quorum' });
 });
 
+it('lets a stream last longer than the time in which an answer must begin', async () => {
+  const streaming = await stub((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const beat = setInterval(() => response.write('.'), 100);
+    response.on('close', () => clearInterval(beat));
+  });
+  const target = { kind: 'http', endpoints: [streaming.url, streaming.url], ca: undefined, insecure: false } as const;
+  const transport = createTransport(target, { timeoutMs: 100 });
+  cleanUps.push(transport.close);
+  const response = await transport.fetch('/v1/events/stream', {});
+  const startedAt = Date.now();
+  // One attempt has 2 s; the stream is read past it.
+  for await (const _ of response.body ?? []) if (Date.now() - startedAt > 2300) break;
+  expect(Date.now() - startedAt).toBeGreaterThan(2300);
+});
+
 it('ends with 7 when nobody answers in time and 6 when nobody is there', async () => {
   const silent = await stub(() => undefined);
   expect(await exitOf(clientFor([silent.url], { timeoutMs: 300 }).call(sessionRoutes.me, {}))).toBe(7);

@@ -64,6 +64,8 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'no connection within 3s',
   UND_ERR_SOCKET: 'the connection was closed before an answer came',
   TimeoutError: 'no answer in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'it fell silent',
   EACCES: 'permission denied',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an authority that is not trusted here',
@@ -94,8 +96,8 @@ export interface TransportOptions {
   onFailover?(line: string): void;
 }
 
-function agentFor(target: Target): Agent {
-  const base = { bodyTimeout: SILENCE_TIMEOUT_MS, connectTimeout: CONNECT_TIMEOUT_MS };
+function agentFor(target: Target, timeoutMs: number): Agent {
+  const base = { bodyTimeout: SILENCE_TIMEOUT_MS, headersTimeout: timeoutMs + 1000 };
   if (target.kind === 'socket') return new Agent({ ...base, connect: { socketPath: target.path } });
   return new Agent({
     ...base,
@@ -112,20 +114,25 @@ function agentFor(target: Target): Agent {
  * cannot be reached or answers 502 or 503; other writes only when the first was certainly not sent or refused.
  */
 export function createTransport(target: Target, options: TransportOptions): Transport {
-  const agent = agentFor(target);
+  const agent = agentFor(target, options.timeoutMs);
   const endpoints = target.kind === 'socket' ? ['http://localhost'] : target.endpoints;
   const nameOf = (endpoint: string): string => (target.kind === 'socket' ? target.path : endpoint);
   // The endpoint that answered last is asked first, so that a watch does not knock on a dead door each time.
   let preferred = 0;
 
+  /** `limitMs` bounds the time until the answer begins, not its body: a stream may last. */
   async function attempt(endpoint: string, path: string, init: RequestInit, limitMs: number | undefined) {
-    const signals = [init.signal, limitMs === undefined ? undefined : AbortSignal.timeout(limitMs)];
-    const signal = AbortSignal.any(signals.filter((item): item is AbortSignal => item != null));
-    // Node's own fetch types and undici's describe the same objects under two names.
-    const response = await undiciFetch(endpoint + path, { ...init, signal, dispatcher: agent } as Parameters<
-      typeof undiciFetch
-    >[1]);
-    return response as unknown as Response;
+    const limit = new AbortController();
+    const expire = (): void => limit.abort(new DOMException('no answer in time', 'TimeoutError'));
+    const timer = limitMs === undefined ? undefined : setTimeout(expire, limitMs);
+    const signal = init.signal ? AbortSignal.any([init.signal, limit.signal]) : limit.signal;
+    try {
+      // Node's own fetch types and undici's describe the same objects under two names.
+      const undiciInit = { ...init, signal, dispatcher: agent } as Parameters<typeof undiciFetch>[1];
+      return (await undiciFetch(endpoint + path, undiciInit)) as unknown as Response;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async function send(path: string, init: RequestInit): Promise<Response> {
@@ -168,4 +175,7 @@ export function createTransport(target: Target, options: TransportOptions): Tran
   };
 }
 
+const TIMEOUTS = new Set(['TimeoutError', 'UND_ERR_HEADERS_TIMEOUT']);
+
+export const isTimeout = (error: TransportError): boolean => error.codes.some((code) => TIMEOUTS.has(code));
 export const isTlsFailure = (error: TransportError): boolean => error.codes.some(isTlsCode);
