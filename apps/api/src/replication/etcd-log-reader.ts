@@ -10,7 +10,7 @@ import { EpochChanged, LogCompacted, type LogEntry, LogGap, type LogPosition, Lo
 /** How often a silent watch is checked against the linearizable tip. Two checks ahead in a row = it lost events. */
 const PROBE_MS = 1000;
 /** Without any contact for this long, `read` ends with LogUnavailable. */
-const GIVE_UP_MS = 5000;
+const GIVE_UP_MS = 3000;
 const RECONNECT_MS = 100;
 /** A watch that skips or stays silent at one and the same place this often will not get better by re-opening. */
 const MAX_STRIKES = 3;

@@ -3,6 +3,7 @@ import type { EtcdClient } from './etcd/client';
 import { EtcdError } from './etcd/errors';
 import { readLog } from './etcd-log-reader';
 import { createLogSource, type LogSource } from './etcd-log-source';
+import { createStallGuard, type StallGuard } from './etcd-log-stall';
 import { AppendUnknown, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
 
 export interface EtcdLogOptions {
@@ -22,6 +23,7 @@ export interface EtcdLogOptions {
 export function createEtcdLog(options: EtcdLogOptions): Log {
   const { client, epoch, log } = options;
   const source = createLogSource(client, options.prefix, epoch);
+  const stalls = createStallGuard(client);
   const closing = new AbortController();
 
   function refuseClosed(): void {
@@ -36,7 +38,7 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
       if (bytes.length > MAX_ENTRY_BYTES)
         throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
       if (signal?.aborted) throw new LogUnavailable('given up before the entry was sent');
-      return append(source, bytes, signal);
+      return append(source, stalls, bytes, signal);
     },
     async *read(position, signal) {
       refuseClosed();
@@ -64,25 +66,23 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
   };
 }
 
-async function append(source: LogSource, bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+async function append(source: LogSource, stalls: StallGuard, bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
   const key = source.logKey;
   const { base_index: base } = await source.genesis().catch((error: unknown) => {
     throw asUnavailable(error);
   });
+  // The range sees the put before it in the same transaction: the answer carries the version that it got.
+  const operations = [{ request_put: { key, value: bytes } }, { request_range: { key, keys_only: true } }];
   try {
-    // The range sees the put before it in the same transaction: the answer carries the version that it got.
-    const answer = await source.guarded(
-      [{ request_put: { key, value: bytes } }, { request_range: { key, keys_only: true } }],
-      {
-        retry: 'unsent',
-        signal,
-      },
-    );
+    const answer = await stalls.run((over) => source.guarded(operations, { retry: 'unsent', signal: over }), signal);
+    stalls.observe(answer.header.raft_term);
     const version = Number(answer.responses[1]?.response_range?.kvs[0]?.version ?? 0);
     if (version < 1) throw new AppendUnknown('etcd answered an append without its version');
     return base + version;
   } catch (error) {
-    if (error instanceof EtcdError && error.outcome === 'unknown') throw new AppendUnknown(error.message);
+    if (!(error instanceof EtcdError)) throw error;
+    if (error.kind === 'cancelled') source.avoid(error.endpoint);
+    if (error.outcome === 'unknown') throw new AppendUnknown(error.message);
     throw asUnavailable(error);
   }
 }

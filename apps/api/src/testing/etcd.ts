@@ -102,6 +102,8 @@ export interface TestEtcdOptions {
   readonly log?: Logger;
   readonly heartbeatMs?: number;
   readonly electionMs?: number;
+  /** Default true, as in etcd: then a membership change needs 5 s of full connection first. */
+  readonly strictReconfigCheck?: boolean;
 }
 
 /** Real etcd members with mutual TLS on loopback. Call `stop` in a finally or afterAll: it removes everything. */
@@ -142,6 +144,7 @@ export async function startTestEtcd(options: TestEtcdOptions = {}): Promise<Test
       heartbeatMs: options.heartbeatMs ?? 50,
       electionMs: options.electionMs ?? 300,
       quotaBytes: 256 * 1024 * 1024,
+      strictReconfigCheck: options.strictReconfigCheck ?? true,
       stopTimeoutMs: 2000,
       log: log.child({ member: name }),
     });

@@ -43,7 +43,7 @@ export interface EtcdWatch {
 }
 
 export interface EtcdClient {
-  /** @throws EtcdError with the outcome of the last attempt, or `unknown` if any attempt left it so */
+  /** @throws EtcdError of the last attempt */
   call<M extends UnaryMethod>(
     method: M,
     request: UnaryMethods[M][0],
@@ -51,6 +51,8 @@ export interface EtcdClient {
   ): Promise<UnaryMethods[M][1]>;
   /** Opens one watch on its own stream, at the first endpoint that connects. @throws EtcdError */
   watch(request: WatchCreateRequest): Promise<EtcdWatch>;
+  /** As listed now, those that failed lately last. */
+  endpoints(): readonly string[];
   /** Puts an endpoint behind the others for a while (a watch there stalled). */
   avoid(endpoint: string): void;
   /** For certificate rotation. */
@@ -117,6 +119,7 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
   return {
     call,
     watch,
+    endpoints: () => channels.ordered(),
     avoid: (endpoint) => channels.cool(endpoint),
     setTls: (tls) => channels.setTls(tls),
     close() {

@@ -26,6 +26,11 @@ export interface EtcdMemberOptions {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly quotaBytes: number;
+  /**
+   * etcd's own check of membership changes, default true. It refuses a new member, even a learner, until every voter
+   * has been connected for 5 s ("unhealthy cluster"); off, the caller must keep the quorum safe itself.
+   */
+  readonly strictReconfigCheck?: boolean;
 }
 
 /**
@@ -54,7 +59,7 @@ export function etcdFlags(options: EtcdMemberOptions, version: EtcdVersion): str
     `--quota-backend-bytes=${options.quotaBytes}`,
     `--snapshot-count=${SNAPSHOT_COUNT}`,
     '--pre-vote=true',
-    '--strict-reconfig-check=true',
+    `--strict-reconfig-check=${options.strictReconfigCheck ?? true}`,
     // Compaction is decided by what the nodes have applied, never by a clock.
     '--auto-compaction-retention=0',
     '--enable-grpc-gateway=false',

@@ -28,7 +28,11 @@ export async function addLearner(client: EtcdClient, peerUrl: string): Promise<M
     const request = { peer_urls: [peerUrl], is_learner: true };
     return (await client.call('Cluster.MemberAdd', request, { retry: 'unsent', deadlineMs: CHANGE_MS })).member;
   } catch (error) {
-    if (!(error instanceof EtcdError && (error.outcome === 'unknown' || error.kind === 'peer_url_exists'))) throw error;
+    if (!(error instanceof EtcdError)) throw error;
+    // The id is a hash of URL and second: repeated within one second it is the id that exists already.
+    const mayBeThere =
+      error.outcome === 'unknown' || error.kind === 'peer_url_exists' || error.kind === 'member_exists';
+    if (!mayBeThere) throw error;
     const known = (await listMembers(client)).find((member) => member.peer_urls.includes(peerUrl) && member.is_learner);
     if (!known) throw error;
     return known;

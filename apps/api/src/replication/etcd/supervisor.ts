@@ -1,13 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 import { etcdVersion, formatVersion } from './binary';
 import type { EtcdTls } from './channels';
 import { createEtcdClient, type EtcdClient } from './client';
+import { endOrphan, finishFirstStart, prepareDataDir, removePid, writePid } from './data-dir';
 import { type EtcdMemberOptions, etcdFlags } from './flags';
 import { type LogLines, pipeLogLines } from './log-lines';
-import { endOrphan, removePid, writePid } from './orphan';
 
 export interface EtcdSupervisorOptions extends EtcdMemberOptions {
   /** Path, or a name on the PATH. */
@@ -91,7 +91,6 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
     const found = await etcdVersion(options.binary);
     version = formatVersion(found);
     await endOrphan(dataDir, log);
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     process.on('exit', killAtExit);
     await new Promise<void>((ready, failed) => {
       running = keepRunning(etcdFlags(options, found), ready)
@@ -143,6 +142,7 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
   /** One life of the process, until it has ended and its log is read. */
   async function runOnce(flags: readonly string[], onReady: () => void): Promise<Run> {
     state = 'starting';
+    await prepareDataDir(dataDir, isAlone(options), log);
     const launched = launch(options.binary, flags);
     child = launched;
     const lines = pipeLogLines(launched.stderr, log);
@@ -151,18 +151,20 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
       launched.once('close', (code, signal) => resolve({ code, signal }));
     });
     const over = new AbortController();
-    const readiness = launched.pid ? becomeReady(launched.pid, over.signal, onReady) : Promise.resolve();
+    if (launched.pid) {
+      await writePid(dataDir, launched.pid);
+      void becomeReady(launched.pid, over.signal, onReady);
+    }
     const end = await ended;
     child = null;
     over.abort();
-    await readiness;
     await removePid(dataDir);
     return { ...end, lines };
   }
 
   async function becomeReady(pid: number, over: AbortSignal, onReady: () => void): Promise<void> {
-    await writePid(dataDir, pid);
-    if (!(await answers(options, over))) return;
+    if (!(await answers(options, over)) || over.aborted) return;
+    await finishFirstStart(dataDir);
     state = 'ready';
     log.info({ pid, version, member: options.name }, 'etcd is ready');
     onReady();
@@ -199,6 +201,9 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
     },
   };
 }
+
+const isAlone = (options: EtcdMemberOptions): boolean =>
+  options.initialClusterState === 'new' && !options.initialCluster.includes(',');
 
 interface Run {
   readonly code: number | null;

@@ -1,4 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 
@@ -7,6 +9,41 @@ const KILL_MS = 2000;
 
 /** Beside the data directory, not in it: etcd warns of foreign files there. */
 const pidFile = (dataDir: string): string => `${dataDir}.pid`;
+const startingFile = (dataDir: string): string => `${dataDir}.starting`;
+
+/**
+ * Prepares a data directory for a start. An etcd killed in its first instants leaves a journal that doesn't name its
+ * own member: the next start then waits for a leader for ever (seen with 3.4.23). A cluster of one that was never
+ * ready holds nothing that anyone was promised, so it is made anew. The mark is set only where there was no data.
+ * @param alone the only member of a new cluster; any other member is healed by its leader
+ */
+export async function prepareDataDir(dataDir: string, alone: boolean, log: Logger): Promise<void> {
+  const mark = startingFile(dataDir);
+  if (alone && existsSync(mark)) {
+    log.warn({ dataDir }, 'the first start of etcd was interrupted: starting it anew');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+  const fresh = !existsSync(dataDir);
+  if (fresh && alone) await writeFile(mark, '', { mode: 0o600 });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  if (fresh) await syncParent(dataDir);
+}
+
+/** The first start succeeded: from here on the data counts. Durable when it resolves. */
+export async function finishFirstStart(dataDir: string): Promise<void> {
+  if (!existsSync(startingFile(dataDir))) return;
+  await rm(startingFile(dataDir), { force: true });
+  await syncParent(dataDir);
+}
+
+async function syncParent(dataDir: string): Promise<void> {
+  const folder = await open(dirname(dataDir), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
 
 export async function writePid(dataDir: string, pid: number): Promise<void> {
   await writeFile(pidFile(dataDir), `${pid}\n`, { mode: 0o600 });

@@ -1,0 +1,61 @@
+import { delay } from '../lib/async';
+import type { EtcdClient } from './etcd/client';
+
+/** An append this slow is worth a look at the members; the next looks come at this interval. */
+const SUSPECT_MS = 200;
+const LOOK_MS = 100;
+
+/** Gives up appends that were handed to a leader which is no longer. */
+export interface StallGuard {
+  /** Runs `attempt` with a signal that aborts when a newer term has a leader, or when `signal` aborts. */
+  run<T>(attempt: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Tells the raft term of any answer. */
+  observe(raftTerm: string): void;
+}
+
+/**
+ * A follower that forwarded a write to a dying leader never answers it: the caller would wait out its whole deadline,
+ * long after the election. So a slow append asks the members' status, and once one of them knows a leader of a later
+ * term it stops waiting. Its outcome is unknown then, which is always a safe thing to say.
+ */
+export function createStallGuard(client: EtcdClient): StallGuard {
+  let term = 0;
+
+  async function watch(startTerm: number, over: AbortController): Promise<void> {
+    await delay(SUSPECT_MS, over.signal);
+    while (!over.signal.aborted) {
+      const looks = client.endpoints().map(async (endpoint) => {
+        const status = await client.call(
+          'Maintenance.Status',
+          {},
+          { retry: 'safe', endpoint, requireLeader: false, signal: over.signal },
+        );
+        observe(status.header.raft_term);
+        if (status.leader !== '0' && Number(status.header.raft_term) > startTerm) over.abort();
+      });
+      await Promise.race([Promise.allSettled(looks), delay(LOOK_MS, over.signal)]);
+      await delay(LOOK_MS, over.signal);
+    }
+  }
+
+  function observe(raftTerm: string): void {
+    term = Math.max(term, Number(raftTerm));
+  }
+
+  return {
+    observe,
+    async run(attempt, signal) {
+      const over = new AbortController();
+      const abort = (): void => over.abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      // Without a known term every leader would look new.
+      if (term > 0) void watch(term, over);
+      try {
+        return await attempt(over.signal);
+      } finally {
+        signal?.removeEventListener('abort', abort);
+        over.abort();
+      }
+    },
+  };
+}
