@@ -1,3 +1,66 @@
+CREATE TABLE `join_token_redemptions` (
+	`token_id` text NOT NULL,
+	`node_id` integer NOT NULL,
+	`node_name` text NOT NULL,
+	`address` text NOT NULL,
+	`at` integer NOT NULL,
+	PRIMARY KEY(`token_id`, `node_id`),
+	FOREIGN KEY (`token_id`) REFERENCES `join_tokens`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE TABLE `join_tokens` (
+	`id` text PRIMARY KEY NOT NULL,
+	`hash` text NOT NULL,
+	`kind` text NOT NULL,
+	`max_uses` integer NOT NULL,
+	`uses` integer NOT NULL,
+	`node_name` text,
+	`node_id` integer,
+	`allowed_cidrs` text NOT NULL,
+	`created_by` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`revoked_at` integer
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `join_tokens_hash_unique` ON `join_tokens` (`hash`);--> statement-breakpoint
+CREATE TABLE `members` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`key_pin` text NOT NULL,
+	`cluster_address` text NOT NULL,
+	`raft_peer_address` text NOT NULL,
+	`raft_client_address` text NOT NULL,
+	`api_url` text NOT NULL,
+	`version` text NOT NULL,
+	`feature_level` integer NOT NULL,
+	`state` text NOT NULL,
+	`certificate_expires_at` integer,
+	`token_id` text,
+	`joined_at` integer NOT NULL,
+	`stage_at` integer NOT NULL,
+	`removed_at` integer
+);
+--> statement-breakpoint
+CREATE INDEX `members_key_pin` ON `members` (`key_pin`);--> statement-breakpoint
+CREATE TABLE `haproxy_revisions` (
+	`revision` integer PRIMARY KEY NOT NULL,
+	`etag` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`log_index` integer NOT NULL,
+	`reason` text NOT NULL,
+	`version` text NOT NULL,
+	`servers` integer NOT NULL,
+	`settings_etag` text NOT NULL,
+	`config` text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `haproxy_settings` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`settings` text NOT NULL,
+	`updated_at` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `api_tokens` (
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,

@@ -47,16 +47,26 @@ export function createApp(options: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   app.onError((error, c) => failure(options, c, error));
   app.notFound((c) => {
-    const requestId = c.get('requestId') ?? uuidv7();
     const detail = `there is no ${c.req.method} ${c.req.path}; see /openapi.json`;
-    return problemResponse(toProblem(new DomainError('not_found', detail), requestId));
+    return failure(options, c, new DomainError('not_found', detail));
   });
+  const methods = new Map<string, string[]>();
   for (const item of options.endpoints) {
     if (item.route.access === 'local' && !options.local) continue;
     const path = item.route.path.replace(/\{(\w+)\}/g, ':$1');
-    app.on(item.route.method.toUpperCase(), path, createHandler(options, item));
+    const method = item.route.method.toUpperCase();
+    methods.set(path, [...(methods.get(path) ?? []), method]);
+    app.on(method, path, createHandler(options, item));
   }
+  for (const [path, allowed] of methods) app.all(path, (c) => wrongMethod(options, c, allowed));
   return app;
+}
+
+function wrongMethod(options: AppOptions, c: Context<Env>, allowed: readonly string[]): Response {
+  const detail = `${c.req.path} does not take ${c.req.method}; use ${allowed.join(' or ')}`;
+  const response = failure(options, c, new DomainError('method_not_allowed', detail));
+  response.headers.set('allow', allowed.join(', '));
+  return response;
 }
 
 function failure(options: AppOptions, c: Context<Env>, error: unknown): Response {
@@ -162,8 +172,14 @@ function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts
   const { principal, requestId, raw, headers } = parts;
   const actor: Actor = principal ? { kind: principal.kind, id: principal.id, name: principal.name } : ANONYMOUS;
   const remote = remoteOf(options, c);
-  const request = createRequestKey(options, c, actor, raw);
+  const keyOfRequest = (): RequestKey => {
+    request ??= createRequestKey(options, c, actor, raw);
+    return request;
+  };
+  let request: RequestKey | undefined;
   let proposals = 0;
+  // Before anything runs: a key that can't be used is the caller's mistake, even where nothing is proposed.
+  if (c.req.header(HEADER.idempotencyKey) !== undefined) keyOfRequest();
   return {
     principal,
     actor,
@@ -173,27 +189,41 @@ function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts
     get db() {
       return options.store.db;
     },
-    signal: c.req.raw.signal,
+    get signal() {
+      return c.req.raw.signal;
+    },
+    get url() {
+      return new URL(c.req.url);
+    },
     header: (name) => c.req.header(name),
     setHeader: (name, value) => headers.append(name, value),
     async propose(command, input) {
-      const id = proposals === 0 ? request.id : `${request.id}.${proposals}`;
+      const { id: base, fingerprint } = keyOfRequest();
+      const id = proposals === 0 ? base : `${base}.${proposals}`;
       proposals += 1;
       const { index, result } = await options.proposer.propose(command, input, {
         actor,
         id,
-        fingerprint: request.fingerprint,
+        fingerprint,
       });
       headers.set(HEADER.index, String(index));
       return result;
     },
-    secret: (purpose) =>
-      createHmac('sha256', options.deriveKey()).update(`secret:${purpose}:${request.id}:${request.salt}`).digest(),
+    secret(purpose) {
+      const { id, salt } = keyOfRequest();
+      return createHmac('sha256', options.deriveKey()).update(`secret:${purpose}:${id}:${salt}`).digest();
+    },
   };
 }
 
+interface RequestKey {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly salt: string;
+}
+
 /** The identity of a request: by its Idempotency-Key when it has one, else by chance. */
-function createRequestKey(options: AppOptions, c: Context<Env>, actor: Actor, raw: Buffer) {
+function createRequestKey(options: AppOptions, c: Context<Env>, actor: Actor, raw: Buffer): RequestKey {
   const key = c.req.header(HEADER.idempotencyKey);
   if (key === undefined) return { id: uuidv7(), fingerprint: '', salt: randomBytes(16).toString('hex') };
   if (!IDEMPOTENCY_KEY.test(key)) {
@@ -201,7 +231,8 @@ function createRequestKey(options: AppOptions, c: Context<Env>, actor: Actor, ra
   }
   const mac = (text: string): string => createHmac('sha256', options.deriveKey()).update(text).digest('base64url');
   const id = `idem-${mac(`id:${actor.kind}:${actor.id}:${key}`)}`;
-  const fingerprint = mac(`request:${c.req.method}:${c.req.path}:${raw.toString('base64')}`);
+  const { pathname, search } = new URL(c.req.url);
+  const fingerprint = mac(`request:${c.req.method}:${pathname}${search}:${raw.toString('base64')}`);
   return { id, fingerprint, salt: '' };
 }
 

@@ -17,6 +17,7 @@ export interface RequestContext {
   readonly logger: Logger;
   readonly db: StateDb;
   readonly signal: AbortSignal;
+  readonly url: URL;
   header(name: string): string | undefined;
   setHeader(name: string, value: string): void;
   /**
@@ -26,10 +27,7 @@ export interface RequestContext {
    * @throws DomainError what apply refused with, or no_quorum
    * @throws OutcomeUnknown
    */
-  propose<Input, Result>(
-    command: CommandDefinition<Input, Result>,
-    input: Input,
-  ): Promise<Result>;
+  propose<Input, Result>(command: CommandDefinition<Input, Result>, input: Input): Promise<Result>;
   /** 32 secret bytes for `purpose`; the same again when the request is retried with its Idempotency-Key. */
   secret(purpose: string): Buffer;
 }

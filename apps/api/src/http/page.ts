@@ -21,7 +21,13 @@ export function pageOf<Row, T>(
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   const next = rows.length > limit && last !== undefined ? encodeCursor(keyOf(last)) : null;
-  if (next) ctx.setHeader('link', `<${path}?limit=${limit}&cursor=${next}>; rel="next"`);
+  if (next) {
+    // Filters travel along, or the next page would be of another list.
+    const query = ctx.url.searchParams;
+    query.set('limit', String(limit));
+    query.set('cursor', next);
+    ctx.setHeader('link', `<${path}?${query}>; rel="next"`);
+  }
   return { items: shown.map(view), next_cursor: next };
 }
 

@@ -1,6 +1,6 @@
 import type { RouteDefinition } from '@quorate/shared/route';
 import type { Context } from 'hono';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { DomainError } from '../commands/domain-error';
 import type { RouteInputs } from './endpoint';
 import { fieldErrors } from './problem';
@@ -66,7 +66,8 @@ function strictly(schema: z.ZodType | undefined): z.ZodType | undefined {
 /** Validates the parts of a request against its route; unknown fields are errors, so that a typo is never ignored. */
 export function createInputReader(route: RouteDefinition): (c: Context, raw: Buffer) => RouteInputs<RouteDefinition> {
   const body = strictly(route.body);
-  const query = strictly(route.query);
+  // Health checks and links may carry anything; a private route never ignores what it was asked for (`?dry_run`).
+  const query = strictly(route.query ?? (route.access === 'public' ? undefined : z.object({})));
   return (c, raw) => {
     const queryValues = Object.entries(c.req.query()).filter(([key]) => !PIPELINE_QUERY.has(key));
     return {

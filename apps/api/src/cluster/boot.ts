@@ -1,0 +1,89 @@
+import type { Config } from '../config/derive';
+import { assert } from '../lib/assert';
+import type { Clock } from '../lib/clock';
+import { advertisedAddresses } from './addresses';
+import { type Founding, prepareFounding } from './founding';
+import { type Identity, loadIdentity } from './pki/identity';
+import { loadNodeFile, type NodeFile, saveNodeFile } from './pki/node-file';
+
+/** Who this node is, as found on disk or just made. */
+export interface Boot {
+  readonly nodeFile: NodeFile;
+  readonly identity: Identity;
+  /** Present when this start founds a cluster: to be written into the state. */
+  readonly founding: Founding | undefined;
+}
+
+/** The configuration asks for something that the data directory contradicts. The message names the cure. */
+export class BootError extends Error {
+  override readonly name = 'BootError';
+}
+
+/**
+ * Settles the node's identity: resumes what is on disk, founds a cluster of one, or joins one.
+ *
+ * @throws BootError, NodeFileError, IdentityError, JoinError
+ */
+export async function establishIdentity(options: {
+  config: Config;
+  clock: Clock;
+  /** Whether the state file knows its cluster: false again when a founding was cut short. */
+  stateInitialized: boolean;
+  join: () => Promise<void>;
+}): Promise<Boot> {
+  const { config } = options;
+  const existing = loadNodeFile(config.data_dir);
+  if (existing && (existing.mode === 'raft' || options.stateInitialized)) return resume(config, existing);
+  if (options.stateInitialized) {
+    throw new BootError(`${config.data_dir} has a state but no node.json; put that file back from a copy`);
+  }
+  if (config.cluster.mode === 'join') {
+    await options.join();
+    const joined = loadNodeFile(config.data_dir);
+    assert(joined, 'a join leaves node.json behind');
+    return resume(config, joined);
+  }
+  if (config.cluster.mode === 'bootstrap') {
+    throw new BootError(
+      'cluster.mode bootstrap is not supported by this version: start one node with mode single and let the others join by token',
+    );
+  }
+  return found(config, options.clock);
+}
+
+/** A cluster of one. Cut short anywhere, the next start does it again: nothing was acknowledged before the state has it. */
+async function found(config: Config, clock: Clock): Promise<Boot> {
+  const nodeId = config.node.id === 'auto' ? 1 : config.node.id;
+  const { hosts } = advertisedAddresses(config);
+  const founding = await prepareFounding({ dataDir: config.data_dir, nodeId, hosts, clock });
+  const nodeFile: NodeFile = {
+    version: 1,
+    node_id: nodeId,
+    name: config.node.name,
+    cluster_id: founding.clusterId,
+    mode: 'single',
+    stage: 'complete',
+    members: [],
+  };
+  saveNodeFile(config.data_dir, nodeFile);
+  return { nodeFile, identity: founding.identity, founding };
+}
+
+function resume(config: Config, nodeFile: NodeFile): Boot {
+  const { data_dir: dataDir, node } = config;
+  if (node.id !== 'auto' && node.id !== nodeFile.node_id) {
+    throw new BootError(
+      `node.id is ${node.id}, but ${dataDir} belongs to node ${nodeFile.node_id}: correct node.id, or use another data_dir`,
+    );
+  }
+  const identity = loadIdentity(dataDir);
+  if (!identity) throw new BootError(`${dataDir}/pki has no node certificate; put the pki folder back from a copy`);
+  return { nodeFile, identity, founding: undefined };
+}
+
+/** Changes node.json, atomically and durably. */
+export function updateNodeFile(dataDir: string, change: Partial<NodeFile>): void {
+  const current = loadNodeFile(dataDir);
+  assert(current, 'node.json is there');
+  saveNodeFile(dataDir, { ...current, ...change });
+}

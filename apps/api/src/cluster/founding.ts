@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { uuidv7 } from 'uuidv7';
+import { FEATURE_LEVEL } from '../commands/define-command';
+import type { Clock } from '../lib/clock';
+import type { Proposer } from '../replication/proposer';
+import { initializeCluster } from '../resources/setup/commands';
+import type { NodeAddresses } from './addresses';
+import { SECRET } from './keyring';
+import { registerFirstMember } from './members/commands';
+import { type Identity, loadOrCreateNodeKey, saveIdentity } from './pki/identity';
+import { inspectCertificate } from './pki/inspect';
+import { createCa, issueNodeCertificate } from './pki/issue';
+import { keyPinOf, publicKeyPemOf } from './pki/keys';
+import { encryptSecret } from './pki/secrets';
+
+export const SYSTEM_ACTOR = { kind: 'node', id: 'system', name: 'system' } as const;
+
+/** What the first node of a cluster makes for itself before its state knows of it. */
+export interface Founding {
+  readonly clusterId: string;
+  readonly identity: Identity;
+  readonly secrets: { name: string; jwe: string }[];
+}
+
+/** Creates CA, node certificate and keys, and stores the node's part on disk. */
+export async function prepareFounding(options: {
+  dataDir: string;
+  nodeId: number;
+  hosts: readonly string[];
+  clock: Clock;
+}): Promise<Founding> {
+  const { dataDir, nodeId, hosts, clock } = options;
+  const clusterId = uuidv7();
+  const ca = await createCa({ clusterId, nowMs: clock() });
+  const keyPem = loadOrCreateNodeKey(dataDir);
+  const publicKeyPem = publicKeyPemOf(keyPem);
+  const certPem = await issueNodeCertificate({ ca, publicKeyPem, nodeId, hosts, nowMs: clock() });
+  const clusterKey = new Uint8Array(randomBytes(32));
+  const identity = { caPem: ca.certPem, certPem, keyPem, clusterKey };
+  saveIdentity(dataDir, identity);
+  const seal = async (name: string, text: string) => ({ name, jwe: await encryptSecret(clusterKey, name, text) });
+  const sessionKey = randomBytes(32).toString('base64url');
+  const secrets = [await seal(SECRET.caKey, ca.keyPem), await seal(SECRET.sessionKey, sessionKey)];
+  return { clusterId, identity, secrets };
+}
+
+/** Writes the founding into the state: the first two entries of a cluster's life. */
+export async function proposeFounding(
+  proposer: Proposer,
+  founding: Founding,
+  node: { id: number; name: string; addresses: NodeAddresses; version: string },
+): Promise<void> {
+  const { clusterId, identity, secrets } = founding;
+  const actor = SYSTEM_ACTOR;
+  const cluster = { clusterId, name: 'quorate', caCert: identity.caPem, secrets };
+  await proposer.propose(initializeCluster, cluster, { actor, id: `initialize-${clusterId}` });
+  const member = {
+    id: node.id,
+    name: node.name,
+    keyPin: keyPinOf(identity.certPem),
+    clusterAddress: node.addresses.cluster,
+    raftPeerAddress: node.addresses.raftPeer,
+    raftClientAddress: node.addresses.raftClient,
+    apiUrl: node.addresses.apiUrl,
+    version: node.version,
+    featureLevel: FEATURE_LEVEL,
+    certificateExpiresAt: inspectCertificate(identity.certPem).notAfter,
+  };
+  await proposer.propose(registerFirstMember, member, { actor, id: `founder-${clusterId}` });
+}

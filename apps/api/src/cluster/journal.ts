@@ -1,0 +1,246 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { DomainError } from '../commands/domain-error';
+import type { Config } from '../config/derive';
+import type { StateStore } from '../db/state-store';
+import { assert } from '../lib/assert';
+import { delay, withTimeout } from '../lib/async';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import type { Applier } from '../replication/applier';
+import { etcdVersion } from '../replication/etcd/binary';
+import { createEtcdLog } from '../replication/etcd-log';
+import { readGenesis, writeGenesis } from '../replication/etcd-log-genesis';
+import { createLocalLog } from '../replication/local-log';
+import { type Log, LogUnavailable } from '../replication/log';
+import type { Proposer } from '../replication/proposer';
+import { advertisedAddresses } from './addresses';
+import { createRaftEngine, memberName, type RaftEngine, raftDirOf } from './raft-engine';
+import { type RaftStatusPoller, startRaftStatusPoller } from './raft-status';
+
+export type JournalHealth = 'ok' | 'starting' | 'resyncing' | 'upgrade_required' | 'removed';
+
+/** Which log this node is on, and the change from one to the other. */
+export interface Journal {
+  readonly mode: 'single' | 'raft';
+  readonly growing: boolean;
+  readonly health: JournalHealth;
+  readonly log: Log;
+  /** Present in raft mode. */
+  readonly engine: RaftEngine | undefined;
+  readonly raft: RaftStatusPoller | undefined;
+  openSingle(): void;
+  /** Starts this node's member and follows the log. Returns before there is a quorum: reads must not wait for one. */
+  openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void>;
+  /** Turns a single node into a cluster of one voter, live. Idempotent. @throws DomainError raft_engine_unavailable */
+  grow(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface JournalOptions {
+  readonly config: Config;
+  readonly nodeId: number;
+  readonly store: StateStore;
+  readonly applier: Applier;
+  readonly proposer: Proposer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tls: () => { ca: string; cert: string; key: string };
+  readonly otherClients: () => readonly string[];
+  /** The point of no return of growth: after it, a restart comes up on Raft. Must be atomic and durable. */
+  readonly commitRaftMode: () => void;
+  /** Fetches a newer state from a peer and installs it. */
+  readonly resync: () => Promise<void>;
+}
+
+const GROW_START_MS = 20_000;
+const RESYNC_RETRY_MS = 1_000;
+const UPGRADE_RETRY_MS = 5_000;
+
+export const logPrefixOf = (config: Config): string => `/${config.cluster.token}`;
+
+export function createJournal(options: JournalOptions): Journal {
+  const { config, nodeId, store, applier, proposer, clock, logger } = options;
+  const stopping = new AbortController();
+  let log: Log | undefined;
+  let engine: RaftEngine | undefined;
+  let raft: RaftStatusPoller | undefined;
+  let health: JournalHealth = 'starting';
+  let growing: Promise<void> | undefined;
+  let following: Promise<void> = Promise.resolve();
+
+  function attach(next: Log): void {
+    log = next;
+    proposer.attach(next);
+  }
+
+  function openSingle(): void {
+    // Left over from a growth that did not reach its point of no return: nothing acknowledged is in there.
+    rmSync(raftDirOf(config.data_dir), { recursive: true, force: true });
+    store.setDurability('FULL');
+    const { epoch, index } = applier.position;
+    attach(createLocalLog({ epoch, tip: index, commit: (entry) => applier.apply(entry) }));
+    health = 'ok';
+  }
+
+  function createEngine(initial: { cluster: string; state: 'new' | 'existing' }): RaftEngine {
+    mkdirSync(raftDirOf(config.data_dir), { recursive: true, mode: 0o700 });
+    return createRaftEngine({
+      config,
+      nodeId,
+      otherClients: options.otherClients,
+      tls: options.tls,
+      initialCluster: initial.cluster,
+      initialClusterState: initial.state,
+      logger,
+    });
+  }
+
+  function useEngine(next: RaftEngine): void {
+    engine = next;
+    raft = startRaftStatusPoller(next, clock);
+    next.supervisor.onExit((exit) => {
+      if (exit.reason !== 'removed') return;
+      health = 'removed';
+      logger.error(
+        'this node was removed from the cluster; it serves its last state read-only. Empty its data directory to join again',
+      );
+    });
+  }
+
+  async function openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void> {
+    store.setDurability('NORMAL');
+    const next = createEngine(initial);
+    useEngine(next);
+    next.supervisor.start().catch((error: unknown) => {
+      if (!stopping.signal.aborted)
+        logger.error({ err: error }, 'etcd did not start; this node cannot take part in the quorum');
+    });
+    following = followEtcd(next);
+  }
+
+  /** Learns the epoch in force, adopting the one that a growth or a restart has just begun. */
+  async function currentEpoch(next: RaftEngine): Promise<number | undefined> {
+    const genesis = await readGenesis(next.client, logPrefixOf(config)).catch(() => null);
+    if (!genesis) return undefined;
+    const { epoch, index, chain } = applier.position;
+    const continues = genesis.base_index === index && genesis.chain === Buffer.from(chain).toString('hex');
+    if (genesis.epoch > epoch && continues) applier.rebase({ epoch: genesis.epoch, cursor: '' });
+    return genesis.epoch;
+  }
+
+  async function followEtcd(next: RaftEngine): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const epoch = await currentEpoch(next);
+      if (epoch === undefined) {
+        await delay(100, stopping.signal);
+        continue;
+      }
+      if (epoch !== applier.position.epoch) {
+        await resync();
+        continue;
+      }
+      const etcdLog = createEtcdLog({ client: next.client, prefix: logPrefixOf(config), epoch, log: logger });
+      attach(etcdLog);
+      if (health === 'starting' || health === 'resyncing') health = 'ok';
+      const end = await applier.follow(etcdLog, stopping.signal);
+      await etcdLog.close();
+      if (end === 'stopped') return;
+      logger.warn({ end, position: applier.position.index }, 'following the log ended');
+      if (end === 'upgrade_required') {
+        health = 'upgrade_required';
+        await delay(UPGRADE_RETRY_MS, stopping.signal);
+      } else {
+        await resync();
+      }
+    }
+  }
+
+  async function resync(): Promise<void> {
+    health = 'resyncing';
+    try {
+      await options.resync();
+    } catch (error) {
+      logger.warn({ err: error }, 'no peer could give a newer state yet; trying again');
+      await delay(RESYNC_RETRY_MS, stopping.signal);
+    }
+  }
+
+  async function requireEngine(): Promise<void> {
+    try {
+      await etcdVersion(config.raft.binary);
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new DomainError('raft_engine_unavailable', cause);
+    }
+  }
+
+  async function growNow(): Promise<void> {
+    await requireEngine();
+    const { raftPeer } = advertisedAddresses(config);
+    rmSync(raftDirOf(config.data_dir), { recursive: true, force: true });
+    const next = createEngine({ cluster: `${memberName(nodeId)}=https://${raftPeer}`, state: 'new' });
+    try {
+      // Writes go on while etcd starts; they are held only for the switch itself.
+      await withTimeout(next.supervisor.start(), GROW_START_MS, 'etcd was not ready in time');
+      await switchToRaft(next);
+    } catch (error) {
+      await next.stop();
+      if (log) proposer.attach(log);
+      if (error instanceof DomainError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new DomainError('raft_engine_unavailable', `etcd could not be started, so the node stays single: ${why}`);
+    }
+  }
+
+  async function switchToRaft(next: RaftEngine): Promise<void> {
+    await proposer.pause();
+    const { index, chain, epoch } = applier.position;
+    const genesis = { epoch: epoch + 1, base_index: index, chain: Buffer.from(chain).toString('hex') };
+    const write = await writeGenesis(next.client, logPrefixOf(config), genesis);
+    assert(write.written, 'a new etcd holds no other genesis');
+    options.commitRaftMode();
+    useEngine(next);
+    applier.rebase({ epoch: genesis.epoch, cursor: '' });
+    store.setDurability('NORMAL');
+    following = followEtcd(next);
+  }
+
+  return {
+    get mode() {
+      return engine ? 'raft' : 'single';
+    },
+    get growing() {
+      return growing !== undefined;
+    },
+    get health() {
+      return health;
+    },
+    get log() {
+      if (!log) throw new LogUnavailable('the log is not open yet');
+      return log;
+    },
+    get engine() {
+      return engine;
+    },
+    get raft() {
+      return raft;
+    },
+    openSingle,
+    openRaft,
+    grow() {
+      if (engine) return Promise.resolve();
+      growing ??= growNow().finally(() => {
+        growing = undefined;
+      });
+      return growing;
+    },
+    async stop() {
+      stopping.abort();
+      await growing?.catch(() => {});
+      await following;
+      raft?.stop();
+      await log?.close();
+      await engine?.stop();
+    },
+  };
+}

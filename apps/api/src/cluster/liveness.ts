@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { delay } from '../lib/async';
+import type { Clock } from '../lib/clock';
+
+/** What a node tells its peers about itself, each second, over the cluster listener. */
+export const nodeStatusSchema = z.object({
+  node_id: z.int(),
+  version: z.string(),
+  feature_level: z.int(),
+  epoch: z.int(),
+  applied_index: z.int(),
+  health: z.string(),
+  etcd_version: z.string().nullable(),
+  etcd_answers: z.boolean(),
+  leader_id: z.int().nullable(),
+  term: z.int(),
+  certificate_expires_at: z.int(),
+  /** Its clock, ms, when it answered. */
+  now: z.int(),
+});
+export type NodeStatus = z.infer<typeof nodeStatusSchema>;
+
+export interface PeerObservation {
+  readonly status: NodeStatus | undefined;
+  readonly reachable: boolean;
+  readonly roundTripMs: number | null;
+  /** The peer's clock minus ours, by half the round trip. */
+  readonly clockOffsetMs: number | null;
+  readonly lastSeenAt: number | null;
+  readonly error: string;
+}
+
+export interface Peer {
+  readonly id: number;
+  readonly address: string;
+}
+
+export interface Liveness {
+  observe(nodeId: number): PeerObservation | undefined;
+  /** Runs after each round; for reconcilers and the live view. */
+  onRound(listener: () => void): () => void;
+  stop(): void;
+}
+
+const INTERVAL_MS = 500;
+/** One lost answer is no outage. */
+const UNREACHABLE_AFTER_MS = 1_500;
+
+/** Polls every other member; lives in memory, never in the log. */
+export function startLiveness(options: {
+  peers: () => readonly Peer[];
+  ask: (peer: Peer) => Promise<NodeStatus>;
+  clock: Clock;
+}): Liveness {
+  const { clock } = options;
+  const stopping = new AbortController();
+  const observations = new Map<number, PeerObservation>();
+  const listeners = new Set<() => void>();
+
+  async function poll(peer: Peer): Promise<void> {
+    const startedAt = clock();
+    const started = performance.now();
+    try {
+      const status = await options.ask(peer);
+      const roundTripMs = Math.round((performance.now() - started) * 10) / 10;
+      const clockOffsetMs = Math.round(status.now - startedAt - roundTripMs / 2);
+      const seen = { status, reachable: true, roundTripMs, clockOffsetMs, lastSeenAt: clock(), error: '' };
+      observations.set(peer.id, seen);
+    } catch (error) {
+      const before = observations.get(peer.id);
+      const lastSeenAt = before?.lastSeenAt ?? null;
+      const reachable = lastSeenAt !== null && clock() - lastSeenAt < UNREACHABLE_AFTER_MS;
+      const why = error instanceof Error ? error.message : String(error);
+      const gone = {
+        status: before?.status,
+        reachable,
+        roundTripMs: null,
+        clockOffsetMs: null,
+        lastSeenAt,
+        error: why,
+      };
+      observations.set(peer.id, gone);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const peers = options.peers();
+      const ids = new Set(peers.map((peer) => peer.id));
+      for (const id of observations.keys()) if (!ids.has(id)) observations.delete(id);
+      await Promise.all(peers.map(poll));
+      for (const listener of listeners) listener();
+      await delay(INTERVAL_MS, stopping.signal);
+    }
+  }
+  void run();
+
+  return {
+    observe: (nodeId) => observations.get(nodeId),
+    onRound(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop: () => stopping.abort(),
+  };
+}

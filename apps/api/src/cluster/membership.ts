@@ -1,0 +1,165 @@
+import type { MembershipPreview, Member as MemberView } from '@quorate/shared/cluster';
+import { DomainError } from '../commands/domain-error';
+import type { RequestContext } from '../http/endpoint';
+import { delay } from '../lib/async';
+import { EtcdError } from '../replication/etcd/errors';
+import { listMembers, moveLeader, removeMember as removeEtcdMember } from '../replication/etcd/members';
+import type { Journal } from './journal';
+import { removeMember } from './members/commands';
+import { countQuorum } from './quorum';
+import { memberName, type RaftEngine } from './raft-engine';
+import type { ClusterView } from './view';
+
+export interface Membership {
+  /** Previews or carries out a removal. @throws DomainError with the code that the preview shows */
+  remove(ctx: RequestContext, nodeId: number, options: { dryRun: boolean; force: boolean }): Promise<MembershipPreview>;
+  /** Hands leadership to a voter, the best one when `to` is null, and waits until it leads. */
+  transferLeadership(to: number | null): Promise<{ from: number; to: number; term: number; duration_ms: number }>;
+}
+
+const TRANSFER_WAIT_MS = 5_000;
+const isUp = (member: MemberView): boolean => member.health === 'healthy' || member.health === 'lagging';
+
+/** What the quorum is before and after a removal, and why it would be refused. Pure. */
+export function previewRemoval(members: readonly MemberView[], nodeId: number, force: boolean): MembershipPreview {
+  const target = members.find((member) => member.id === nodeId);
+  if (!target) throw new DomainError('not_found', `there is no member ${nodeId}`);
+  const voters = members.filter((member) => member.suffrage === 'voter');
+  const rest = voters.filter((member) => member.id !== nodeId);
+  const before = countQuorum(voters.length, voters.filter(isUp).length);
+  const after = countQuorum(rest.length, rest.filter(isUp).length);
+  const refusal = target.suffrage === 'voter' ? refusalOf(target, rest.length, after.tolerated, force) : null;
+  const warnings: string[] = [];
+  if (rest.length > 1 && rest.length % 2 === 0) {
+    warnings.push(`${rest.length} voters tolerate no more failures than ${rest.length - 1}: add a node afterwards`);
+  }
+  if (target.suffrage === 'voter' && after.tolerated === 0 && rest.length > 0) {
+    warnings.push('afterwards no further voter may fail');
+  }
+  if (target.leader) warnings.push('it is the leader: leadership is handed over first');
+  return { dry_run: true, allowed: refusal === null, before, after, refusal, warnings };
+}
+
+function refusalOf(target: MemberView, rest: number, tolerated: number, force: boolean): MembershipPreview['refusal'] {
+  if (rest === 0) return { code: 'quorum_would_be_lost', detail: `${target.name} is the only voter` };
+  if (tolerated < 0) {
+    const detail = 'the voters that would remain have no majority of healthy ones; bring members back first';
+    return { code: 'quorum_would_be_lost', detail };
+  }
+  if (!isUp(target) && !force) {
+    const detail = `${target.name} does not answer; if it will never come back, remove it with force`;
+    return { code: 'member_unhealthy', detail };
+  }
+  return null;
+}
+
+/** A refusal of etcd in our terms. */
+export function membershipError(error: unknown): unknown {
+  if (!(error instanceof EtcdError)) return error;
+  switch (error.kind) {
+    case 'too_many_learners':
+      return new DomainError('membership_change_in_progress', 'another node is joining; one at a time', [], 1);
+    case 'unhealthy':
+    case 'not_enough_started':
+      return new DomainError(
+        'member_unhealthy',
+        'a voter is down or just came back: bring it up or remove it first',
+        [],
+        2,
+      );
+    case 'not_in_sync':
+      return new DomainError('not_caught_up', 'the learner is not in sync yet', [], 1);
+    case 'bad_transferee':
+      return new DomainError('not_caught_up', 'that member cannot take leadership now');
+    default:
+      return new DomainError('no_quorum', `etcd could not carry out the change: ${error.message}`, [], 2);
+  }
+}
+
+export function createMembership(deps: { nodeId: number; journal: Journal; view: ClusterView }): Membership {
+  const { journal, view } = deps;
+  let changing = false;
+
+  function engine(): RaftEngine {
+    if (journal.engine) return journal.engine;
+    throw new DomainError('single_mode', 'this is a single node; mint a join token to make it a cluster');
+  }
+
+  async function exclusively<T>(change: () => Promise<T>): Promise<T> {
+    if (changing) throw new DomainError('membership_change_in_progress', 'another change runs on this node', [], 1);
+    changing = true;
+    try {
+      return await change();
+    } catch (error) {
+      throw membershipError(error);
+    } finally {
+      changing = false;
+    }
+  }
+
+  async function etcdIdOf(raft: RaftEngine, nodeId: number, peerAddress: string): Promise<string | undefined> {
+    const url = `https://${peerAddress}`;
+    const found = (await listMembers(raft.client)).find(
+      (m) => m.name === memberName(nodeId) || m.peer_urls.includes(url),
+    );
+    return found?.id;
+  }
+
+  async function handOver(raft: RaftEngine, from: number, to: number | null): Promise<number> {
+    const candidates = view.members().filter((m) => m.suffrage === 'voter' && m.id !== from);
+    const best = candidates.filter(isUp).sort((a, b) => (a.lag ?? 0) - (b.lag ?? 0) || a.id - b.id)[0];
+    const target = to === null ? best : candidates.find((m) => m.id === to);
+    if (!target) throw new DomainError('conflict', 'there is no other healthy voter to hand leadership to');
+    const memberId = await etcdIdOf(raft, target.id, target.raft_peer_address);
+    if (!memberId) throw new DomainError('conflict', `node ${target.id} has no etcd member`);
+    await moveLeader(raft.client, memberId);
+    const deadline = performance.now() + TRANSFER_WAIT_MS;
+    while (view.leaderId() !== target.id) {
+      if (performance.now() > deadline)
+        throw new DomainError('conflict', `node ${target.id} did not take leadership in time`);
+      await delay(20);
+    }
+    return target.id;
+  }
+
+  const warn = (ctx: RequestContext, error: unknown): void =>
+    ctx.logger.warn({ err: error }, 'the etcd member could not be removed yet; the leader tries again by itself');
+
+  return {
+    async remove(ctx, nodeId, { dryRun, force }) {
+      const preview = previewRemoval(view.members(), nodeId, force);
+      if (dryRun) return preview;
+      const raft = engine();
+      if (preview.refusal) {
+        throw new DomainError(
+          preview.refusal.code as 'quorum_would_be_lost' | 'member_unhealthy',
+          preview.refusal.detail,
+        );
+      }
+      await exclusively(async () => {
+        const target = view.members().find((m) => m.id === nodeId);
+        if (target?.leader) await handOver(raft, nodeId, null);
+        const memberId = target && (await etcdIdOf(raft, nodeId, target.raft_peer_address));
+        // The state first: the pin dies with it. A crash in between is finished by the membership reconciler.
+        await ctx.propose(removeMember, { id: nodeId });
+        if (memberId) await removeEtcdMember(raft.client, memberId).catch((error: unknown) => warn(ctx, error));
+      });
+      return { ...preview, dry_run: false };
+    },
+    async transferLeadership(to) {
+      const raft = engine();
+      const from = view.leaderId();
+      if (from === null) throw new DomainError('no_quorum', 'there is no leader at the moment', [], 1);
+      const target = to === null ? undefined : view.members().find((m) => m.id === to);
+      if (to !== null && !target) throw new DomainError('not_found', `there is no member ${to}`);
+      if (target && target.suffrage !== 'voter') {
+        throw new DomainError('not_caught_up', `node ${to} is a ${target.suffrage}; only a voter can lead`);
+      }
+      if (to === from) throw new DomainError('conflict', `node ${to} leads already`);
+      const started = performance.now();
+      const next = await exclusively(() => handOver(raft, from, to));
+      const term = journal.raft?.current.term ?? 0;
+      return { from, to: next, term, duration_ms: Math.round(performance.now() - started) };
+    },
+  };
+}

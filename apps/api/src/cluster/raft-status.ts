@@ -1,0 +1,111 @@
+import { delay } from '../lib/async';
+import type { Clock } from '../lib/clock';
+import { listMembers } from '../replication/etcd/members';
+import { nodeIdOfMember, type RaftEngine } from './raft-engine';
+
+/** What the local etcd member says of itself and its cluster. */
+export interface RaftStatus {
+  readonly answered: boolean;
+  readonly memberId: string;
+  readonly term: number;
+  /** Node id of the leader; null while there is none or it is not known by name yet. */
+  readonly leaderId: number | null;
+  readonly hasLeader: boolean;
+  readonly isLearner: boolean;
+  readonly etcdVersion: string | null;
+  readonly alarms: readonly string[];
+  /** When the answer came, ms. */
+  readonly at: number;
+}
+
+export interface RaftStatusPoller {
+  readonly current: RaftStatus;
+  /** False once the local member has said for a while that there is no leader. */
+  quorumHeld(): boolean;
+  onChange(listener: (next: RaftStatus, previous: RaftStatus) => void): () => void;
+  stop(): void;
+}
+
+const NO_STATUS: RaftStatus = {
+  answered: false,
+  memberId: '',
+  term: 0,
+  leaderId: null,
+  hasLeader: false,
+  isLearner: false,
+  etcdVersion: null,
+  alarms: [],
+  at: 0,
+};
+
+const POLL_MS = 150;
+const ANSWER_MS = 500;
+/** Elections take a third of a second; only after this long without a leader are writes refused at once. */
+const LEADERLESS_GRACE_MS = 2_000;
+
+/** Asks the local member every {@link POLL_MS}; cheap, since the status is served from memory. */
+export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftStatusPoller {
+  const stopping = new AbortController();
+  const listeners = new Set<(next: RaftStatus, previous: RaftStatus) => void>();
+  const names = new Map<string, number>();
+  let current = NO_STATUS;
+  let leaderSeenAt = clock();
+
+  async function nodeIdOf(memberId: string): Promise<number | null> {
+    const known = names.get(memberId);
+    if (known !== undefined) return known;
+    const members = await listMembers(engine.client).catch(() => []);
+    for (const member of members) {
+      const nodeId = nodeIdOfMember(member.name);
+      if (nodeId !== undefined) names.set(member.id, nodeId);
+    }
+    return names.get(memberId) ?? null;
+  }
+
+  async function ask(): Promise<RaftStatus> {
+    try {
+      const status = await engine.client.call(
+        'Maintenance.Status',
+        {},
+        { retry: 'safe', endpoint: engine.ownEndpoint, requireLeader: false, deadlineMs: ANSWER_MS },
+      );
+      const hasLeader = status.leader !== '0';
+      return {
+        answered: true,
+        memberId: status.header.member_id,
+        term: Number(status.raft_term),
+        leaderId: hasLeader ? await nodeIdOf(status.leader) : null,
+        hasLeader,
+        isLearner: status.is_learner,
+        etcdVersion: status.version,
+        alarms: status.errors,
+        at: clock(),
+      };
+    } catch {
+      return { ...current, answered: false, hasLeader: false, leaderId: null };
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const previous = current;
+      current = await ask();
+      if (current.hasLeader || !current.answered) leaderSeenAt = clock();
+      for (const listener of listeners) listener(current, previous);
+      await delay(POLL_MS, stopping.signal);
+    }
+  }
+  void run();
+
+  return {
+    get current() {
+      return current;
+    },
+    quorumHeld: () => clock() - leaderSeenAt < LEADERLESS_GRACE_MS,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop: () => stopping.abort(),
+  };
+}

@@ -1,0 +1,38 @@
+import type { HealthCheck } from '../resources/health/routes';
+import type { Journal } from './journal';
+import type { ClusterView } from './view';
+import { quorumOf } from './view';
+
+/** Entries behind the tip beyond which a node should get no traffic. */
+const MAX_LAG = 5_000;
+
+/** What `/readyz` checks: enough to decide whether a load balancer should send requests here. */
+export function readinessChecks(journal: Journal, view: ClusterView): HealthCheck[] {
+  const log: HealthCheck = { name: 'log', ok: journal.health === 'ok', detail: LOG_DETAIL[journal.health] };
+  if (journal.mode === 'single') return [log];
+  const self = view.members().find((member) => member.self);
+  const lag = self?.lag ?? 0;
+  const quorum = quorumOf(view.members(), journal);
+  return [
+    log,
+    {
+      name: 'quorum',
+      ok: journal.raft?.quorumHeld() === true,
+      detail: quorum.sentence,
+    },
+    { name: 'lag', ok: lag <= MAX_LAG, detail: `${lag} entries behind the tip` },
+    {
+      name: 'membership',
+      ok: self?.suffrage === 'voter',
+      detail: self ? `this node is a ${self.suffrage}` : 'this node is not a member any more',
+    },
+  ];
+}
+
+const LOG_DETAIL: Record<Journal['health'], string> = {
+  ok: 'open',
+  starting: 'not open yet: waiting for a quorum of voters',
+  resyncing: 'behind the retained log: fetching the state from a peer',
+  upgrade_required: 'holds commands of a newer version: upgrade this node',
+  removed: 'this node was removed from the cluster',
+};

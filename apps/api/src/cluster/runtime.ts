@@ -1,0 +1,262 @@
+import { uuidv7 } from 'uuidv7';
+import { FEATURE_LEVEL } from '../commands/define-command';
+import { DomainError } from '../commands/domain-error';
+import type { Config } from '../config/derive';
+import type { StateDb, StateStore } from '../db/state-store';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import { type ReconcilerHandle, startReconciler } from '../reconcile/driver';
+import type { Applier } from '../replication/applier';
+import { type Barrier, createBarrier } from '../replication/barrier';
+import type { Proposer } from '../replication/proposer';
+import { findOutcome } from '../resources/outcomes/routes';
+import { clusterInfo } from '../resources/setup/table';
+import { advertisedAddresses } from './addresses';
+import { type Boot, updateNodeFile } from './boot';
+import { proposeFounding, SYSTEM_ACTOR } from './founding';
+import { createJoinApp } from './join/server';
+import { createJournal, type Journal } from './journal';
+import { createKeyring, type Keyring } from './keyring';
+import { createLearnerRegistrar, requestLearnerTicket } from './learners';
+import type { ClusterListener } from './listener';
+import { type Liveness, nodeStatusSchema, type Peer, startLiveness } from './liveness';
+import { isLiveMember, liveMembers } from './members/admission';
+import { updateOwnMember } from './members/commands';
+import { createMembership, type Membership } from './membership';
+import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
+import { openPeerListener, STATUS_PATH } from './peer-side';
+import type { Identity } from './pki/identity';
+import { keyPinOf } from './pki/keys';
+import { createMembershipReconciler } from './promotion';
+import { fetchAndInstall } from './snapshot-exchange';
+import { type ClusterView, createClusterView } from './view';
+
+export interface ClusterRuntimeOptions {
+  readonly config: Config;
+  readonly boot: Boot;
+  readonly store: StateStore;
+  readonly applier: Applier;
+  readonly proposer: Proposer;
+  readonly schemaVersion: number;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** This node as part of a cluster of one or more: its log, its peers, its keys. */
+export interface ClusterRuntime {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly journal: Journal;
+  readonly keyring: Keyring;
+  readonly barrier: Barrier;
+  readonly view: ClusterView;
+  readonly membership: Membership;
+  identity(): Identity;
+  /** How far a learner has caught up, as far as this node knows. */
+  joinProgress(nodeId: number): { percent: number } | undefined;
+  /** Opens the log and everything around it. Reads work when it resolves; writes as soon as there is a quorum. */
+  open(): Promise<void>;
+  /** Grows a single node into a cluster of one voter. Idempotent. */
+  ensureCluster(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const PEER_TIMEOUT_MS = 1_000;
+const LEARNER_WAIT_MS = 60_000;
+
+export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRuntime {
+  const { config, boot, store, applier, proposer, clock, logger } = options;
+  const nodeId = boot.nodeFile.node_id;
+  const stopping = new AbortController();
+  const identity = boot.identity;
+  let listener: ClusterListener | undefined;
+  const reconcilers: ReconcilerHandle[] = [];
+
+  const db = (): StateDb => store.db;
+  const tls = () => ({ ca: identity.caPem, cert: identity.certPem, key: identity.keyPem });
+  const peerClient: PeerClient = createPeerClient({ tls, timeoutMs: PEER_TIMEOUT_MS });
+  const keyring = createKeyring({ db, clusterKey: () => identity.clusterKey });
+
+  /** Members as the state knows them, or as the join told while the state is still empty. */
+  function others(): { id: number; clusterAddress: string; raftClientAddress: string }[] {
+    const known = liveMembers(db()).filter((member) => member.id !== nodeId);
+    if (known.length > 0 || applier.position.index > 0) return known;
+    return boot.nodeFile.members
+      .filter((member) => member.id !== nodeId)
+      .map((m) => ({ id: m.id, clusterAddress: m.cluster_address, raftClientAddress: m.raft_client_address }));
+  }
+
+  const targets = (): PeerTarget[] => others().map((m) => ({ nodeId: m.id, address: m.clusterAddress }));
+
+  async function resync(): Promise<void> {
+    const peer = newestPeer(targets(), liveness);
+    if (!peer) throw new Error('no peer is known');
+    const { schemaVersion: knownSchema } = options;
+    await fetchAndInstall({ peer, client: peerClient, dataDir: config.data_dir, store, applier, knownSchema, logger });
+    proposer.settleFrom((id) => findOutcome(db(), id));
+    await keyring.refresh();
+  }
+
+  const journal = createJournal({
+    config,
+    nodeId,
+    store,
+    applier,
+    proposer,
+    clock,
+    logger,
+    tls,
+    otherClients: () => others().map((m) => m.raftClientAddress),
+    commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
+    resync,
+  });
+  const barrier = createBarrier({ log: () => journal.log, applier });
+  const liveness = startLiveness({
+    peers: (): Peer[] =>
+      journal.mode === 'raft' ? others().map((m) => ({ id: m.id, address: m.clusterAddress })) : [],
+    ask: async (peer) => {
+      const target = { nodeId: peer.id, address: peer.address };
+      const response = await peerClient.fetch(target, STATUS_PATH, { signal: AbortSignal.timeout(PEER_TIMEOUT_MS) });
+      return nodeStatusSchema.parse(await response.json());
+    },
+    clock,
+  });
+  const startedAt = clock();
+  const { version } = options;
+  const view = createClusterView({ nodeId, db, applier, journal, liveness, clock, version, startedAt });
+  const membership = createMembership({ nodeId, journal, view });
+  const registerLearner = createLearnerRegistrar({ journal, db, proposer, barrier });
+
+  async function openRaftSide(): Promise<void> {
+    listener ??= await openPeerListener({
+      config,
+      nodeId,
+      version,
+      identity: () => identity,
+      store,
+      applier,
+      journal,
+      clock,
+      logger,
+      registerLearner,
+      joinApp: createJoinApp({
+        db,
+        propose: proposer.propose,
+        catchUp: () => barrier(),
+        cluster: () => {
+          const info = requireInfo(db());
+          const { clusterId: id, name, caCert: caPem } = info;
+          return { id, name, caPem, clusterKey: identity.clusterKey, token: config.cluster.token };
+        },
+        caKey: () => keyring.caKey(),
+        clusterLevel: () => FEATURE_LEVEL,
+        version,
+        clock,
+        logger,
+      }),
+    });
+    const deps = { nodeId, journal, view, db, proposer, clock, logger };
+    reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
+    reconcilers.push(startReconciler({ name: 'self', intervalMs: 2_000, run: reportSelf }, logger));
+  }
+
+  /** Tells the cluster what changed about this node since its last start: version, addresses, certificate. */
+  async function reportSelf(): Promise<void> {
+    if (!isLiveMember(db(), nodeId, keyPinOf(identity.certPem)) || journal.health !== 'ok') return;
+    const own = liveMembers(db()).find((member) => member.id === nodeId);
+    const { apiUrl } = advertisedAddresses(config);
+    if (!own || (own.version === version && own.featureLevel === FEATURE_LEVEL && own.apiUrl === apiUrl)) return;
+    const input = { version, featureLevel: FEATURE_LEVEL, apiUrl };
+    await proposer.propose(updateOwnMember, input, { actor: SYSTEM_ACTOR, id: uuidv7() });
+  }
+
+  async function openSingle(): Promise<void> {
+    journal.openSingle();
+    const { founding } = boot;
+    if (!founding) return;
+    const { name } = boot.nodeFile;
+    await proposeFounding(proposer, founding, { id: nodeId, name, addresses: advertisedAddresses(config), version });
+    logger.info({ cluster: founding.clusterId, node: nodeId }, 'a new cluster of one node was founded');
+  }
+
+  /** An admitted node becomes a learner: from a member it gets its place in Raft, and the state that the log may not hold any more. */
+  async function openAsJoiner(): Promise<void> {
+    const { ticket, from } = await requestLearnerTicket({
+      client: peerClient,
+      members: targets(),
+      timeoutMs: LEARNER_WAIT_MS,
+      signal: stopping.signal,
+      onWait: (why) => logger.info({ why }, 'waiting to be added as a learner'),
+    });
+    const { schemaVersion: knownSchema } = options;
+    await fetchAndInstall({
+      peer: from,
+      client: peerClient,
+      dataDir: config.data_dir,
+      store,
+      applier,
+      knownSchema,
+      logger,
+    });
+    updateNodeFile(config.data_dir, { stage: 'learner' });
+    await journal.openRaft({ cluster: ticket.initial_cluster, state: 'existing' });
+  }
+
+  function joinProgress(id: number): { percent: number } | undefined {
+    const applied = liveness.observe(id)?.status?.applied_index;
+    const tip = view.tipIndex();
+    return applied === undefined || tip === 0 ? undefined : { percent: Math.floor((applied / tip) * 100) };
+  }
+
+  return {
+    nodeId,
+    name: boot.nodeFile.name,
+    journal,
+    keyring,
+    barrier,
+    view,
+    membership,
+    identity: () => identity,
+    joinProgress,
+    async open() {
+      if (boot.nodeFile.mode === 'single') {
+        await openSingle();
+      } else {
+        // Before asking to be a learner: the members dial back.
+        if (boot.nodeFile.stage === 'admitted') {
+          await openAsJoiner();
+        } else {
+          await journal.openRaft({ cluster: '', state: 'existing' });
+        }
+        await openRaftSide();
+      }
+      await keyring.refresh();
+    },
+    async ensureCluster() {
+      if (journal.mode === 'raft') return;
+      await journal.grow();
+      await openRaftSide();
+    },
+    async stop() {
+      stopping.abort();
+      liveness.stop();
+      await Promise.all(reconcilers.map((reconciler) => reconciler.stop()));
+      await listener?.close();
+      await journal.stop();
+      await peerClient.close();
+    },
+  };
+}
+
+/** The peer that has applied the most; any when none has answered yet. */
+function newestPeer(peers: readonly PeerTarget[], liveness: Liveness): PeerTarget | undefined {
+  const applied = (peer: PeerTarget): number => liveness.observe(peer.nodeId)?.status?.applied_index ?? -1;
+  return [...peers].sort((a, b) => applied(b) - applied(a))[0];
+}
+
+export const requireInfo = (db: StateDb) => {
+  const info = db.select().from(clusterInfo).get();
+  if (!info) throw new DomainError('not_ready', 'this node has no cluster state yet; try again shortly', [], 1);
+  return info;
+};

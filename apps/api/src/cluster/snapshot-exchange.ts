@@ -1,0 +1,82 @@
+import { createReadStream, createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { uuidv7 } from 'uuidv7';
+import { DomainError } from '../commands/domain-error';
+import type { StateStore } from '../db/state-store';
+import type { Logger } from '../lib/logger';
+import type { Applier } from '../replication/applier';
+import { createSnapshot, installSnapshot, snapshotManifestSchema, verifySnapshot } from '../replication/snapshot';
+import type { PeerClient, PeerTarget } from './peer-client';
+
+const MANIFEST_HEADER = 'x-quorate-snapshot';
+export const SNAPSHOT_PATH = '/v1/cluster/snapshot';
+/** Copies of the state in progress at once; each costs disk and a pass over the file. */
+const MAX_SERVED = 2;
+/** Bound on receiving one snapshot. */
+const TRANSFER_MS = 10 * 60_000;
+
+export const snapshotDirOf = (dataDir: string): string => join(dataDir, 'snapshots');
+
+/** Gives a consistent copy of the state to a peer; the copy is deleted when it is sent. */
+export function createSnapshotServer(options: { dataDir: string; store: StateStore }): () => Promise<Response> {
+  let serving = 0;
+  return async () => {
+    if (serving >= MAX_SERVED) throw new DomainError('overloaded', 'this node is sending snapshots already', [], 2);
+    serving += 1;
+    const directory = snapshotDirOf(options.dataDir);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, `sending-${uuidv7()}.db`);
+    const cleanUp = (): void => {
+      serving -= 1;
+      rmSync(path, { force: true });
+    };
+    try {
+      const manifest = await createSnapshot(options.store, path);
+      const stream = createReadStream(path);
+      stream.once('close', cleanUp);
+      return new Response(Readable.toWeb(stream) as ReadableStream, {
+        headers: { 'content-type': 'application/vnd.sqlite3', [MANIFEST_HEADER]: JSON.stringify(manifest) },
+      });
+    } catch (error) {
+      cleanUp();
+      throw error;
+    }
+  };
+}
+
+/** Fetches a peer's state, verifies it and puts it in place of ours, unless ours is as new. Returns whether it was installed. */
+export async function fetchAndInstall(options: {
+  peer: PeerTarget;
+  client: PeerClient;
+  dataDir: string;
+  store: StateStore;
+  applier: Applier;
+  knownSchema: number;
+  logger: Logger;
+}): Promise<boolean> {
+  const { peer, client, applier, logger } = options;
+  const directory = snapshotDirOf(options.dataDir);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, `receiving-${uuidv7()}.db`);
+  const signal = AbortSignal.timeout(TRANSFER_MS);
+  try {
+    const response = await client.fetch(peer, SNAPSHOT_PATH, { signal });
+    if (!response.ok || !response.body)
+      throw new Error(`node ${peer.nodeId} answered ${response.status} for a snapshot`);
+    const manifest = snapshotManifestSchema.parse(JSON.parse(response.headers.get(MANIFEST_HEADER) ?? 'null'));
+    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(path, { mode: 0o600 }));
+    await verifySnapshot(path, manifest, options.knownSchema);
+    const { epoch, index } = applier.position;
+    if (manifest.epoch === epoch && manifest.index <= index) return false;
+    installSnapshot(options.store, applier, path);
+    logger.info(
+      { from: peer.nodeId, epoch: manifest.epoch, index: manifest.index, bytes: manifest.bytes },
+      'snapshot installed',
+    );
+    return true;
+  } finally {
+    rmSync(path, { force: true });
+  }
+}

@@ -1,0 +1,44 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config/derive';
+import { openStateStore, type StateStore } from './db/state-store';
+import type { Clock } from './lib/clock';
+import type { Logger } from './lib/logger';
+import { commandRegistry } from './registry';
+import { type Applier, createApplier } from './replication/applier';
+import { createProposer, type Proposer } from './replication/proposer';
+import { clusterInfo } from './resources/setup/table';
+
+/** The replica and the way to change it, before it is known which node and which log this is. */
+export interface Core {
+  readonly store: StateStore;
+  readonly applier: Applier;
+  readonly proposer: Proposer;
+  /** Number of migrations of this build. */
+  readonly schemaVersion: number;
+  isInitialized(): boolean;
+}
+
+export function openCore(options: {
+  config: Config;
+  migrationsDir: string;
+  clock: Clock;
+  logger: Logger;
+  onFatal: (error: unknown) => void;
+  nodeId: () => number;
+  clusterLevel: () => number;
+  quorumHeld: () => boolean;
+}): Core {
+  const { config, migrationsDir, logger } = options;
+  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+  const store = openStateStore({ path: join(config.data_dir, 'state.db'), migrationsDir, durability: 'FULL' });
+  const applier = createApplier({ store, registry: commandRegistry, logger, onFatal: options.onFatal });
+  const proposer = createProposer({ ...options, applier });
+  return {
+    store,
+    applier,
+    proposer,
+    schemaVersion: readdirSync(migrationsDir).filter((file) => file.endsWith('.sql')).length,
+    isInitialized: () => store.db.select().from(clusterInfo).get() !== undefined,
+  };
+}

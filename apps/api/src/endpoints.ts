@@ -1,0 +1,77 @@
+import { advertisedAddresses } from './cluster/addresses';
+import { joinEndpoints } from './cluster/join/routes';
+import { joinTokenEndpoints } from './cluster/join-tokens/routes';
+import { liveMembers } from './cluster/members/admission';
+import { clusterEndpoints } from './cluster/routes';
+import { type ClusterRuntime, requireInfo } from './cluster/runtime';
+import type { Config } from './config/derive';
+import type { StateDb } from './db/state-store';
+import type { EventBus } from './events/bus';
+import type { HaproxySource } from './haproxy/current';
+import { haproxyEndpoints } from './haproxy/routes';
+import type { Endpoint } from './http/endpoint';
+import { createLoginThrottle } from './http/login-throttle';
+import type { Clock } from './lib/clock';
+import type { Proposer } from './replication/proposer';
+import { apiTokenEndpoints } from './resources/api-tokens/routes';
+import { auditEndpoints } from './resources/audit/routes';
+import { eventEndpoints } from './resources/events/routes';
+import { type HealthDeps, healthEndpoints } from './resources/health/routes';
+import { outcomeEndpoints } from './resources/outcomes/routes';
+import { sessionEndpoints } from './resources/session/routes';
+import { setupEndpoints } from './resources/setup/routes';
+import { userEndpoints } from './resources/users/routes';
+
+export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
+  readonly config: Config;
+  readonly cluster: ClusterRuntime;
+  readonly version: string;
+  readonly setupCode: string;
+  readonly secureCookies: boolean;
+  readonly clock: Clock;
+  readonly proposer: Proposer;
+  readonly bus: EventBus;
+  readonly stopping: AbortSignal;
+  readonly db: () => StateDb;
+}
+
+/** What the load balancer needs to know of the cluster: the voters and where their APIs are. */
+export const loadBalancerSource: HaproxySource = {
+  clusterName: (state) => requireInfo(state).name,
+  nodes: (state) =>
+    liveMembers(state)
+      .filter((member) => member.state === 'voter')
+      .map(({ id, name, apiUrl }) => {
+        const url = new URL(apiUrl);
+        const tls = url.protocol === 'https:';
+        const host = url.hostname.replace(/^\[|\]$/g, '');
+        return { id, name, host, port: Number(url.port || (tls ? 443 : 80)), tls, state: 'ready' as const };
+      }),
+};
+
+/** Every REST operation of this build: one line for each resource. */
+export function createEndpoints(deps: EndpointDeps): Endpoint[] {
+  const { cluster, config, clock, db } = deps;
+  const { view, membership, barrier, keyring } = cluster;
+  const throttle = createLoginThrottle();
+  const node = { id: cluster.nodeId, name: cluster.name };
+  return [
+    ...healthEndpoints({ ...deps, isLeader: () => view.leaderId() === cluster.nodeId }),
+    ...setupEndpoints({ ...deps, throttle, node: () => node }),
+    ...sessionEndpoints({ ...deps, throttle, sessionKey: () => keyring.sessionKey() }),
+    ...userEndpoints({ throttle }),
+    ...apiTokenEndpoints(),
+    ...clusterEndpoints({ view, membership }),
+    ...joinTokenEndpoints({
+      clock,
+      ensureCluster: () => cluster.ensureCluster(),
+      caCert: () => requireInfo(db()).caCert,
+      clusterAddress: () => advertisedAddresses(config).cluster,
+    }),
+    ...joinEndpoints({ clock, progress: cluster.joinProgress }),
+    ...haproxyEndpoints(loadBalancerSource),
+    ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),
+    ...auditEndpoints(),
+    ...outcomeEndpoints({ barrier }),
+  ];
+}

@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { establishIdentity } from './cluster/boot';
+import { readinessChecks } from './cluster/readiness';
+import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
+import { FEATURE_LEVEL } from './commands/define-command';
+import { apiUsesTls, type Config } from './config/derive';
+import { type Core, openCore } from './core';
+import { createEndpoints } from './endpoints';
+import { createEventBus } from './events/bus';
+import { type AppOptions, createApp } from './http/app';
+import type { Endpoint } from './http/endpoint';
+import { type Listener, listenSocket, listenTcp } from './http/listen';
+import { createMetrics, type Metrics } from './http/metrics';
+import { buildOpenApi } from './http/openapi';
+import { createPublicApp } from './http/public-app';
+import { blockListOf } from './http/remote-address';
+import { assert } from './lib/assert';
+import { type Clock, systemClock } from './lib/clock';
+import { lockDirectory } from './lib/directory-lock';
+import type { Logger } from './lib/logger';
+import { parseHostPort } from './lib/net';
+import { createAuthenticator, LOCAL_PRINCIPAL } from './resources/session/authenticate';
+import { clusterInfo } from './resources/setup/table';
+
+export interface NodeDeps {
+  readonly logger: Logger;
+  readonly version: string;
+  readonly migrationsDir: string;
+  /** The exported console; undefined where none is wanted. */
+  readonly webDir: string | undefined;
+  /** Called once when something happened after which this process must not go on. */
+  readonly onFatal: (error: unknown) => void;
+  /** Joins the cluster that the configuration names; leaves identity and node.json behind. */
+  readonly join: () => Promise<void>;
+  readonly clock?: Clock;
+}
+
+export interface QuorateNode {
+  readonly nodeId: number;
+  readonly url: string;
+  readonly setupCode: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly cluster: ClusterRuntime;
+  setupNeeded(): boolean;
+  /** Stops accepting, finishes what runs, hands leadership over, closes files. */
+  stop(): Promise<void>;
+}
+
+/** Running requests get this long when the node stops. */
+const STOP_GRACE_MS = 3_000;
+
+/** A code that people can read out: 12 letters and digits without look-alikes, about 60 bits. */
+function createSetupCode(): string {
+  const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
+  const letters = [...randomBytes(12)].map((byte) => alphabet[byte % alphabet.length]).join('');
+  return letters.replace(/(.{4})(?=.)/g, '$1-');
+}
+
+/** Starts a node: everything is wired here. @throws errors that name their cure (BootError, ListenError, …) */
+export async function startNode(config: Config, deps: NodeDeps): Promise<QuorateNode> {
+  const { logger } = deps;
+  const clock = deps.clock ?? systemClock;
+  const unlock = lockDirectory(config.data_dir);
+  const undo: (() => unknown)[] = [unlock];
+  try {
+    let cluster: ClusterRuntime | undefined;
+    const core = openCore({
+      config,
+      migrationsDir: deps.migrationsDir,
+      clock,
+      logger,
+      onFatal: deps.onFatal,
+      nodeId: () => cluster?.nodeId ?? 0,
+      clusterLevel: () => FEATURE_LEVEL,
+      quorumHeld: () => cluster?.journal.raft?.quorumHeld() ?? true,
+    });
+    undo.push(() => core.store.close());
+    const stateInitialized = core.isInitialized();
+    const boot = await establishIdentity({ config, clock, stateInitialized, join: deps.join });
+    cluster = createClusterRuntime({ ...core, config, boot, version: deps.version, clock, logger });
+    const runtime = cluster;
+    undo.push(() => runtime.stop());
+    await runtime.open();
+    const api = await openPublicApi({ config, deps, clock, core, cluster: runtime });
+    return {
+      nodeId: runtime.nodeId,
+      cluster: runtime,
+      ...api,
+      setupNeeded: () => core.store.db.select().from(clusterInfo).get()?.setUpAt === null,
+      async stop() {
+        await api.close();
+        core.proposer.close();
+        await runtime.stop();
+        core.store.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+interface PublicApiParts {
+  readonly config: Config;
+  readonly deps: NodeDeps;
+  readonly clock: Clock;
+  readonly core: Core;
+  readonly cluster: ClusterRuntime;
+}
+
+function createNodeMetrics({ core, cluster }: PublicApiParts): Metrics {
+  const { view, journal } = cluster;
+  return createMetrics({
+    appliedIndex: () => core.applier.position.index,
+    tipIndex: view.tipIndex,
+    isLeader: () => view.leaderId() === cluster.nodeId,
+    quorumHeld: () => journal.raft?.quorumHeld() ?? true,
+    queuedCommands: () => core.proposer.queued,
+    voters: () => view.members().filter((member) => member.suffrage === 'voter').length,
+  });
+}
+
+/** The public listener and the agent socket, over the same endpoints. */
+async function openPublicApi(parts: PublicApiParts) {
+  const { config, deps, clock, core, cluster } = parts;
+  const { logger, version } = deps;
+  const stopping = new AbortController();
+  const setupCode = createSetupCode();
+  const metrics = createNodeMetrics(parts);
+  const { keyring } = cluster;
+  const { proposer, applier, store } = core;
+  const endpoints = createEndpoints({
+    config,
+    cluster,
+    version,
+    setupCode,
+    secureCookies: apiUsesTls(config),
+    clock,
+    proposer,
+    bus: createEventBus(applier, logger),
+    checks: () => readinessChecks(cluster.journal, cluster.view),
+    metrics: metrics.registry,
+    stopping: stopping.signal,
+    db: () => store.db,
+  });
+  const common: Omit<AppOptions, 'authenticate'> = {
+    endpoints,
+    store,
+    applier,
+    proposer,
+    barrier: cluster.barrier,
+    nodeId: () => cluster.nodeId,
+    deriveKey: () => keyring.deriveKey(),
+    trustedProxies: blockListOf(config.api.trusted_proxies),
+    logger,
+    observe: metrics.observe,
+  };
+  const authenticate = createAuthenticator({ db: () => store.db, sessionKey: () => keyring.sessionKey(), clock });
+  const openApi = buildOpenApi(
+    endpoints.map((item) => item.route),
+    version,
+  );
+  const api = createApp({ ...common, authenticate });
+  const local = createApp({ ...common, authenticate: async () => LOCAL_PRINCIPAL, local: true });
+  const publicApp = createPublicApp({ api, openApi, webDir: deps.webDir });
+  const listeners: Listener[] = [];
+  try {
+    listeners.push(await listenSocket(join(config.data_dir, 'agent.sock'), local.fetch as never));
+    listeners.push(await listenPublic(config, cluster, publicApp.fetch as never));
+  } catch (error) {
+    for (const listener of listeners) await listener.close(0);
+    throw error;
+  }
+  return {
+    url: listeners[1]?.url ?? '',
+    setupCode,
+    endpoints,
+    async close() {
+      stopping.abort();
+      await Promise.all(listeners.map((listener) => listener.close(STOP_GRACE_MS)));
+    },
+  };
+}
+
+function listenPublic(config: Config, cluster: ClusterRuntime, fetch: Parameters<typeof listenTcp>[0]['fetch']) {
+  const address = parseHostPort(config.api.address);
+  assert(address, 'api.address is host:port');
+  const { cert, key, mode } = config.api.tls;
+  const identity = cluster.identity();
+  const files = () => ({ cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') });
+  const own = () => ({ cert: `${identity.certPem.trim()}\n${identity.caPem}`, key: identity.keyPem });
+  const tls = apiUsesTls(config) ? (mode === 'files' ? files() : own()) : undefined;
+  return listenTcp({ ...address, tls, fetch, configKey: 'api.address' });
+}

@@ -1,0 +1,19 @@
+import { joinTokenCommands } from './cluster/join-tokens/commands';
+import { memberCommands } from './cluster/members/commands';
+import { createRegistry } from './commands/define-command';
+import { haproxyCommands } from './haproxy/commands';
+import { apiTokenCommands } from './resources/api-tokens/commands';
+import { sessionCommands } from './resources/session/commands';
+import { setupCommands } from './resources/setup/commands';
+import { userCommands } from './resources/users/commands';
+
+/** Every command of this build: one line for each resource. */
+export const commandRegistry = createRegistry([
+  ...setupCommands,
+  ...userCommands,
+  ...sessionCommands,
+  ...apiTokenCommands,
+  ...memberCommands,
+  ...joinTokenCommands,
+  ...haproxyCommands,
+]);
