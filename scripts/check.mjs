@@ -4,7 +4,7 @@ import './lib/check-node.mjs';
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { styleText } from 'node:util';
+import util from 'node:util';
 import { bin, CACHE, fromRoot, ROOT } from './lib/paths.mjs';
 import { runMain, StepFailed, toolEnv } from './lib/run.mjs';
 import { setup } from './setup.mjs';
@@ -83,7 +83,7 @@ async function runAll(checks) {
       const startedAt = Date.now();
       const { status, output } = await check.run();
       results.push({ name: check.name, status, seconds: (Date.now() - startedAt) / 1000 });
-      if (status !== 0) console.log(`${styleText('red', `✗ ${check.name}`)}\n${output.trimEnd()}\n`);
+      if (status !== 0) console.log(`${util.styleText('red', `✗ ${check.name}`)}\n${output.trimEnd()}\n`);
     }
   }
   await Promise.all(Array.from({ length: CONCURRENCY }, lane));
@@ -102,7 +102,7 @@ await runMain(async () => {
   await setup({ build: false });
   const results = await runAll(chosen);
   for (const { name, status, seconds } of results) {
-    const mark = status === 0 ? styleText('green', 'ok    ') : styleText('red', 'FAILED');
+    const mark = status === 0 ? util.styleText('green', 'ok    ') : util.styleText('red', 'FAILED');
     console.log(`${mark} ${name.padEnd(24)} ${seconds.toFixed(1).padStart(6)} s`);
   }
   return Math.max(...results.map(({ status }) => status));

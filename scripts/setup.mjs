@@ -20,11 +20,16 @@ async function ensureInstalled() {
   say(`installing npm packages (${reason}); this can take some minutes …`);
   // Not `npm ci`: it refuses a lockfile that lacks packages for other platforms, which npm leaves out when the
   // registry it was written against does not carry them. Versions and integrity still come from the lockfile.
-  const seconds = await runLogged('npm install', 'npm', ['install', '--no-save', '--no-audit', '--no-fund'], {
-    cure:
-      'Cure: check that the npm registry is reachable. If better-sqlite3 failed to compile, install a C++ compiler, ' +
-      'make and python3 (Debian: apt-get install build-essential python3). Then run the same command again.',
-  });
+  const seconds = await runLogged(
+    'npm install',
+    'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=warn'],
+    {
+      cure:
+        'Cure: check that the npm registry is reachable. If better-sqlite3 failed to compile, install a C++ compiler, ' +
+        'make and python3 (Debian: apt-get install build-essential python3). Then run the same command again.',
+    },
+  );
   writeStamp(INSTALL_STAMP, { runtime: runtimeId() });
   say(`installed npm packages in ${seconds.toFixed(0)} s`);
 }
