@@ -14,7 +14,7 @@ const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
 export function MemberName({ member }: { member: Member }) {
   return (
     <div className="min-w-0">
-      <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
+      <p className="flex flex-wrap items-center gap-x-1.5 gap-y-1">
         <span className="font-medium text-ink">{member.name}</span>
         <SuffrageBadge suffrage={member.suffrage} />
         {member.leader ? <LeaderBadge /> : null}
@@ -29,8 +29,8 @@ export function MemberName({ member }: { member: Member }) {
 
 /** How far a member is behind the tip. */
 export function Lag({ lag }: { lag: number | null }) {
-  if (lag === null) return <span className="text-ink-3">unknown</span>;
-  if (lag === 0) return <span className="text-ink-2">none</span>;
+  if (lag === null) return <span className="text-ink-3">lag unknown</span>;
+  if (lag === 0) return <span className="text-ink-2">at the tip</span>;
   return <span className={cn(lag > 100 && 'font-medium text-warn')}>{formatInt(lag)} behind</span>;
 }
 

@@ -35,8 +35,8 @@ export function formatCountdown(seconds: number): string {
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${pad(m)}:${pad(s)}`;
 }
 
-/** Thousands separated by thin spaces, which no locale mistakes for a decimal mark. */
-export const formatInt = (value: number): string => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
+/** Thousands separated by narrow no-break spaces, which no locale mistakes for a decimal mark. */
+export const formatInt = (value: number): string => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 
 /** `0.4 ms`, `12 ms`, `1.3 s`; null → an en dash. */
 export function formatMs(ms: number | null): string {

@@ -5,6 +5,7 @@ import { Menu as MenuIcon, Search } from 'lucide-react';
 import { usePathname } from 'next/navigation';
 import { type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { toApiError } from '@/lib/errors';
+import { plural } from '@/lib/format';
 import { LiveProvider, useClusterPollMs } from '@/lib/live';
 import { clusterQuery, meQuery } from '@/lib/queries';
 import { QuorumMeter } from '../quorum-meter';
@@ -83,7 +84,9 @@ function Frame({ children }: { children: ReactNode }) {
               onClick={() => setPaletteOpen(true)}
             >
               <Search aria-hidden />
-              <kbd className="hidden font-sans text-2xs text-ink-3 sm:inline">⌘K</kbd>
+              <kbd aria-hidden className="hidden font-sans text-2xs text-ink-3 sm:inline">
+                ⌘K
+              </kbd>
             </Button>
             <ThemeMenu />
             <UserMenu />
@@ -120,7 +123,7 @@ function ClusterName() {
       <span className="flex items-center gap-2 text-ink-3 text-xs">
         <QuorumMeter count={data.quorum} size="sm" />
         <span className="max-md:sr-only">
-          {data.quorum.healthy} of {data.quorum.voters} voters
+          {data.quorum.healthy} of {plural(data.quorum.voters, 'voter')}
         </span>
       </span>
     </div>

@@ -35,14 +35,9 @@ export function Dialog(props: DialogProps) {
           {...(description ? {} : { 'aria-describedby': undefined })}
           {...(sticky ? { onInteractOutside: keep, onEscapeKeyDown: keep } : {})}
         >
-          <header className="flex items-start gap-3 border-b px-4 py-3">
-            <div className="min-w-0 flex-1">
-              <Radix.Title className="font-semibold text-base text-ink">{title}</Radix.Title>
-              {description ? <Radix.Description className="mt-0.5 text-ink-2">{description}</Radix.Description> : null}
-            </div>
-            <Radix.Close className={cn(buttonClass('ghost', 'icon'), '-mt-1 -mr-2')} aria-label="Close">
-              <X aria-hidden />
-            </Radix.Close>
+          <header className="border-b py-3 pr-12 pl-4">
+            <Radix.Title className="font-semibold text-base text-ink">{title}</Radix.Title>
+            {description ? <Radix.Description className="mt-0.5 text-ink-2">{description}</Radix.Description> : null}
           </header>
           <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4">{children}</div>
           {footer ? (
@@ -50,6 +45,10 @@ export function Dialog(props: DialogProps) {
               {footer}
             </footer>
           ) : null}
+          {/* Last in the order, so that opening puts the focus on the content. */}
+          <Radix.Close className={cn(buttonClass('ghost', 'icon'), 'absolute top-2 right-2')} aria-label="Close">
+            <X aria-hidden />
+          </Radix.Close>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

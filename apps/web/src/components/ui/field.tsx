@@ -5,7 +5,7 @@ import { cn } from '@/lib/cn';
 export const inputClass =
   'h-8 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2.5 text-ink text-sm placeholder:text-ink-3 ' +
   'focus-visible:outline-2 focus-visible:outline-accent focus-visible:outline-offset-0 ' +
-  'aria-invalid:border-bad disabled:bg-sunken disabled:text-ink-3 read-only:bg-sunken';
+  'aria-invalid:border-bad disabled:bg-sunken disabled:text-ink-3 [&[readonly]]:bg-sunken';
 
 export function Input({ className, ...rest }: ComponentProps<'input'>) {
   return <input className={cn(inputClass, className)} {...rest} />;

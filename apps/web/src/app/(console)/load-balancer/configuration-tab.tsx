@@ -22,9 +22,12 @@ export function ConfigurationTab() {
         <CurrentConfiguration />
         <Panel title="Keep a load balancer up to date">
           <p className="mb-2 text-ink-2">
-            On the load balancer's host: fetches the configuration, checks it with HAProxy and reloads when it changes.
+            On the load balancer's host: writes the configuration when it changes and runs a command after each change.
           </p>
-          <Command text="quorate haproxy watch --output /etc/haproxy/haproxy.cfg" what="command" />
+          <Command
+            text="quorate haproxy watch --out /etc/haproxy/haproxy.cfg --exec 'systemctl reload haproxy'"
+            what="command"
+          />
         </Panel>
       </div>
       <Panel title="Settings">

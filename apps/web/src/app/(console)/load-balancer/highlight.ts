@@ -8,7 +8,7 @@ export interface Token {
 
 const SECTION =
   /^(global|defaults|frontend|backend|listen|peers|resolvers|userlist|cache|program|mailers|ring|http-errors)\b/;
-const PIECE = /("(?:[^"\\]|\\.)*"|'[^']*')|(%?\[[^\]]*\]|\$\{?\w+\}?)|(#.*$)|(\b\d+(?:us|ms|[smhdk])?\b)/g;
+const PIECE = /("(?:[^"\\]|\\.)*"|'[^']*')|(%?\[[^\]]*\]|\$\{?\w+\}?)|(#.*$)|((?<=\s)\d+(?:us|ms|[smhdk])?(?=\s|$))/g;
 const KINDS = ['string', 'expression', 'comment', 'number'] as const;
 
 function tokenizeRest(text: string): Token[] {

@@ -12,7 +12,7 @@ export function Addresses({ member }: { member: Member }) {
       {rows.map(([name, address]) => (
         <div key={name} className="col-span-2 grid grid-cols-subgrid">
           <dt className="text-ink-3">{name}</dt>
-          <dd className="break-all font-mono text-2xs text-ink-2 leading-4.5">{address}</dd>
+          <dd className="break-all font-mono lg:whitespace-nowrap text-2xs text-ink-2 leading-4.5">{address}</dd>
         </div>
       ))}
     </dl>

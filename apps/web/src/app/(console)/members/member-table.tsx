@@ -24,10 +24,9 @@ export function MemberTable({ members, actions }: MemberListProps) {
           <tr>
             <Th>Member</Th>
             <Th>Health</Th>
-            <Th className="text-right">Applied</Th>
-            <Th className="text-right">Lag</Th>
+            <Th className="text-right">Applied index</Th>
             <Th className="text-right">Round trip</Th>
-            <Th className="text-right">Clock</Th>
+            <Th className="text-right">Clock offset</Th>
             <Th>Version</Th>
             <Th>Addresses</Th>
             <Th>Certificate</Th>
@@ -39,16 +38,18 @@ export function MemberTable({ members, actions }: MemberListProps) {
         <tbody>
           {members.map((member) => (
             <Tr key={member.id}>
-              <Td>
+              <Td className="whitespace-nowrap">
                 <MemberName member={member} />
               </Td>
               <Td className="min-w-40 max-w-60">
                 <HealthBadge health={member.health} />
                 <HealthDetail member={member} />
               </Td>
-              <Td className="text-right">{member.applied_index === null ? '–' : formatInt(member.applied_index)}</Td>
               <Td className="whitespace-nowrap text-right">
-                <Lag lag={member.lag} />
+                {member.applied_index === null ? '–' : formatInt(member.applied_index)}
+                <p className="text-xs">
+                  <Lag lag={member.lag} />
+                </p>
               </Td>
               <Td className="whitespace-nowrap text-right">{formatMs(member.round_trip_ms)}</Td>
               <Td className="whitespace-nowrap text-right">{formatMs(member.clock_offset_ms)}</Td>

@@ -1,6 +1,6 @@
 import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
-import { plural } from '@/lib/format';
+import { plural } from '../../../lib/format';
 
 export interface NextStep {
   key: string;

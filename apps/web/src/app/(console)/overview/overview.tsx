@@ -6,6 +6,7 @@ import { ErrorState } from '@/components/states';
 import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { clusterQuery, joinsQuery } from '@/lib/queries';
+import { Identity } from './identity';
 import { JoinsPanel } from './joins-panel';
 import { MembersStrip } from './members-strip';
 import { NextSteps } from './next-steps-panel';
@@ -36,10 +37,11 @@ export function Overview() {
           <QuorumHero cluster={cluster.data} />
           <JoinsPanel joins={joinItems} />
           <MembersStrip members={cluster.data.members} />
+          <RecentEvents />
         </div>
         <div className="min-w-0 space-y-4">
           <NextSteps cluster={cluster.data} joins={joinItems} />
-          <RecentEvents />
+          <Identity cluster={cluster.data} />
         </div>
       </div>
     </Page>

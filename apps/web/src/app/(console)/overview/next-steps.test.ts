@@ -1,0 +1,85 @@
+import type { Cluster, Member } from '@quorate/shared/cluster';
+import { expect, it } from 'vitest';
+import { nextSteps } from './next-steps';
+
+const NOW = Date.parse('2026-03-01T12:00:00Z');
+const FAR = '2030-01-01T00:00:00Z';
+
+const member = (id: number, change: Partial<Member> = {}): Member => ({
+  id,
+  name: `node-${id}`,
+  self: id === 1,
+  leader: id === 1,
+  suffrage: 'voter',
+  health: 'healthy',
+  health_detail: '',
+  cluster_address: `10.0.0.${id}:7000`,
+  raft_peer_address: '',
+  raft_client_address: '',
+  api_url: '',
+  applied_index: 1,
+  lag: 0,
+  version: '0.1.0',
+  etcd_version: null,
+  round_trip_ms: 1,
+  clock_offset_ms: 0,
+  last_seen_at: FAR,
+  joined_at: FAR,
+  certificate_expires_at: FAR,
+  ...change,
+});
+
+function cluster(members: Member[], change: Partial<Cluster> = {}): Cluster {
+  const voters = members.filter((candidate) => candidate.suffrage === 'voter').length;
+  const needed = Math.floor(voters / 2) + 1;
+  return {
+    id: '00000000-0000-4000-8000-000000000001',
+    name: 'test',
+    mode: members.length === 1 ? 'single' : 'raft',
+    growing: false,
+    node_id: 1,
+    leader_id: 1,
+    term: 1,
+    epoch: 1,
+    applied_index: 1,
+    tip_index: 1,
+    quorum: { voters, needed, healthy: voters, tolerated: voters - needed, held: true, sentence: '', advice: '' },
+    version: '0.1.0',
+    oldest_version: '0.1.0',
+    ca_fingerprint: `sha256:${'0'.repeat(64)}`,
+    ca_expires_at: FAR,
+    started_at: FAR,
+    members,
+    ...change,
+  };
+}
+
+const keys = (value: Cluster) => nextSteps(value, [], NOW).map((step) => step.key);
+
+it.each([
+  [1, ['grow']],
+  [2, ['third']],
+  [3, []],
+  [4, ['odd']],
+  [5, []],
+])('%i healthy voters → %j', (count, expected) => {
+  expect(keys(cluster(Array.from({ length: count }, (_, at) => member(at + 1))))).toEqual(expected);
+});
+
+it('does not ask for a third while one is on its way', () => {
+  expect(keys(cluster([member(1), member(2), member(3, { suffrage: 'learner' })]))).toEqual([]);
+});
+
+it('names failing members first, then what ends or differs', () => {
+  const members = [
+    member(1, { certificate_expires_at: '2026-03-05T00:00:00Z' }),
+    member(2, { clock_offset_ms: -900 }),
+    member(3, { health: 'unreachable', health_detail: 'no answer' }),
+  ];
+  expect(keys(cluster(members, { oldest_version: '0.0.9' }))).toEqual([
+    'member-3',
+    'certificates',
+    'clocks',
+    'versions',
+  ]);
+});
