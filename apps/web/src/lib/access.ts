@@ -7,12 +7,6 @@ import { clusterQuery, meQuery } from './queries';
 /** Whether `role` may do what needs `needed`. */
 export const roleAllows = (role: Role, needed: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(needed);
 
-/** Whether the signed-in role covers `needed`; false while unknown. */
-export function useRoleAllows(needed: Role): boolean {
-  const me = useQuery(meQuery);
-  return me.data !== undefined && roleAllows(me.data.role, needed);
-}
-
 /** Why a write is not possible now, in words for the operator, or null when it is. */
 export function useWriteBlock(needed: Role): string | null {
   const me = useQuery(meQuery);
