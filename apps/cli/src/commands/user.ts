@@ -3,8 +3,9 @@ import { sessionRoutes } from '@quorate/shared/session';
 import { type User, userRoutes } from '@quorate/shared/users';
 import { Option } from 'commander';
 import { CliError } from '../cli-error';
+import { updateConfig } from '../config-store';
 import { utcTime } from '../duration';
-import type { Invocation } from '../invocation';
+import { type Invocation, openInvocation } from '../invocation';
 import { nearest } from '../nearest';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register } from '../register';
@@ -65,6 +66,28 @@ const passwordFileOption = () =>
 const passwordOption = () => new Option('--password <secret>').hideHelp();
 const roleOption = () => new Option('--role <role>', 'what the user may do').choices(ROLES);
 
+/** A new password ends every session, this one included: the context gets a new one. */
+async function renewSession(inv: Invocation, username: string, password: string): Promise<void> {
+  const connection = await inv.connection();
+  const { contextName } = connection;
+  if (contextName === undefined) return;
+  // Without the ended session's token: the server refuses a stale one on every route.
+  const anonymous = openInvocation(inv.io, inv.globals, {
+    local: false,
+    resolved: { ...connection, token: undefined },
+  });
+  const session = await anonymous
+    .call(sessionRoutes.create, { body: { username, password } })
+    .finally(() => anonymous.close());
+  await updateConfig(inv.io, (config) => {
+    const context = config.contexts[contextName];
+    if (!context || session.token === null) return false;
+    context.token = session.token;
+    context.token_expires_at = session.expires_at;
+    return true;
+  });
+}
+
 async function changeOwnPassword(inv: Invocation, options: PasswordOptions & { currentPasswordFile?: string }) {
   if (options.currentPasswordFile === '-' && options.passwordFile === '-') {
     throw new CliError('usage', 'only one password can come from standard input');
@@ -75,7 +98,9 @@ async function changeOwnPassword(inv: Invocation, options: PasswordOptions & { c
     fileOption: '--current-password-file',
   });
   const new_password = await newPassword(inv, options);
+  const { name } = await inv.call(sessionRoutes.me, {});
   await inv.call(userRoutes.changeOwnPassword, { body: { current_password, new_password } });
+  await renewSession(inv, name, new_password);
   inv.note('Your password was changed; your other sessions have ended.');
 }
 
