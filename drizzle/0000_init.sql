@@ -24,6 +24,12 @@ CREATE TABLE `join_tokens` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `join_tokens_hash_unique` ON `join_tokens` (`hash`);--> statement-breakpoint
+CREATE TABLE `leadership_terms` (
+	`term` integer PRIMARY KEY NOT NULL,
+	`node_id` integer NOT NULL,
+	`at` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `members` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,
@@ -100,6 +106,7 @@ CREATE TABLE `users` (
 	`role` text NOT NULL,
 	`password_hash` text NOT NULL,
 	`session_version` integer NOT NULL,
+	`kept_session` text,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL
 );

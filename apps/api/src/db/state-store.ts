@@ -51,8 +51,11 @@ export function openStateStore(options: StateStoreOptions): StateStore {
     },
     replace(swap) {
       db.$client.close();
-      swap();
-      db = open(options, durability);
+      try {
+        swap();
+      } finally {
+        db = open(options, durability);
+      }
     },
     close: () => db.$client.close(),
   };

@@ -1,5 +1,5 @@
 import type { EventType, QuorateEvent } from '@quorate/shared/events';
-import { and, asc, desc, eq, gt, like, lt, type SQL } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, like, lt, max, type SQL } from 'drizzle-orm';
 import type { RecordedEvent } from '../commands/apply-entry';
 import type { StateDb } from '../db/state-store';
 import { events } from '../db/system-table';
@@ -31,6 +31,16 @@ export function listEvents(db: StateDb, filter: EventFilter, before: number, lim
 export function eventsAfter(db: StateDb, filter: EventFilter, after: number, limit: number): QuorateEvent[] {
   const where = and(gt(events.seq, after), ...conditions(filter));
   return db.select().from(events).where(where).orderBy(asc(events.seq)).limit(limit).all().map(fromRow);
+}
+
+/** `seq` of the newest event, 0 without any. */
+export function lastEventSeq(db: StateDb): number {
+  return (
+    db
+      .select({ seq: max(events.seq) })
+      .from(events)
+      .get()?.seq ?? 0
+  );
 }
 
 function fromRow(row: typeof events.$inferSelect): QuorateEvent {

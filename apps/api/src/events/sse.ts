@@ -1,9 +1,10 @@
+import type { ReadableStreamController, UnderlyingSource } from 'node:stream/web';
 import type { StateDb } from '../db/state-store';
 import type { EventBus } from './bus';
-import { type EventFilter, eventsAfter, matchesFilter, viewEvent } from './queries';
+import { type EventFilter, eventsAfter, lastEventSeq, matchesFilter, viewEvent } from './queries';
 
 export interface EventStreamOptions {
-  readonly db: StateDb;
+  readonly db: () => StateDb;
   readonly bus: EventBus;
   readonly filter: EventFilter;
   /** `Last-Event-ID` of a client that resumes; undefined = from now on. */
@@ -18,54 +19,83 @@ const MAX_STREAM_MS = 10 * 60_000;
 const VIEW_INTERVAL_MS = 1_000;
 /** Proxies cut silent connections; a comment now and then keeps them open. */
 const HEARTBEAT_EVERY = 15;
-const MAX_BACKLOG = 5_000;
+/** Missed events are read a page at a time, as fast as the client takes them. */
+const PAGE = 200;
 /** A client that does not read is cut off; it resumes by its last id. */
 const MAX_UNREAD_CHUNKS = 2_000;
 
+type Controller = ReadableStreamController<Uint8Array>;
+
+const encoder = new TextEncoder();
+const eventText = (event: { seq: number }): string =>
+  `id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`;
+
 /** Server-sent events: the missed ones, then live ones, in order and without gaps, plus the cluster view. */
 export function openEventStream(options: EventStreamOptions): Response {
-  const { bus, filter, signal } = options;
-  const encoder = new TextEncoder();
-  let cleanUp = (): void => {};
-
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const send = (text: string): void => {
-          if ((controller.desiredSize ?? 0) < -MAX_UNREAD_CHUNKS) cleanUp();
-          else controller.enqueue(encoder.encode(text));
-        };
-        const sendEvent = (event: { seq: number }): void => {
-          send(`id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`);
-        };
-        send('retry: 1000\n\n');
-        if (options.lastSeq !== undefined) {
-          for (const event of eventsAfter(options.db, filter, options.lastSeq, MAX_BACKLOG)) sendEvent(event);
-        }
-        const unsubscribe = bus.subscribe((event) => {
-          if (matchesFilter(event, filter)) sendEvent(viewEvent(event));
-        });
-        const ticker = startViewTicker(options.clusterView, send);
-        const end = setTimeout(() => cleanUp(), MAX_STREAM_MS);
-        cleanUp = () => {
-          unsubscribe();
-          clearInterval(ticker);
-          clearTimeout(end);
-          cleanUp = () => {};
-          try {
-            controller.close();
-          } catch {
-            // The client closed it first.
-          }
-        };
-        signal.addEventListener('abort', () => cleanUp(), { once: true });
-      },
-      cancel: () => cleanUp(),
-    },
-    { highWaterMark: 16 },
-  );
+  const stream = new ReadableStream<Uint8Array>(createSource(options), { highWaterMark: 16 });
   const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
   return new Response(stream, { headers });
+}
+
+function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array> {
+  const { bus, filter, signal } = options;
+  const undo: (() => void)[] = [];
+  /** Everything up to here was sent, or is not for this client. */
+  let sent = options.lastSeq ?? lastEventSeq(options.db());
+  let live = false;
+  let closed = false;
+
+  function close(controller?: Controller): void {
+    if (closed) return;
+    closed = true;
+    for (const step of undo) step();
+    controller?.close();
+  }
+
+  function send(controller: Controller, text: string): void {
+    if (closed) return;
+    if ((controller.desiredSize ?? 0) < -MAX_UNREAD_CHUNKS) close(controller);
+    else controller.enqueue(encoder.encode(text));
+  }
+
+  /** Sends the next page of what was missed; live once there is nothing more. No await: no event slips between. */
+  function catchUp(controller: Controller): void {
+    const upTo = lastEventSeq(options.db());
+    const page = eventsAfter(options.db(), filter, sent, PAGE);
+    for (const event of page) send(controller, eventText(event));
+    live = page.length < PAGE;
+    sent = live ? Math.max(sent, upTo) : (page.at(-1)?.seq ?? sent);
+  }
+
+  return {
+    start(controller) {
+      send(controller, 'retry: 1000\n\n');
+      undo.push(
+        bus.subscribe((event) => {
+          if (!live) return;
+          // Events that came inside an installed snapshot were never announced: the client resumes and gets them.
+          if (event.seq > sent + 1) return close(controller);
+          sent = event.seq;
+          if (matchesFilter(event, filter)) send(controller, eventText(viewEvent(event)));
+        }),
+      );
+      catchUp(controller);
+      const ticker = startViewTicker(options.clusterView, (text) => send(controller, text));
+      const end = setTimeout(() => close(controller), MAX_STREAM_MS);
+      const onAbort = (): void => close(controller);
+      signal.addEventListener('abort', onAbort, { once: true });
+      undo.push(
+        () => clearInterval(ticker),
+        () => clearTimeout(end),
+        () => signal.removeEventListener('abort', onAbort),
+      );
+      if (signal.aborted) close(controller);
+    },
+    pull(controller) {
+      if (!live && !closed) catchUp(controller);
+    },
+    cancel: () => close(),
+  };
 }
 
 function startViewTicker(view: () => string, send: (text: string) => void): NodeJS.Timeout {

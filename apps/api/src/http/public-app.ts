@@ -23,6 +23,7 @@ export function createPublicApp(options: {
       return undefined;
     });
   }
-  app.route('/', options.api);
+  // Not app.route: that would drop the API's own answers to unknown paths and errors.
+  app.all('*', (c) => options.api.fetch(c.req.raw, c.env as never));
   return app;
 }

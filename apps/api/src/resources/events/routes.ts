@@ -34,7 +34,7 @@ export function eventEndpoints(deps: EventDeps): Endpoint[] {
     }),
     endpoint(eventRoutes.stream, (ctx, { query }) =>
       openEventStream({
-        db: ctx.db,
+        db: () => ctx.db,
         bus: deps.bus,
         filter: query,
         lastSeq: lastEventId(ctx.header('last-event-id')),

@@ -29,7 +29,13 @@ export const LOCAL_PRINCIPAL: Principal = {
 
 const queries = prepared((db) => ({
   user: db
-    .select({ id: users.id, username: users.username, role: users.role, sessionVersion: users.sessionVersion })
+    .select({
+      id: users.id,
+      username: users.username,
+      role: users.role,
+      sessionVersion: users.sessionVersion,
+      keptSession: users.keptSession,
+    })
     .from(users)
     .where(eq(users.id, sql.placeholder('id')))
     .prepare(),
@@ -73,7 +79,8 @@ export function createAuthenticator(options: AuthenticateOptions): (c: Context) 
     if (!claims) return undefined;
     const query = queries(options.db());
     const user = query.user.get({ id: claims.userId });
-    if (!user || user.sessionVersion !== claims.sessionVersion) return undefined;
+    if (!user) return undefined;
+    if (user.sessionVersion !== claims.sessionVersion && user.keptSession !== claims.sessionId) return undefined;
     if (query.revoked.get({ id: claims.sessionId })) return undefined;
     const expires = toTimestamp(claims.expiresAt);
     return { kind: 'user', id: user.id, name: user.username, role: user.role, expires_at: expires };

@@ -12,7 +12,7 @@ import type { Proposer } from '../../replication/proposer';
 import { clusterInfo } from '../setup/table';
 import { users } from '../users/table';
 import { recordSignIn, revokeSession } from './commands';
-import { SESSION_LIFETIME_MS, signSession, verifySession } from './tokens';
+import { presentedToken, SESSION_LIFETIME_MS, signSession, verifySession } from './tokens';
 
 export interface SessionDeps {
   readonly sessionKey: () => Uint8Array | undefined;
@@ -79,9 +79,4 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
     }),
     endpoint(sessionRoutes.me, (ctx) => expectPresent(ctx.principal, 'the caller')),
   ];
-}
-
-function presentedToken(ctx: RequestContext): string | undefined {
-  const bearer = /^Bearer +(\S+)$/i.exec(ctx.header('authorization') ?? '')?.[1];
-  return bearer ?? new RegExp(`(?:^|; *)${SESSION_COOKIE}=([^;]+)`).exec(ctx.header('cookie') ?? '')?.[1];
 }

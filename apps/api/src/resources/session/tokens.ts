@@ -1,5 +1,7 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { SESSION_COOKIE } from '@quorate/shared/session';
+import { decodeJwt, errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
+import type { RequestContext } from '../../http/endpoint';
 
 const ISSUER = 'quorate';
 export const SESSION_LIFETIME_MS = 12 * 3600 * 1000;
@@ -40,4 +42,16 @@ export async function verifySession(key: Uint8Array, token: string, nowMs: numbe
     if (error instanceof errors.JOSEError || error instanceof z.ZodError) return undefined;
     throw error;
   }
+}
+
+/** The token that a request came with: the bearer token, else the session cookie. */
+export function presentedToken(ctx: RequestContext): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(ctx.header('authorization') ?? '')?.[1];
+  return bearer ?? new RegExp(`(?:^|; *)${SESSION_COOKIE}=([^;]+)`).exec(ctx.header('cookie') ?? '')?.[1];
+}
+
+/** The session id of a request that the authenticator has let in as a signed-in user. */
+export function presentedSessionId(ctx: RequestContext): string | undefined {
+  const token = presentedToken(ctx);
+  return token === undefined ? undefined : decodeJwt(token).jti;
 }

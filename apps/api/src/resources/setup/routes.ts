@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { HEADER } from '@quorate/shared/http-headers';
 import { setupRoutes } from '@quorate/shared/setup';
 import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
@@ -46,7 +47,10 @@ export function setupEndpoints(deps: SetupDeps): Endpoint[] {
       };
     }),
     endpoint(setupRoutes.create, async (ctx, { body }) => {
-      if (isSetUp(ctx)) throw new DomainError('already_set_up', 'the first admin exists already; sign in instead');
+      // A repeated request gets its first answer, which the command id finds; apply refuses all others.
+      if (isSetUp(ctx) && ctx.header(HEADER.idempotencyKey) === undefined) {
+        throw new DomainError('already_set_up', 'the first admin exists already; sign in instead');
+      }
       await checkCode(ctx, body.setup_code);
       const passwordHash = await hashPassword(body.password);
       const { username, cluster_name: name } = body;

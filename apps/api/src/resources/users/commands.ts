@@ -48,7 +48,13 @@ export const createUser = defineCommand({
 export const updateUser = defineCommand({
   type: 'users.update',
   since: 1,
-  input: z.object({ id, role: role.optional(), passwordHash: passwordHash.optional() }),
+  input: z.object({
+    id,
+    role: role.optional(),
+    passwordHash: passwordHash.optional(),
+    /** A new password ends every session but this one. */
+    keepSession: z.uuid().optional(),
+  }),
   target: (input) => input.id,
   apply(tx, input, ctx) {
     const user = findUser(tx, input.id);
@@ -58,6 +64,7 @@ export const updateUser = defineCommand({
         role: input.role ?? user.role,
         passwordHash: input.passwordHash ?? user.passwordHash,
         sessionVersion: user.sessionVersion + (input.passwordHash ? 1 : 0),
+        keptSession: input.passwordHash ? (input.keepSession ?? null) : user.keptSession,
         updatedAt: ctx.at,
       })
       .where(eq(users.id, input.id))

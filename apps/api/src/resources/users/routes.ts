@@ -7,6 +7,7 @@ import type { LoginThrottle } from '../../http/login-throttle';
 import { pageOf, textCursor } from '../../http/page';
 import { toTimestamp } from '../../lib/clock';
 import { hashPassword, verifyPassword } from '../../lib/password';
+import { presentedSessionId } from '../session/tokens';
 import { createUser, deleteUser, findUser, updateUser } from './commands';
 import { users } from './table';
 
@@ -61,7 +62,8 @@ export function userEndpoints(deps: { throttle: LoginThrottle }): Endpoint[] {
         throw new DomainError('invalid_credentials', 'the current password is wrong', errors);
       }
       const passwordHash = await hashPassword(body.new_password);
-      await ctx.propose(updateUser, { id: ctx.principal.id, passwordHash });
+      const keepSession = presentedSessionId(ctx);
+      await ctx.propose(updateUser, { id: ctx.principal.id, passwordHash, keepSession });
     }),
   ];
 }

@@ -8,6 +8,8 @@ export const users = sqliteTable('users', {
   passwordHash: text('password_hash').notNull(),
   /** Sessions carry this number; raising it ends them all. */
   sessionVersion: integer('session_version').notNull(),
+  /** The session in which the last password was set by the user; it alone survives that. */
+  keptSession: text('kept_session'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
 });
