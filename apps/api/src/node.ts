@@ -7,8 +7,9 @@ import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
 import { FEATURE_LEVEL } from './commands/define-command';
 import { apiUsesTls, type Config } from './config/derive';
 import { type Core, openCore } from './core';
-import { createEndpoints } from './endpoints';
+import { createEndpoints, loadBalancerSource } from './endpoints';
 import { createEventBus } from './events/bus';
+import { createRevisionReconciler } from './haproxy/revision-reconciler';
 import { type AppOptions, createApp } from './http/app';
 import type { Endpoint } from './http/endpoint';
 import { type Listener, listenSocket, listenTcp } from './http/listen';
@@ -21,6 +22,7 @@ import { type Clock, systemClock } from './lib/clock';
 import { lockDirectory } from './lib/directory-lock';
 import type { Logger } from './lib/logger';
 import { parseHostPort } from './lib/net';
+import { startReconciler } from './reconcile/driver';
 import { createAuthenticator, LOCAL_PRINCIPAL } from './resources/session/authenticate';
 import { clusterInfo } from './resources/setup/table';
 
@@ -83,6 +85,16 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     const runtime = cluster;
     undo.push(() => runtime.stop());
     await runtime.open();
+    const revisions = startReconciler(
+      createRevisionReconciler({
+        isLeader: () => runtime.view.leaderId() === runtime.nodeId,
+        db: () => core.store.db,
+        source: loadBalancerSource,
+        proposer: core.proposer,
+      }),
+      logger,
+    );
+    undo.push(() => revisions.stop());
     const api = await openPublicApi({ config, deps, clock, core, cluster: runtime });
     return {
       nodeId: runtime.nodeId,
@@ -92,6 +104,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       async stop() {
         await api.close();
         core.proposer.close();
+        await revisions.stop();
         await runtime.stop();
         core.store.close();
         unlock();

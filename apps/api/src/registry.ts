@@ -1,4 +1,5 @@
 import { joinTokenCommands } from './cluster/join-tokens/commands';
+import { leadershipCommands } from './cluster/leadership/commands';
 import { memberCommands } from './cluster/members/commands';
 import { createRegistry } from './commands/define-command';
 import { haproxyCommands } from './haproxy/commands';
@@ -15,5 +16,6 @@ export const commandRegistry = createRegistry([
   ...apiTokenCommands,
   ...memberCommands,
   ...joinTokenCommands,
+  ...leadershipCommands,
   ...haproxyCommands,
 ]);

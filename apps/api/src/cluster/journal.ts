@@ -50,6 +50,8 @@ export interface JournalOptions {
   readonly commitRaftMode: () => void;
   /** Fetches a newer state from a peer and installs it. */
   readonly resync: () => Promise<void>;
+  /** The local member has started: from now on its own files say how to start it again. */
+  readonly onMemberStarted: () => void;
 }
 
 const GROW_START_MS = 20_000;
@@ -111,7 +113,7 @@ export function createJournal(options: JournalOptions): Journal {
     store.setDurability('NORMAL');
     const next = createEngine(initial);
     useEngine(next);
-    next.supervisor.start().catch((error: unknown) => {
+    next.supervisor.start().then(options.onMemberStarted, (error: unknown) => {
       if (!stopping.signal.aborted)
         logger.error({ err: error }, 'etcd did not start; this node cannot take part in the quorum');
     });

@@ -46,6 +46,13 @@ const INTERVAL_MS = 500;
 /** One lost answer is no outage. */
 const UNREACHABLE_AFTER_MS = 1_500;
 
+/** fetch hides the reason of a failure in its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'timed out';
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}
+
 /** Polls every other member; lives in memory, never in the log. */
 export function startLiveness(options: {
   peers: () => readonly Peer[];
@@ -70,7 +77,7 @@ export function startLiveness(options: {
       const before = observations.get(peer.id);
       const lastSeenAt = before?.lastSeenAt ?? null;
       const reachable = lastSeenAt !== null && clock() - lastSeenAt < UNREACHABLE_AFTER_MS;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = reasonOf(error);
       const gone = {
         status: before?.status,
         reachable,

@@ -17,10 +17,12 @@ import { proposeFounding, SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal } from './journal';
 import { createKeyring, type Keyring } from './keyring';
+import { recordGrowth } from './leadership/commands';
+import { createLeadershipReporter } from './leadership/reporter';
 import { createLearnerRegistrar, requestLearnerTicket } from './learners';
 import type { ClusterListener } from './listener';
 import { type Liveness, nodeStatusSchema, type Peer, startLiveness } from './liveness';
-import { isLiveMember, liveMembers } from './members/admission';
+import { liveMembers } from './members/admission';
 import { updateOwnMember } from './members/commands';
 import { createMembership, type Membership } from './membership';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
@@ -89,6 +91,12 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
 
   const targets = (): PeerTarget[] => others().map((m) => ({ nodeId: m.id, address: m.clusterAddress }));
 
+  let stage = boot.nodeFile.stage;
+  function setStage(next: typeof stage): void {
+    stage = next;
+    updateNodeFile(config.data_dir, { stage });
+  }
+
   async function resync(): Promise<void> {
     const peer = newestPeer(targets(), liveness);
     if (!peer) throw new Error('no peer is known');
@@ -110,6 +118,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     otherClients: () => others().map((m) => m.raftClientAddress),
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
+    onMemberStarted() {
+      if (boot.nodeFile.stage === 'admitted') setStage('learner');
+    },
   });
   const barrier = createBarrier({ log: () => journal.log, applier });
   const liveness = startLiveness({
@@ -158,15 +169,20 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     });
     const deps = { nodeId, journal, view, db, proposer, clock, logger };
     reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
-    reconcilers.push(startReconciler({ name: 'self', intervalMs: 2_000, run: reportSelf }, logger));
+    reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: reportSelf }, logger));
+    reconcilers.push(startReconciler(createLeadershipReporter({ nodeId, journal, proposer }), logger));
   }
 
-  /** Tells the cluster what changed about this node since its last start: version, addresses, certificate. */
+  /** Follows what the state says of this node, and tells the state what changed here since the last start. */
   async function reportSelf(): Promise<void> {
-    if (!isLiveMember(db(), nodeId, keyPinOf(identity.certPem)) || journal.health !== 'ok') return;
     const own = liveMembers(db()).find((member) => member.id === nodeId);
+    if (own?.state === 'voter' && stage !== 'complete') {
+      setStage('complete');
+      logger.info('join: voter; this node counts for the quorum now');
+    }
+    if (journal.health !== 'ok' || own?.keyPin !== keyPinOf(identity.certPem)) return;
     const { apiUrl } = advertisedAddresses(config);
-    if (!own || (own.version === version && own.featureLevel === FEATURE_LEVEL && own.apiUrl === apiUrl)) return;
+    if (own.version === version && own.featureLevel === FEATURE_LEVEL && own.apiUrl === apiUrl) return;
     const input = { version, featureLevel: FEATURE_LEVEL, apiUrl };
     await proposer.propose(updateOwnMember, input, { actor: SYSTEM_ACTOR, id: uuidv7() });
   }
@@ -199,7 +215,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       knownSchema,
       logger,
     });
-    updateNodeFile(config.data_dir, { stage: 'learner' });
+    logger.info({ index: applier.position.index, tip: ticket.tip_index }, 'join: learner');
     await journal.openRaft({ cluster: ticket.initial_cluster, state: 'existing' });
   }
 
@@ -237,6 +253,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (journal.mode === 'raft') return;
       await journal.grow();
       await openRaftSide();
+      const { epoch } = applier.position;
+      await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
     },
     async stop() {
       stopping.abort();
