@@ -13,6 +13,11 @@ export interface StallGuard {
   observe(raftTerm: string): void;
 }
 
+interface PendingAppend {
+  settled: boolean;
+  readonly giveUp: AbortController;
+}
+
 /**
  * A follower that forwarded a write to a dying leader never answers it: the caller would wait out its whole deadline,
  * long after the election. So a slow append asks the members' status, and once one of them knows a leader of a later
@@ -21,20 +26,16 @@ export interface StallGuard {
 export function createStallGuard(client: EtcdClient): StallGuard {
   let term = 0;
 
-  async function watch(startTerm: number, over: AbortController): Promise<void> {
-    await delay(SUSPECT_MS, over.signal);
-    while (!over.signal.aborted) {
+  async function watch(startTerm: number, pending: PendingAppend): Promise<void> {
+    while (!pending.settled) {
       const looks = client.endpoints().map(async (endpoint) => {
-        const status = await client.call(
-          'Maintenance.Status',
-          {},
-          { retry: 'safe', endpoint, requireLeader: false, signal: over.signal },
-        );
+        const status = await client.call('Maintenance.Status', {}, { retry: 'safe', endpoint, requireLeader: false });
         observe(status.header.raft_term);
-        if (status.leader !== '0' && Number(status.header.raft_term) > startTerm) over.abort();
+        if (status.leader !== '0' && Number(status.header.raft_term) > startTerm) pending.giveUp.abort();
       });
-      await Promise.race([Promise.allSettled(looks), delay(LOOK_MS, over.signal)]);
-      await delay(LOOK_MS, over.signal);
+      // A member that doesn't answer must not keep the others from being asked again.
+      await Promise.race([Promise.allSettled(looks), delay(LOOK_MS)]);
+      await delay(LOOK_MS);
     }
   }
 
@@ -45,16 +46,18 @@ export function createStallGuard(client: EtcdClient): StallGuard {
   return {
     observe,
     async run(attempt, signal) {
-      const over = new AbortController();
-      const abort = (): void => over.abort();
+      const pending: PendingAppend = { settled: false, giveUp: new AbortController() };
+      const abort = (): void => pending.giveUp.abort();
       signal?.addEventListener('abort', abort, { once: true });
       // Without a known term every leader would look new.
-      if (term > 0) void watch(term, over);
+      const startTerm = term;
+      const timer = startTerm > 0 ? setTimeout(() => void watch(startTerm, pending), SUSPECT_MS) : undefined;
       try {
-        return await attempt(over.signal);
+        return await attempt(pending.giveUp.signal);
       } finally {
+        pending.settled = true;
+        clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
-        over.abort();
       }
     },
   };

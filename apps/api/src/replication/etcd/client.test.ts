@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ServiceError, status } from '@grpc/grpc-js';
@@ -143,6 +143,34 @@ describe('the etcd client and real members', () => {
     await expect(client.call('KV.Range', { key: KEY }, { retry: 'safe' })).rejects.toMatchObject({
       outcome: 'not_done',
     });
+  });
+
+  it('never repeats a write that was sent and whose answer was lost', async () => {
+    const [alive = ''] = etcd.endpoints();
+    let loseAnswers = false;
+    const sockets: Socket[] = [];
+    const proxy = createServer((inbound) => {
+      const outbound = connect(Number(new URL(alive).port), '127.0.0.1');
+      sockets.push(inbound, outbound);
+      for (const socket of [inbound, outbound]) socket.on('error', () => {});
+      inbound.pipe(outbound);
+      outbound.on('data', (data) => (loseAnswers ? inbound.destroy() : inbound.write(data)));
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const lossy = `https://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const client = createEtcdClient({ endpoints: () => [lossy, alive], tls: etcd.pki.tls, log });
+    try {
+      await client.call('KV.Range', { key: KEY }, { retry: 'safe' });
+      loseAnswers = true;
+      const once = { key: Buffer.from('/once'), value: KEY };
+      await expect(client.call('KV.Put', once, { retry: 'unsent' })).rejects.toMatchObject({ outcome: 'unknown' });
+      const answer = await client.call('KV.Range', { key: once.key }, { retry: 'safe' });
+      expect(answer.kvs[0]?.version).toBe('1');
+    } finally {
+      client.close();
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    }
   });
 
   it('keeps a watch alive over a certificate change', async () => {
