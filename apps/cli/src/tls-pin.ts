@@ -50,7 +50,7 @@ export async function fetchPinnedCa(server: string, fingerprint: string, timeout
     .replace(/^sha256/, 'sha256:');
   if (!sha256Fingerprint.safeParse(wanted).success) {
     throw new CliError('usage', `--ca-fingerprint '${fingerprint}' is not sha256: followed by 64 hex digits`, {
-      hint: 'a node shows it with: quorate agent cluster list -o json, or in the join string after the last slash',
+      hint: 'on a node, quorate --socket FILE status -o json shows it as ca_fingerprint; it also ends every join string',
     });
   }
   const url = new URL(server);

@@ -7,7 +7,10 @@ import { collectPages, MAX_LISTED, type Register } from '../register';
 const COLUMNS: readonly Column<AuditRecord>[] = [
   { header: 'SEQ', value: (r) => r.seq },
   { header: 'TIME', value: (r) => utcTime(r.at) },
-  { header: 'ACTOR', value: (r) => (r.actor_kind === 'user' ? r.actor : `${r.actor} (${r.actor_kind})`) },
+  {
+    header: 'ACTOR',
+    value: (r) => (r.actor_kind === 'user' || r.actor_kind === r.actor ? r.actor : `${r.actor} (${r.actor_kind})`),
+  },
   { header: 'ACTION', value: (r) => r.action },
   { header: 'TARGET', value: (r) => r.target },
   {

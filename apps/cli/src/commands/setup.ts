@@ -36,7 +36,9 @@ export const registerSetup: Register = (program, run) => {
           body: { cluster_name: options.clusterName, username: options.user, password, setup_code },
         });
         inv.print({ data, names: [data.user.username], text: () => `Created the admin ${data.user.username}.` });
-        inv.note(`Sign in with: quorate login --user ${data.user.username}`);
+        const { target } = await inv.connection();
+        const server = target.kind === 'http' ? target.endpoints[0] : 'https://HOST:PORT';
+        inv.note(`Sign in with: quorate login ${server} --user ${data.user.username}`);
       }),
     );
 };
