@@ -23,6 +23,8 @@ let clients: PeerClient[];
 /** What the listener takes for live members: id and key pin. */
 let pinned: Map<number, string>;
 let now: number;
+/** Requests that the listener has begun to serve and never answers. */
+let hangs: number;
 
 async function issue(nodeId: number, options: { by?: KeyedCertificate; at?: number } = {}): Promise<ClusterTls> {
   const by = options.by ?? ca;
@@ -37,7 +39,10 @@ function appOf(): Hono<ClusterEnv> {
   app.get('/v1/cluster/whoami', (c) => c.json({ node: c.get('peer')?.nodeId ?? null }));
   app.post('/v1/cluster/join', (c) => c.json({ node: c.get('peer')?.nodeId ?? null }));
   app.post('/v1/cluster/echo', async (c) => c.text(await c.req.text()));
-  app.get('/v1/cluster/hang', () => new Promise<Response>(() => {}));
+  app.get('/v1/cluster/hang', () => {
+    hangs += 1;
+    return new Promise<Response>(() => {});
+  });
   return app;
 }
 
@@ -58,6 +63,7 @@ async function codeOf(response: Promise<{ status: number; json(): Promise<unknow
 beforeEach(async () => {
   now = Date.now();
   clients = [];
+  hangs = 0;
   host = loopbackHost();
   ca = await createCa({ clusterId: '0198f0aa-1111-7222-8333-444455556666', nowMs: now });
   serverTls = await issue(1);
@@ -132,14 +138,11 @@ describe('the cluster listener', () => {
     pinned.set(2, keyPinOf(tls.cert));
     const two = client(tls);
     expect((await two.fetch(node1(), WHOAMI)).status).toBe(200);
-    let ended = false;
-    const hanging = two.fetch(node1(), '/v1/cluster/hang').catch(() => (ended = true));
+    const hanging = two.fetch(node1(), '/v1/cluster/hang');
+    await until(() => hangs === 1, 'the request hangs');
     pinned.delete(2);
-    await until(() => {
-      listener.closeConnectionsOf(2);
-      return ended;
-    }, 'the hanging request ends');
-    await hanging;
+    listener.closeConnectionsOf(2);
+    await expect(hanging).rejects.toThrow();
     expect(await codeOf(two.fetch(node1(), WHOAMI))).toBe('403 node_removed');
   });
 
