@@ -16,8 +16,10 @@ interface ConfirmDialogProps {
   /** The word on the button. */
   action: string;
   pending: boolean;
-  /** Why the action cannot be taken; then the button stays off. */
+  /** The action cannot be taken: nothing to type, the button stays off. */
   refused?: boolean;
+  /** Not yet known whether it can be taken. */
+  waiting?: boolean;
   error: ApiError | null;
   onConfirm: () => void;
   children: ReactNode;
@@ -25,9 +27,21 @@ interface ConfirmDialogProps {
 
 /** An irreversible action, confirmed by typing the name of what it hits. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { open, onClose, title, phrase, action, pending, refused = false, error, onConfirm, children } = props;
+  const {
+    open,
+    onClose,
+    title,
+    phrase,
+    action,
+    pending,
+    refused = false,
+    waiting = false,
+    error,
+    onConfirm,
+    children,
+  } = props;
   const [typed, setTyped] = useState('');
-  const ready = typed.trim() === phrase && !refused;
+  const ready = typed.trim() === phrase && !refused && !waiting;
   const close = () => {
     setTyped('');
     onClose();

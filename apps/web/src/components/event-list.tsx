@@ -78,6 +78,7 @@ export function EventList({ events, compact = false, newAfterSeq }: EventListPro
                 <code className="font-mono text-2xs leading-4.5">{event.type}</code>
                 {compact ? null : (
                   <>
+                    <Time at={event.at} className="sm:hidden" />
                     {event.actor ? <span>by {event.actor}</span> : null}
                     <span>node {event.event_src_id}</span>
                     <span>index {event.index}</span>
@@ -88,7 +89,7 @@ export function EventList({ events, compact = false, newAfterSeq }: EventListPro
             <Time
               at={event.at}
               show={compact ? 'relative' : 'stacked'}
-              className="shrink-0 text-right text-ink-2 text-xs"
+              className={cn('shrink-0 text-right text-ink-2 text-xs', !compact && 'max-sm:hidden')}
             />
           </li>
         );

@@ -39,7 +39,12 @@ export function Shell({ children }: { children: ReactNode }) {
       </main>
     );
   }
-  return <PageSkeleton />;
+  return (
+    <main>
+      <h1 className="sr-only">Quorate</h1>
+      <PageSkeleton />
+    </main>
+  );
 }
 
 function Frame({ children }: { children: ReactNode }) {

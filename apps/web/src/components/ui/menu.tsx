@@ -12,7 +12,8 @@ export function Menu({ trigger, align = 'end', children }: MenuProps) {
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
+      {/* Inside the landmark, so that everything on the page belongs to one. */}
+      <DropdownMenu.Portal container={typeof document === 'undefined' ? null : document.getElementById('main')}>
         <DropdownMenu.Content
           align={align}
           sideOffset={4}

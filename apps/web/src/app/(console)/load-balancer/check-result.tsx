@@ -33,7 +33,7 @@ export function CheckResult({ result }: { result: CallResult<typeof haproxyRoute
           </Notice>
         </div>
         {findings.length > 0 ? (
-          <ol className="max-h-[60vh] divide-y overflow-y-auto border-t">
+          <ol className="divide-y border-t">
             {findings.map((finding) => (
               <Finding key={`${finding.line}-${finding.message}`} finding={finding} />
             ))}
@@ -82,14 +82,14 @@ function Finding({ finding }: { finding: HaproxyFinding }) {
         </span>
       </p>
       <p className="text-ink">{finding.message}</p>
-      <div className="overflow-x-auto rounded border bg-sunken px-2.5 py-1 font-mono text-xs leading-5">
-        <p className="w-max min-w-full text-bad">
+      <div className="break-all rounded border bg-sunken px-2.5 py-1 font-mono text-xs leading-5">
+        <p className="text-bad">
           <span aria-hidden>− </span>
           <span className="sr-only">Now: </span>
           {finding.text.trim()}
         </p>
         {finding.replacement === null ? null : (
-          <p className="w-max min-w-full whitespace-pre text-ok">
+          <p className="whitespace-pre-wrap text-ok">
             <span aria-hidden>+ </span>
             <span className="sr-only">Instead: </span>
             {finding.replacement.trim() || <span className="font-sans text-ink-3 italic">drop the line</span>}

@@ -34,7 +34,8 @@ export function RemoveDialog({ member, onClose }: { member: Member; onClose: () 
       phrase={member.name}
       action="Remove member"
       pending={remove.pending}
-      refused={preview.data?.allowed !== true}
+      refused={preview.data?.allowed === false}
+      waiting={!preview.data}
       error={remove.error}
       onConfirm={() => remove.run({ params: { id: member.id }, query: { force: force ? '1' : '0' } })}
     >

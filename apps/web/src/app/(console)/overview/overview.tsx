@@ -13,6 +13,9 @@ import { NextSteps } from './next-steps-panel';
 import { QuorumHero } from './quorum-hero';
 import { RecentEvents } from './recent-events';
 
+/** Two columns when wide; on narrow screens their children mix, what to do coming right after the state. */
+const COLUMN = 'contents xl:flex xl:min-w-0 xl:flex-col xl:gap-4';
+
 export function Overview() {
   const cluster = useQuery(clusterQuery);
   const joins = useQuery(joinsQuery);
@@ -32,16 +35,26 @@ export function Overview() {
   const joinItems = joins.data?.items ?? [];
   return (
     <Page title="Overview">
-      <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
-        <div className="min-w-0 space-y-4">
+      <div className="flex flex-col gap-4 xl:grid xl:grid-cols-[minmax(0,1fr)_22rem] xl:items-start">
+        <div className={COLUMN}>
           <QuorumHero cluster={cluster.data} />
-          <JoinsPanel joins={joinItems} />
-          <MembersStrip members={cluster.data.members} />
-          <RecentEvents />
+          <div className="order-3 empty:hidden">
+            <JoinsPanel joins={joinItems} />
+          </div>
+          <div className="order-4">
+            <MembersStrip members={cluster.data.members} />
+          </div>
+          <div className="order-5">
+            <RecentEvents />
+          </div>
         </div>
-        <div className="min-w-0 space-y-4">
-          <NextSteps cluster={cluster.data} joins={joinItems} />
-          <Identity cluster={cluster.data} />
+        <div className={COLUMN}>
+          <div className="order-2">
+            <NextSteps cluster={cluster.data} joins={joinItems} />
+          </div>
+          <div className="order-6">
+            <Identity cluster={cluster.data} />
+          </div>
         </div>
       </div>
     </Page>
