@@ -76,7 +76,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       onFatal: deps.onFatal,
       nodeId: () => cluster?.nodeId ?? 0,
       clusterLevel: () => FEATURE_LEVEL,
-      quorumHeld: () => cluster?.journal.raft?.quorumHeld() ?? true,
+      quorumHeld: () => cluster?.journal.quorumHeld() ?? true,
     });
     undo.push(() => core.store.close());
     const stateInitialized = core.isInitialized();
@@ -130,7 +130,7 @@ function createNodeMetrics({ core, cluster }: PublicApiParts): Metrics {
     appliedIndex: () => core.applier.position.index,
     tipIndex: view.tipIndex,
     isLeader: () => view.leaderId() === cluster.nodeId,
-    quorumHeld: () => journal.raft?.quorumHeld() ?? true,
+    quorumHeld: journal.quorumHeld,
     queuedCommands: () => core.proposer.queued,
     voters: () => view.members().filter((member) => member.suffrage === 'voter').length,
   });

@@ -25,6 +25,8 @@ export interface Journal {
   readonly growing: boolean;
   readonly health: JournalHealth;
   readonly log: Log;
+  /** False when it is known that a write cannot succeed now. */
+  quorumHeld(): boolean;
   /** Present in raft mode. */
   readonly engine: RaftEngine | undefined;
   readonly raft: RaftStatusPoller | undefined;
@@ -63,6 +65,8 @@ export const logPrefixOf = (config: Config): string => `/${config.cluster.token}
 export function createJournal(options: JournalOptions): Journal {
   const { config, nodeId, store, applier, proposer, clock, logger } = options;
   const stopping = new AbortController();
+  /** Aborts when the node stops or was removed: from then on nothing is read or written any more. */
+  const fenced = new AbortController();
   let log: Log | undefined;
   let engine: RaftEngine | undefined;
   let raft: RaftStatusPoller | undefined;
@@ -103,6 +107,7 @@ export function createJournal(options: JournalOptions): Journal {
     next.supervisor.onExit((exit) => {
       if (exit.reason !== 'removed') return;
       health = 'removed';
+      fenced.abort();
       logger.error(
         'this node was removed from the cluster; it serves its last state read-only. Empty its data directory to join again',
       );
@@ -131,10 +136,10 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function followEtcd(next: RaftEngine): Promise<void> {
-    while (!stopping.signal.aborted) {
+    while (!fenced.signal.aborted) {
       const epoch = await currentEpoch(next);
       if (epoch === undefined) {
-        await delay(100, stopping.signal);
+        await delay(100, fenced.signal);
         continue;
       }
       if (epoch !== applier.position.epoch) {
@@ -144,13 +149,13 @@ export function createJournal(options: JournalOptions): Journal {
       const etcdLog = createEtcdLog({ client: next.client, prefix: logPrefixOf(config), epoch, log: logger });
       attach(etcdLog);
       if (health === 'starting' || health === 'resyncing') health = 'ok';
-      const end = await applier.follow(etcdLog, stopping.signal);
+      const end = await applier.follow(etcdLog, fenced.signal);
       await etcdLog.close();
       if (end === 'stopped') return;
       logger.warn({ end, position: applier.position.index }, 'following the log ended');
       if (end === 'upgrade_required') {
         health = 'upgrade_required';
-        await delay(UPGRADE_RETRY_MS, stopping.signal);
+        await delay(UPGRADE_RETRY_MS, fenced.signal);
       } else {
         await resync();
       }
@@ -227,6 +232,7 @@ export function createJournal(options: JournalOptions): Journal {
     get raft() {
       return raft;
     },
+    quorumHeld: () => health !== 'removed' && (raft?.quorumHeld() ?? true),
     openSingle,
     openRaft,
     grow() {
@@ -238,6 +244,7 @@ export function createJournal(options: JournalOptions): Journal {
     },
     async stop() {
       stopping.abort();
+      fenced.abort();
       await growing?.catch(() => {});
       await following;
       raft?.stop();

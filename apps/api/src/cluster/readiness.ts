@@ -17,7 +17,7 @@ export function readinessChecks(journal: Journal, view: ClusterView): HealthChec
     log,
     {
       name: 'quorum',
-      ok: journal.raft?.quorumHeld() === true,
+      ok: journal.quorumHeld(),
       detail: quorum.sentence,
     },
     { name: 'lag', ok: lag <= MAX_LAG, detail: `${lag} entries behind the tip` },

@@ -13,6 +13,7 @@ import { findOutcome } from '../resources/outcomes/routes';
 import { clusterInfo } from '../resources/setup/table';
 import { advertisedAddresses } from './addresses';
 import { type Boot, updateNodeFile } from './boot';
+import { createCompactor } from './compaction';
 import { proposeFounding, SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal } from './journal';
@@ -170,6 +171,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     const deps = { nodeId, journal, view, db, proposer, clock, logger };
     reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
     reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: reportSelf }, logger));
+    const retain = config.raft.retain_entries;
+    reconcilers.push(startReconciler(createCompactor({ nodeId, retain, journal, view, logger }), logger));
     reconcilers.push(startReconciler(createLeadershipReporter({ nodeId, journal, proposer }), logger));
   }
 
