@@ -69,7 +69,12 @@ function unreachableReport(error: Error, cause: unknown): Report {
   if (cause.codes.includes('EACCES')) {
     return { ...base, exit: 'auth', message, hint: 'run as the user that runs quorated' };
   }
-  return { ...base, exit: 'unavailable', message, hint: 'check that the node runs and the address is right' };
+  return {
+    ...base,
+    exit: 'unavailable',
+    message,
+    hint: 'check that the node runs and that the address is right, https:// or http:// included',
+  };
 }
 
 /** Turns whatever was thrown into what to print and how to exit. */
