@@ -220,13 +220,7 @@ function launch(binary: string, flags: readonly string[]): Launched {
   const [command, ...args] = canFollowParent()
     ? ['setpriv', '--pdeathsig', 'KILL', binary, ...flags]
     : [binary, ...flags];
-  return spawn(command ?? binary, args, { stdio: ['ignore', 'ignore', 'pipe'], env: etcdEnvironment() }) as Launched;
-}
-
-/** Debian's service file sets ETCD_* variables, which etcd would take as flags: only the PATH goes through. */
-function etcdEnvironment(): NodeJS.ProcessEnv {
-  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_'));
-  return Object.fromEntries(entries);
+  return spawn(command ?? binary, args, { stdio: ['ignore', 'ignore', 'pipe'] }) as Launched;
 }
 
 let followsParent: boolean | null = null;
