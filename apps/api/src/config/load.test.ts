@@ -266,7 +266,7 @@ describe('refusals name the place and the cure', () => {
 
   test('a rule keeps quiet about keys that are malformed already', () => {
     expect(problemsOf('cluster: { mode: join, join: 3 }\n')).toEqual([
-      'q.yaml:1:31: cluster.join: expected a section with keys below it',
+      'q.yaml:1:30: cluster.join: expected a section with keys below it',
     ]);
     expect(problemsOf('api: { address: nowhere, tls: { mode: off } }\n')).toHaveLength(1);
     expect(problemsOf('raft: { profile: custom, heartbeat: 1, election: 300ms }\n')).toHaveLength(1);
