@@ -75,4 +75,15 @@ export const userRoutes = {
     body: z.object({ current_password: z.string().max(256), new_password: password }),
     errors: ['invalid_credentials', 'too_many_requests'],
   }),
+  resetAdmin: defineRoute({
+    id: 'users.reset_admin',
+    method: 'post',
+    path: '/v1/agent/admin-reset',
+    access: 'local',
+    tag: 'Users',
+    summary: 'Give a user the admin role and a new password, creating it when absent; only over the agent socket',
+    body: z.object({ username, password }),
+    response: userSchema,
+    errors: ['not_set_up'],
+  }),
 };

@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { Reconciler } from '../reconcile/driver';
 import { EtcdError } from '../replication/etcd/errors';
-import type { EtcdMember } from '../replication/etcd/members';
+import type { Member as EtcdMember } from '../replication/etcd/proto';
 import { listMembers, promoteLearner, removeMember as removeEtcdMember } from '../replication/etcd/members';
 import type { Proposer } from '../replication/proposer';
 import { SYSTEM_ACTOR } from './founding';

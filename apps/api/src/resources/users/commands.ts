@@ -90,4 +90,30 @@ export const deleteUser = defineCommand({
   },
 });
 
-export const userCommands = [createUser, updateUser, deleteUser];
+/** The way back in for an operator who lost every admin's password: who may open the agent socket may do this. */
+export const resetAdmin = defineCommand({
+  type: 'users.reset_admin',
+  since: 1,
+  input: z.object({ id, username, passwordHash }),
+  target: (input) => input.username,
+  apply(tx, { id: newId, username: name, passwordHash: hash }, ctx) {
+    const user = tx.select().from(users).where(eq(users.username, name)).get();
+    const fresh = { role: 'admin' as const, passwordHash: hash, updatedAt: ctx.at };
+    if (user) {
+      tx.update(users)
+        .set({ ...fresh, sessionVersion: user.sessionVersion + 1 })
+        .where(eq(users.id, user.id))
+        .run();
+    } else {
+      tx.insert(users)
+        .values({ ...fresh, id: newId, username: name, sessionVersion: 1, createdAt: ctx.at })
+        .run();
+    }
+    ctx.event(user ? 'user.updated' : 'user.created', `${name} was made admin with a new password on a node itself`, {
+      user: user?.id ?? newId,
+    });
+    return { id: user?.id ?? newId };
+  },
+});
+
+export const userCommands = [createUser, updateUser, deleteUser, resetAdmin];

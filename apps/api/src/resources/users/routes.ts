@@ -8,7 +8,8 @@ import { pageOf, textCursor } from '../../http/page';
 import { toTimestamp } from '../../lib/clock';
 import { hashPassword, verifyPassword } from '../../lib/password';
 import { presentedSessionId } from '../session/tokens';
-import { createUser, deleteUser, findUser, updateUser } from './commands';
+import { clusterInfo } from '../setup/table';
+import { createUser, deleteUser, findUser, resetAdmin, updateUser } from './commands';
 import { users } from './table';
 
 const view = (row: typeof users.$inferSelect): User => ({
@@ -50,6 +51,14 @@ export function userEndpoints(deps: { throttle: LoginThrottle }): Endpoint[] {
     }),
     endpoint(userRoutes.remove, async (ctx, { params }) => {
       await ctx.propose(deleteUser, { id: params.id });
+    }),
+    endpoint(userRoutes.resetAdmin, async (ctx, { body }) => {
+      if (!ctx.db.select().from(clusterInfo).get()?.setUpAt) {
+        throw new DomainError('not_set_up', 'there are no users yet; create the first admin with POST /v1/setup');
+      }
+      const passwordHash = await hashPassword(body.password);
+      const { id } = await ctx.propose(resetAdmin, { id: uuidv7(), username: body.username, passwordHash });
+      return view(findUser(ctx.db, id));
     }),
     endpoint(userRoutes.changeOwnPassword, async (ctx, { body }) => {
       if (ctx.principal?.kind !== 'user') {
