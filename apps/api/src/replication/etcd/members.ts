@@ -5,6 +5,8 @@ import type { AlarmMember, Member, StatusResponse } from './proto';
 /** A membership change is decided by the cluster, which may take an election; far above a write's bound. */
 const CHANGE_MS = 5000;
 
+export type EtcdMember = Member;
+
 export interface MemberStatus {
   readonly member: Member;
   /** Null when it doesn't answer. */
