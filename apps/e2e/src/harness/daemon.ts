@@ -113,7 +113,12 @@ export class Daemon {
   }
 
   async waitLive(boundMs?: number): Promise<void> {
-    await this.#waitFor('answers', () => this.client(2_000).call(healthRoutes.live, {}), boundMs);
+    const isLive = async () => {
+      // The socket first: on the address, a stranger might answer while this node ends because the port is taken.
+      await this.local(2_000).call(healthRoutes.live, {});
+      return this.client(2_000).call(healthRoutes.live, {});
+    };
+    await this.#waitFor('answers', isLive, boundMs);
   }
 
   /** Ready = serves reads and writes as a voter. */

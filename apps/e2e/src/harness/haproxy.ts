@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Client } from '@quorate/shared/client';
 import { HAPROXY_VERSIONS, type HaproxySettings, type HaproxyVersion, haproxyRoutes } from '@quorate/shared/haproxy';
 import { tailOf } from './paths';
+import { accepts } from './ports';
 import { Hopeless, until } from './until';
 import type { Workspace } from './workspace';
 
@@ -75,15 +75,4 @@ export async function startHaproxy(
     return accepts(host, Number(port));
   });
   return { file, stop };
-}
-
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
