@@ -84,14 +84,12 @@ function Frame({ children }: { children: ReactNode }) {
             <Button
               variant="ghost"
               className="gap-2 px-2 sm:border-line"
-              aria-label="Search pages and actions"
               aria-keyshortcuts="Meta+K Control+K"
               onClick={() => setPaletteOpen(true)}
             >
               <Search aria-hidden />
-              <kbd aria-hidden className="hidden font-sans text-2xs text-ink-3 sm:inline">
-                ⌘K
-              </kbd>
+              <span className="sr-only">Search pages and actions</span>
+              <PaletteKeys />
             </Button>
             <ThemeMenu />
             <UserMenu />
@@ -105,6 +103,13 @@ function Frame({ children }: { children: ReactNode }) {
       <Palette open={paletteOpen} onOpenChange={setPaletteOpen} />
     </div>
   );
+}
+
+/** The shortcut as this platform's keyboard has it. */
+function PaletteKeys() {
+  const [keys, setKeys] = useState('');
+  useEffect(() => setKeys(/mac|iphone|ipad/i.test(navigator.userAgent) ? '⌘K' : 'Ctrl K'), []);
+  return <kbd className="hidden font-sans text-2xs text-ink-3 sm:inline">{keys}</kbd>;
 }
 
 /** Moves focus to the new page's content, as a full page load would. */

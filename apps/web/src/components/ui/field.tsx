@@ -31,24 +31,24 @@ interface FieldProps {
   children: (control: FieldControl) => ReactNode;
 }
 
-/** A labelled control with its hint and its error, wired for screen readers. */
+/** A labelled control with its hint, or its error in place of it, wired for screen readers. */
 export function Field({ label, hint, error, optional = false, className, children }: FieldProps) {
   const id = useId();
-  const describedBy = [hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ');
+  const describedBy = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
   return (
     <div className={cn('flex min-w-0 flex-col gap-1', className)}>
       <label htmlFor={id} className="font-medium text-ink text-xs">
         {label}
         {optional ? <span className="font-normal text-ink-3"> · optional</span> : null}
       </label>
-      {children({ id, 'aria-describedby': describedBy || undefined, 'aria-invalid': error ? true : undefined })}
+      {children({ id, 'aria-describedby': describedBy, 'aria-invalid': error ? true : undefined })}
       {error ? (
         <p id={`${id}-error`} className="flex items-start gap-1 text-bad text-xs">
           <CircleAlert aria-hidden className="mt-0.5 size-3 shrink-0" />
           {error}
         </p>
       ) : null}
-      {hint ? (
+      {hint && !error ? (
         <p id={`${id}-hint`} className="text-ink-3 text-xs">
           {hint}
         </p>

@@ -87,7 +87,7 @@ const Labelled = ({ label, aside, children }: LabelledProps) => (
 function Countdown({ minted }: { minted: MintedJoinToken }) {
   const lifetimeMs = Date.parse(minted.expires_at) - Date.parse(minted.created_at);
   const [endsAtMs] = useState(() => serverNow() + lifetimeMs);
-  const left = (endsAtMs - useNow()) / 1000;
+  const left = Math.min(endsAtMs - useNow(), lifetimeMs) / 1000;
   return left > 0 ? (
     <Badge tone={left < 120 ? 'warn' : 'plain'} icon={Hourglass}>
       <span role="timer" aria-label="Time left">

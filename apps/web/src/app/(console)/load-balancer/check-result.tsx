@@ -83,17 +83,21 @@ function Finding({ finding }: { finding: HaproxyFinding }) {
       </p>
       <p className="text-ink">{finding.message}</p>
       <div className="break-all rounded border bg-sunken px-2.5 py-1 font-mono text-xs leading-5">
-        <p className="text-bad">
-          <span aria-hidden>− </span>
-          <span className="sr-only">Now: </span>
-          {finding.text.trim()}
-        </p>
-        {finding.replacement === null ? null : (
-          <p className="whitespace-pre-wrap text-ok">
-            <span aria-hidden>+ </span>
-            <span className="sr-only">Instead: </span>
-            {finding.replacement.trim() || <span className="font-sans text-ink-3 italic">drop the line</span>}
-          </p>
+        {finding.replacement === null ? (
+          <p className="text-ink-2">{finding.text.trim()}</p>
+        ) : (
+          <>
+            <p className="text-bad">
+              <span aria-hidden>− </span>
+              <span className="sr-only">Now: </span>
+              {finding.text.trim()}
+            </p>
+            <p className="whitespace-pre-wrap text-ok">
+              <span aria-hidden>+ </span>
+              <span className="sr-only">Instead: </span>
+              {finding.replacement.trim() || <span className="font-sans text-ink-3 italic">drop the line</span>}
+            </p>
+          </>
         )}
       </div>
     </li>
