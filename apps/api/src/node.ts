@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { establishIdentity } from './cluster/boot';
+import type { Identity } from './cluster/pki/identity';
 import { readinessChecks } from './cluster/readiness';
 import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
 import { FEATURE_LEVEL } from './commands/define-command';
@@ -198,13 +199,19 @@ async function openPublicApi(parts: PublicApiParts) {
   };
 }
 
-function listenPublic(config: Config, cluster: ClusterRuntime, fetch: Parameters<typeof listenTcp>[0]['fetch']) {
+async function listenPublic(config: Config, cluster: ClusterRuntime, fetch: Parameters<typeof listenTcp>[0]['fetch']) {
   const address = parseHostPort(config.api.address);
   assert(address, 'api.address is host:port');
+  const configKey = 'api.address';
+  if (!apiUsesTls(config)) return listenTcp({ ...address, tls: undefined, fetch, configKey });
   const { cert, key, mode } = config.api.tls;
-  const identity = cluster.identity();
-  const files = () => ({ cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') });
-  const own = () => ({ cert: `${identity.certPem.trim()}\n${identity.caPem}`, key: identity.keyPem });
-  const tls = apiUsesTls(config) ? (mode === 'files' ? files() : own()) : undefined;
-  return listenTcp({ ...address, tls, fetch, configKey: 'api.address' });
+  if (mode === 'files') {
+    const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+    return listenTcp({ ...address, tls, fetch, configKey });
+  }
+  // The CA goes along, so that a client can pin its fingerprint.
+  const own = ({ certPem, caPem, keyPem }: Identity) => ({ cert: `${certPem.trim()}\n${caPem}`, key: keyPem });
+  const listener = await listenTcp({ ...address, tls: own(cluster.identity()), fetch, configKey });
+  cluster.onIdentity((identity) => listener.setTls(own(identity)));
+  return listener;
 }

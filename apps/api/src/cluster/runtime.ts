@@ -1,4 +1,3 @@
-import { uuidv7 } from 'uuidv7';
 import { FEATURE_LEVEL } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
@@ -24,13 +23,12 @@ import { createLearnerRegistrar, requestLearnerTicket } from './learners';
 import type { ClusterListener } from './listener';
 import { type Liveness, nodeStatusSchema, type Peer, startLiveness } from './liveness';
 import { liveMembers } from './members/admission';
-import { updateOwnMember } from './members/commands';
 import { createMembership, type Membership } from './membership';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener, STATUS_PATH } from './peer-side';
-import type { Identity } from './pki/identity';
-import { keyPinOf } from './pki/keys';
+import { type Identity, saveIdentity } from './pki/identity';
 import { createMembershipReconciler } from './promotion';
+import { createSelfCare } from './self-care';
 import { fetchAndInstall } from './snapshot-exchange';
 import { type ClusterView, createClusterView } from './view';
 
@@ -56,6 +54,8 @@ export interface ClusterRuntime {
   readonly view: ClusterView;
   readonly membership: Membership;
   identity(): Identity;
+  /** Called when the certificate was renewed. */
+  onIdentity(listen: (identity: Identity) => void): void;
   /** How far a learner has caught up, as far as this node knows. */
   joinProgress(nodeId: number): { percent: number } | undefined;
   /** Opens the log and everything around it. Reads work when it resolves; writes as soon as there is a quorum. */
@@ -72,9 +72,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const { config, boot, store, applier, proposer, clock, logger } = options;
   const nodeId = boot.nodeFile.node_id;
   const stopping = new AbortController();
-  const identity = boot.identity;
+  let identity = boot.identity;
   let listener: ClusterListener | undefined;
   const reconcilers: ReconcilerHandle[] = [];
+  const identityListeners = new Set<(identity: Identity) => void>();
+  let growing: Promise<void> | undefined;
 
   const db = (): StateDb => store.db;
   const tls = () => ({ ca: identity.caPem, cert: identity.certPem, key: identity.keyPem });
@@ -140,7 +142,30 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const membership = createMembership({ nodeId, journal, view });
   const registerLearner = createLearnerRegistrar({ journal, db, proposer, barrier });
 
-  async function openRaftSide(): Promise<void> {
+  const addresses = advertisedAddresses(config);
+  const selfCare = createSelfCare({
+    nodeId,
+    version,
+    addresses,
+    journal,
+    db,
+    proposer,
+    clock,
+    logger,
+    identity: () => identity,
+    caKey: () => keyring.caKey(),
+    useIdentity(next) {
+      saveIdentity(config.data_dir, next);
+      identity = next;
+      listener?.reloadTls();
+      journal.engine?.client.setTls(tls());
+      for (const listen of identityListeners) listen(next);
+    },
+    stage: () => stage,
+    setStage,
+  });
+
+  async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
       config,
       nodeId,
@@ -168,26 +193,33 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         logger,
       }),
     });
+  }
+
+  function startReconcilers(): void {
     const deps = { nodeId, journal, view, db, proposer, clock, logger };
     reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
-    reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: reportSelf }, logger));
     const retain = config.raft.retain_entries;
     reconcilers.push(startReconciler(createCompactor({ nodeId, retain, journal, view, logger }), logger));
     reconcilers.push(startReconciler(createLeadershipReporter({ nodeId, journal, proposer }), logger));
   }
 
-  /** Follows what the state says of this node, and tells the state what changed here since the last start. */
-  async function reportSelf(): Promise<void> {
-    const own = liveMembers(db()).find((member) => member.id === nodeId);
-    if (own?.state === 'voter' && stage !== 'complete') {
-      setStage('complete');
-      logger.info('join: voter; this node counts for the quorum now');
+  /** The listener first: a port that is taken is found out while the node is still single. */
+  async function grow(): Promise<void> {
+    await openListener().catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      const cure = 'free that address or set cluster.address, then mint the token again';
+      throw new DomainError('raft_engine_unavailable', `the cluster listener cannot be opened: ${why}; ${cure}`);
+    });
+    try {
+      await journal.grow();
+    } catch (error) {
+      await listener?.close();
+      listener = undefined;
+      throw error;
     }
-    if (journal.health !== 'ok' || own?.keyPin !== keyPinOf(identity.certPem)) return;
-    const { apiUrl } = advertisedAddresses(config);
-    if (own.version === version && own.featureLevel === FEATURE_LEVEL && own.apiUrl === apiUrl) return;
-    const input = { version, featureLevel: FEATURE_LEVEL, apiUrl };
-    await proposer.propose(updateOwnMember, input, { actor: SYSTEM_ACTOR, id: uuidv7() });
+    startReconcilers();
+    const { epoch } = applier.position;
+    await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
   }
 
   async function openSingle(): Promise<void> {
@@ -195,7 +227,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     const { founding } = boot;
     if (!founding) return;
     const { name } = boot.nodeFile;
-    await proposeFounding(proposer, founding, { id: nodeId, name, addresses: advertisedAddresses(config), version });
+    await proposeFounding(proposer, founding, { id: nodeId, name, addresses, version });
     logger.info({ cluster: founding.clusterId, node: nodeId }, 'a new cluster of one node was founded');
   }
 
@@ -238,26 +270,26 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     membership,
     identity: () => identity,
     joinProgress,
+    onIdentity: (listen) => identityListeners.add(listen),
     async open() {
       if (boot.nodeFile.mode === 'single') {
         await openSingle();
       } else {
-        // Before asking to be a learner: the members dial back.
-        if (boot.nodeFile.stage === 'admitted') {
-          await openAsJoiner();
-        } else {
-          await journal.openRaft({ cluster: '', state: 'existing' });
-        }
-        await openRaftSide();
+        if (boot.nodeFile.stage === 'admitted') await openAsJoiner();
+        else await journal.openRaft({ cluster: '', state: 'existing' });
+        await openListener();
+        startReconcilers();
       }
       await keyring.refresh();
+      if (journal.mode === 'single') await selfCare.run();
+      reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: selfCare.run }, logger));
     },
-    async ensureCluster() {
-      if (journal.mode === 'raft') return;
-      await journal.grow();
-      await openRaftSide();
-      const { epoch } = applier.position;
-      await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
+    ensureCluster() {
+      if (journal.mode === 'raft' && !growing) return Promise.resolve();
+      growing ??= grow().finally(() => {
+        growing = undefined;
+      });
+      return growing;
     },
     async stop() {
       stopping.abort();
