@@ -36,7 +36,7 @@ export function previewRemoval(members: readonly MemberView[], nodeId: number, f
   if (target.suffrage === 'voter' && after.tolerated === 0 && rest.length > 0) {
     warnings.push('afterwards no further voter may fail');
   }
-  if (target.leader) warnings.push('it is the leader: leadership is handed over first');
+  if (target.leader && refusal === null) warnings.push('it is the leader: leadership is handed over first');
   return { dry_run: true, allowed: refusal === null, before, after, refusal, warnings };
 }
 

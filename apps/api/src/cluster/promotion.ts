@@ -12,6 +12,7 @@ import { SYSTEM_ACTOR } from './founding';
 import type { Journal } from './journal';
 import { setMemberState } from './members/commands';
 import { members } from './members/table';
+import { countQuorum } from './quorum';
 import { nodeIdOfMember } from './raft-engine';
 import type { ClusterView } from './view';
 
@@ -29,6 +30,11 @@ interface Row {
   readonly id: number;
   readonly state: string;
   readonly raftPeerAddress: string;
+}
+
+/** Whether one more voter leaves a healthy majority; the new one itself is healthy. Pure. */
+export function promotionKeepsQuorum(voters: number, healthyVoters: number): boolean {
+  return countQuorum(voters + 1, healthyVoters + 1).tolerated >= 0;
 }
 
 /** Compares the state's members with Raft's. Pure. `stable` names learners that have been at the tip for a while. */
@@ -102,7 +108,10 @@ export function createMembershipReconciler(deps: {
     intervalMs: 250,
     async run() {
       if (!journal.engine || view.leaderId() !== deps.nodeId) return atTipSince.clear();
-      const stable = stableLearners(view.members());
+      const views = view.members();
+      const voters = views.filter((m) => m.suffrage === 'voter');
+      const healthy = voters.filter((m) => m.health === 'healthy').length;
+      const stable = promotionKeepsQuorum(voters.length, healthy) ? stableLearners(views) : new Set<number>();
       const rows = deps.db().select().from(members).orderBy(members.id).all();
       const raft = await listMembers(journal.engine.client);
       for (const step of planMembership(rows, raft, stable)) await carryOut(step);

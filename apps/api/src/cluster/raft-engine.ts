@@ -63,6 +63,8 @@ export function createRaftEngine(options: RaftEngineOptions): RaftEngine {
     heartbeatMs: config.raft.heartbeat,
     electionMs: config.raft.election,
     quotaBytes: QUOTA_BYTES,
+    // It refuses every change for 5 s after any restart, learners included. Our own rules look at the quorum before and after.
+    strictReconfigCheck: false,
     log: logger,
   });
   return {

@@ -81,6 +81,16 @@ function failure(options: AppOptions, c: Context<Env>, error: unknown): Response
   return response;
 }
 
+/** Who calls. A public route serves callers with ended credentials like those without: how else would they sign in again? */
+async function identify(options: AppOptions, access: Access, c: Context): Promise<Principal | null> {
+  try {
+    return await options.authenticate(c);
+  } catch (error) {
+    if (access === 'public' && error instanceof DomainError && error.code === 'unauthenticated') return null;
+    throw error;
+  }
+}
+
 /** @throws DomainError unauthenticated, forbidden */
 function authorize(access: Access, principal: Principal | null, local: boolean): void {
   if (access === 'public') return;
@@ -104,7 +114,7 @@ function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) =
     c.set('requestId', requestId);
     let response: Response;
     try {
-      const principal = await options.authenticate(c);
+      const principal = await identify(options, route.access, c);
       authorize(route.access, principal, options.local === true);
       if (isRead) await awaitConsistency(options, c);
       const raw = isRead ? Buffer.alloc(0) : await readBody(c.req.raw);

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
 import { parseHostPort } from '../../lib/net';
 import { advertisedAddresses } from '../addresses';
-import { joinCluster } from './client';
+import { type JoinOptions, joinCluster } from './client';
 import { JoinError } from './join-error';
 
 function tokenOf({ token, token_path: path }: Config['cluster']['join']): string {
@@ -25,30 +25,42 @@ const hostPortOf = (url: string): string => {
   return `${hostname}:${port || '443'}`;
 };
 
-/** Joins the cluster that the configuration names. The consumed token file is removed. @throws JoinError */
-export async function joinFromConfig(options: {
-  config: Config;
-  version: string;
-  clock: Clock;
-  logger: Logger;
-}): Promise<void> {
-  const { config, logger } = options;
+export interface JoinFromConfig {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly onStage?: JoinOptions['onStage'];
+}
+
+/** What the configuration says of a join, with `token` shown. */
+export function joinOptionsOf(options: JoinFromConfig, token: string): JoinOptions {
+  const { config, version, clock, onStage } = options;
   const { join } = config.cluster;
   const listen = parseHostPort(config.cluster.address);
   assert(listen, 'the configuration was validated');
-  await joinCluster({
-    target: { address: hostPortOf(join.url), token: tokenOf(join), caFingerprint: join.ca_fingerprint },
+  return {
+    target: { address: hostPortOf(join.url), token, caFingerprint: join.ca_fingerprint },
     dataDir: config.data_dir,
     name: config.node.name,
     id: config.node.id === 'auto' ? null : config.node.id,
     listen,
     addresses: advertisedAddresses(config),
-    version: options.version,
+    version,
     featureLevel: FEATURE_LEVEL,
     clusterToken: config.cluster.token,
     timeoutMs: join.timeout,
-    clock: options.clock,
-    onStage: (stage) => logger.info({ stage }, `join: ${stage.replaceAll('_', ' ')}`),
-  });
+    clock,
+    ...(onStage ? { onStage } : {}),
+  };
+}
+
+/** Joins the cluster that the configuration names. The consumed token file is removed. @throws JoinError */
+export async function joinFromConfig(options: JoinFromConfig & { logger: Logger }): Promise<void> {
+  const { join } = options.config.cluster;
+  const onStage: JoinOptions['onStage'] = (stage) => {
+    options.logger.info({ stage }, `join: ${stage.replaceAll('_', ' ')}`);
+    options.onStage?.(stage);
+  };
+  await joinCluster(joinOptionsOf({ ...options, onStage }, tokenOf(join)));
   if (join.token_path !== '') rmSync(join.token_path, { force: true });
 }

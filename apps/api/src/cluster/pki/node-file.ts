@@ -14,7 +14,6 @@ export const knownMember = z.object({
   api_url: z.string(),
   state: z.enum(['joining', 'learner', 'voter']),
 });
-export type KnownMember = z.infer<typeof knownMember>;
 
 /** `<dataDir>/node.json`: who this node is and how far it has come. Unknown keys of newer versions are kept. */
 export const nodeFileSchema = z.looseObject({
