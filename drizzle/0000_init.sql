@@ -150,7 +150,6 @@ CREATE TABLE `seen_commands` (
 	`outcome` text NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `seen_commands_at` ON `seen_commands` (`at`);--> statement-breakpoint
 CREATE TABLE `system_state` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`epoch` integer NOT NULL,

@@ -66,7 +66,10 @@ const statements = prepared((db) => {
     audit: sql.prepare(
       'INSERT INTO audit (log_index, at, command_id, action, actor_kind, actor, target, outcome, code, node_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
-    trimSeenByAge: sql.prepare('DELETE FROM seen_commands WHERE at < ?'),
+    trimSeenByAge: sql.prepare(
+      'DELETE FROM seen_commands WHERE rowid < ' +
+        '(SELECT rowid FROM seen_commands WHERE at >= ? ORDER BY rowid LIMIT 1)',
+    ),
     trimSeenByCount: sql.prepare('DELETE FROM seen_commands WHERE rowid <= (SELECT max(rowid) FROM seen_commands) - ?'),
     trimEvents: sql.prepare('DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?'),
     trimAudit: sql.prepare('DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ?'),

@@ -1,3 +1,5 @@
+import { getTableColumns, type InferSelectModel, sql } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { StateDb } from './state-store';
 
 /**
@@ -13,4 +15,16 @@ export function prepared<T>(build: (db: StateDb) => T): (db: StateDb) => T {
     built.set(db, fresh);
     return fresh;
   };
+}
+
+/** An INSERT of whole rows, built once: every column needs a value, be it null. */
+export function preparedInsert<T extends SQLiteTable>(table: T): (db: StateDb, row: InferSelectModel<T>) => void {
+  const statement = prepared((db) => {
+    const values = Object.keys(getTableColumns(table)).map((key) => [key, sql.placeholder(key)]);
+    return db
+      .insert(table)
+      .values(Object.fromEntries(values) as never)
+      .prepare();
+  });
+  return (db, row) => void statement(db).run(row);
 }

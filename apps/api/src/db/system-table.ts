@@ -14,17 +14,14 @@ export const systemState = sqliteTable('system_state', {
 });
 
 /** Outcomes by command id: what makes a resent command harmless. Bounded, see apply-entry. */
-export const seenCommands = sqliteTable(
-  'seen_commands',
-  {
-    id: text().primaryKey(),
-    logIndex: integer('log_index').notNull(),
-    at: integer().notNull(),
-    fingerprint: text().notNull(),
-    outcome: text().notNull(),
-  },
-  (table) => [index('seen_commands_at').on(table.at)],
-);
+export const seenCommands = sqliteTable('seen_commands', {
+  id: text().primaryKey(),
+  logIndex: integer('log_index').notNull(),
+  /** Ascends with the rowid, so trimming by age needs no index, which every command would pay for. */
+  at: integer().notNull(),
+  fingerprint: text().notNull(),
+  outcome: text().notNull(),
+});
 
 /** Domain events, recorded exactly once by apply. `seq` is the same on every node. */
 export const events = sqliteTable(

@@ -1,9 +1,28 @@
 import { role } from '@quorate/shared/session';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
+import { prepared, preparedInsert } from '../../db/prepared';
 import { apiTokens } from './table';
+
+const insertToken = preparedInsert(apiTokens);
+const queries = prepared((db) => ({
+  byId: db
+    .select()
+    .from(apiTokens)
+    .where(eq(apiTokens.id, sql.placeholder('id')))
+    .prepare(),
+  byName: db
+    .select({ id: apiTokens.id })
+    .from(apiTokens)
+    .where(eq(apiTokens.name, sql.placeholder('name')))
+    .prepare(),
+  remove: db
+    .delete(apiTokens)
+    .where(eq(apiTokens.id, sql.placeholder('id')))
+    .prepare(),
+}));
 
 export const createApiToken = defineCommand({
   type: 'api_tokens.create',
@@ -18,15 +37,12 @@ export const createApiToken = defineCommand({
   }),
   target: (input) => input.name,
   apply(tx, { ttlMs, ...input }, ctx) {
-    const taken = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.name, input.name)).get();
-    if (taken) {
+    if (queries(tx).byName.get({ name: input.name })) {
       const errors = [{ pointer: '/name', detail: 'already in use' }];
       throw new DomainError('name_taken', `an API token named ${input.name} exists already`, errors);
     }
     const expiresAt = ttlMs === null ? null : ctx.at + ttlMs;
-    tx.insert(apiTokens)
-      .values({ ...input, createdBy: ctx.actor.name, createdAt: ctx.at, expiresAt })
-      .run();
+    insertToken(tx, { ...input, createdBy: ctx.actor.name, createdAt: ctx.at, expiresAt });
     ctx.event('api_token.created', `${ctx.actor.name} created the API token ${input.name} (${input.role})`);
     return { id: input.id };
   },
@@ -38,9 +54,9 @@ export const deleteApiToken = defineCommand({
   input: z.object({ id: z.uuid() }),
   target: (input) => input.id,
   apply(tx, input, ctx) {
-    const token = tx.select().from(apiTokens).where(eq(apiTokens.id, input.id)).get();
+    const token = queries(tx).byId.get({ id: input.id });
     if (!token) throw new DomainError('not_found', `there is no API token ${input.id}`);
-    tx.delete(apiTokens).where(eq(apiTokens.id, input.id)).run();
+    queries(tx).remove.run({ id: input.id });
     ctx.event('api_token.revoked', `${ctx.actor.name} revoked the API token ${token.name}`);
   },
 });

@@ -1,27 +1,60 @@
 import { role, username } from '@quorate/shared/session';
-import { and, count, eq, ne } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
+import { prepared, preparedInsert } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { users } from './table';
 
 const id = z.uuid();
 const passwordHash = z.string().startsWith('$argon2id$');
 
+const insertUser = preparedInsert(users);
+const queries = prepared((db) => ({
+  byId: db
+    .select()
+    .from(users)
+    .where(eq(users.id, sql.placeholder('id')))
+    .prepare(),
+  byName: db
+    .select({ id: users.id })
+    .from(users)
+    .where(eq(users.username, sql.placeholder('username')))
+    .prepare(),
+  otherAdmin: db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.role, 'admin'), ne(users.id, sql.placeholder('id'))))
+    .limit(1)
+    .prepare(),
+  update: db
+    .update(users)
+    .set({
+      role: sql`${sql.placeholder('role')}`,
+      passwordHash: sql`${sql.placeholder('passwordHash')}`,
+      sessionVersion: sql`${sql.placeholder('sessionVersion')}`,
+      keptSession: sql`${sql.placeholder('keptSession')}`,
+      updatedAt: sql`${sql.placeholder('updatedAt')}`,
+    })
+    .where(eq(users.id, sql.placeholder('id')))
+    .prepare(),
+  remove: db
+    .delete(users)
+    .where(eq(users.id, sql.placeholder('id')))
+    .prepare(),
+}));
+
 export function findUser(db: StateDb, userId: string): typeof users.$inferSelect {
-  const user = db.select().from(users).where(eq(users.id, userId)).get();
+  const user = queries(db).byId.get({ id: userId });
   if (!user) throw new DomainError('not_found', `there is no user ${userId}`);
   return user;
 }
 
 function refuseWithoutOtherAdmin(db: StateDb, userId: string): void {
-  const others = db
-    .select({ n: count() })
-    .from(users)
-    .where(and(eq(users.role, 'admin'), ne(users.id, userId)))
-    .get();
-  if (!others?.n) throw new DomainError('last_admin', 'this is the last admin; make another user admin first');
+  if (!queries(db).otherAdmin.get({ id: userId })) {
+    throw new DomainError('last_admin', 'this is the last admin; make another user admin first');
+  }
 }
 
 export const createUser = defineCommand({
@@ -30,14 +63,11 @@ export const createUser = defineCommand({
   input: z.object({ id, username, role, passwordHash }),
   target: (input) => input.username,
   apply(tx, input, ctx) {
-    const taken = tx.select({ id: users.id }).from(users).where(eq(users.username, input.username)).get();
-    if (taken) {
+    if (queries(tx).byName.get({ username: input.username })) {
       const errors = [{ pointer: '/username', detail: 'already in use' }];
       throw new DomainError('name_taken', `the user name ${input.username} is already in use`, errors);
     }
-    tx.insert(users)
-      .values({ ...input, sessionVersion: 1, createdAt: ctx.at, updatedAt: ctx.at })
-      .run();
+    insertUser(tx, { ...input, sessionVersion: 1, keptSession: null, createdAt: ctx.at, updatedAt: ctx.at });
     ctx.event('user.created', `${ctx.actor.name} created the user ${input.username} (${input.role})`, {
       user: input.id,
     });
@@ -59,16 +89,14 @@ export const updateUser = defineCommand({
   apply(tx, input, ctx) {
     const user = findUser(tx, input.id);
     if (input.role && input.role !== 'admin' && user.role === 'admin') refuseWithoutOtherAdmin(tx, input.id);
-    tx.update(users)
-      .set({
-        role: input.role ?? user.role,
-        passwordHash: input.passwordHash ?? user.passwordHash,
-        sessionVersion: user.sessionVersion + (input.passwordHash ? 1 : 0),
-        keptSession: input.passwordHash ? (input.keepSession ?? null) : user.keptSession,
-        updatedAt: ctx.at,
-      })
-      .where(eq(users.id, input.id))
-      .run();
+    queries(tx).update.run({
+      id: input.id,
+      role: input.role ?? user.role,
+      passwordHash: input.passwordHash ?? user.passwordHash,
+      sessionVersion: user.sessionVersion + (input.passwordHash ? 1 : 0),
+      keptSession: input.passwordHash ? (input.keepSession ?? null) : user.keptSession,
+      updatedAt: ctx.at,
+    });
     const what = [input.role && `role ${input.role}`, input.passwordHash && 'a new password']
       .filter(Boolean)
       .join(' and ');
@@ -85,7 +113,7 @@ export const deleteUser = defineCommand({
   apply(tx, input, ctx) {
     const user = findUser(tx, input.id);
     if (user.role === 'admin') refuseWithoutOtherAdmin(tx, input.id);
-    tx.delete(users).where(eq(users.id, input.id)).run();
+    queries(tx).remove.run({ id: input.id });
     ctx.event('user.deleted', `${ctx.actor.name} deleted the user ${user.username}`, { user: input.id });
   },
 });
