@@ -32,6 +32,7 @@ export async function establishIdentity(options: {
   join: () => Promise<void>;
 }): Promise<Boot> {
   const { config } = options;
+  refuseUnsupported(config);
   const existing = loadNodeFile(config.data_dir);
   if (existing && (existing.mode === 'raft' || options.stateInitialized)) return resume(config, existing);
   if (options.stateInitialized) {
@@ -43,12 +44,20 @@ export async function establishIdentity(options: {
     assert(joined, 'a join leaves node.json behind');
     return resume(config, joined);
   }
-  if (config.cluster.mode === 'bootstrap') {
-    throw new BootError(
-      'cluster.mode bootstrap is not supported by this version: start one node with mode single and let the others join by token',
-    );
-  }
   return found(config, options.clock);
+}
+
+/** What the configuration can say and this version can't do yet: better refused than ignored. */
+function refuseUnsupported({ cluster, raft }: Config): void {
+  const refuse = (key: string, instead: string): never => {
+    throw new BootError(`${key} is not supported by this version: ${instead}`);
+  };
+  if (cluster.mode === 'bootstrap') {
+    refuse('cluster.mode bootstrap', 'start one node with mode single and let the others join by token');
+  }
+  if (raft.endpoints.length > 0) refuse('raft.endpoints', 'leave it empty, each node supervises its own etcd member');
+  const { ca, cert, key } = cluster.tls;
+  if (ca || cert || key) refuse('cluster.tls', 'leave it empty, the cluster makes and renews its certificates');
 }
 
 /** A cluster of one. Cut short anywhere, the next start does it again: nothing was acknowledged before the state has it. */
