@@ -88,7 +88,7 @@ export class Cluster {
 
   /** Lets a daemon join by a fresh token and waits until it is a voter. Gives the time it took, ms. */
   async join(joiner: Daemon, via = this.node(0)): Promise<number> {
-    const minted = await this.mint({}, via);
+    const minted = await mintToken(this.#admin(via));
     const started = performance.now();
     this.spawnJoiner(joiner, { via, token: minted.token, fingerprint: minted.ca_fingerprint });
     await joiner.waitLive();
@@ -110,7 +110,12 @@ export class Cluster {
   }
 
   view(at = this.node(0)): Promise<ClusterView> {
-    return at.client(5_000).call(clusterRoutes.get, {});
+    return this.#admin(at).call(clusterRoutes.get, {});
+  }
+
+  /** Before the first admin exists, the agent socket is the way in. */
+  #admin(at: Daemon): Client {
+    return this.token ? at.client(5_000) : at.local(5_000);
   }
 
   async waitForVoter(name: string, at = this.node(0)): Promise<void> {
