@@ -1,10 +1,10 @@
 import { type Cluster, clusterRoutes, type Member, type MembershipPreview } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
+import { nearest } from '@quorate/shared/nearest';
 import { CliError } from './cli-error';
 import { updateConfig } from './config-store';
 import { formatDuration, relativeTime, utcTime } from './duration';
 import type { Invocation } from './invocation';
-import { nearest } from './nearest';
 import { type Colors, type Column, fieldsText, plain, tableText } from './output';
 
 const HEALTH_ICON = { healthy: '●', lagging: '◐', unhealthy: '▲', unreachable: '✖', unknown: '○' } as const;

@@ -1,3 +1,4 @@
+import { nearest } from '@quorate/shared/nearest';
 import { Command } from 'commander';
 import { version } from '../package.json';
 import { CliError } from './cli-error';
@@ -20,7 +21,6 @@ import type { Exit } from './exit-codes';
 import { addGlobalOptions, type Globals } from './globals';
 import { openInvocation } from './invocation';
 import type { Io } from './io';
-import { nearest } from './nearest';
 import type { Register, Run } from './register';
 
 /** Every noun, in the order of the help. A new one is a file under commands/ and a line here. */

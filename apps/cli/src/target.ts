@@ -1,8 +1,8 @@
+import { nearest } from '@quorate/shared/nearest';
 import { CliError } from './cli-error';
 import { type Config, type Context, loadConfig } from './config-store';
 import type { Globals } from './globals';
 import type { Io } from './io';
-import { nearest } from './nearest';
 import { readInput, readSecret } from './secrets';
 import { findSocket } from './socket-path';
 import type { Target } from './transport';

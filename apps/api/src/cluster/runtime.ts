@@ -100,6 +100,12 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     updateNodeFile(config.data_dir, { stage });
   }
 
+  /** A removed node's pin is gone from the state; what it still holds open goes too. */
+  function fence(removed: number): void {
+    listener?.closeConnectionsOf(removed);
+    void peerClient.forget(removed);
+  }
+
   async function resync(): Promise<void> {
     const peer = newestPeer(targets(), liveness);
     if (!peer) throw new Error('no peer is known');
@@ -135,6 +141,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       return nodeStatusSchema.parse(await response.json());
     },
     clock,
+  });
+  applier.onApplied(({ events }) => {
+    for (const { type, data } of events) {
+      if (type === 'member.removed' && typeof data['node'] === 'number') fence(data['node']);
+    }
   });
   const startedAt = clock();
   const { version } = options;

@@ -1,6 +1,8 @@
 import { setupRoutes } from '@quorate/shared/setup';
+import { userRoutes } from '@quorate/shared/users';
 import type { Register } from '../register';
 import { addMemberCommands } from './cluster';
+import { newPassword, type PasswordOptions, passwordFileOption, passwordOption } from './user';
 
 /** Speaks to the node on this host over its socket: no login, the file's permission is the guard. */
 export const registerAgent: Register = (program, run) => {
@@ -14,6 +16,22 @@ export const registerAgent: Register = (program, run) => {
       run(async (inv) => {
         const data = await inv.call(setupRoutes.code, {});
         inv.print({ data, names: [data.setup_code], text: () => data.setup_code });
+      }),
+    );
+  agent
+    .command('admin')
+    .description('The way back in')
+    .command('reset')
+    .description('Make a user admin with a new password, creating it when absent; ends its sessions')
+    .argument('[user]', 'name of the user', 'admin')
+    .addOption(passwordFileOption())
+    .addOption(passwordOption())
+    .action(
+      run(async (inv, username: string, options: PasswordOptions) => {
+        const password = await newPassword(inv, options);
+        await inv.confirm(`Make ${username} an admin with this new password?`);
+        await inv.call(userRoutes.resetAdmin, { body: { username, password } });
+        inv.note(`${username} is an admin and signs in with the new password.`);
       }),
     );
 };

@@ -6,13 +6,13 @@ import {
   haproxyRoutes,
   haproxySettingsSchema,
 } from '@quorate/shared/haproxy';
+import { nearest } from '@quorate/shared/nearest';
 import { type Command, Option } from 'commander';
 import { CliError } from '../cli-error';
 import { utcTime } from '../duration';
 import { replaceFile } from '../files';
 import { integerBetween } from '../globals';
 import type { Invocation } from '../invocation';
-import { nearest } from '../nearest';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { readInput } from '../secrets';

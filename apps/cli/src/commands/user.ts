@@ -1,3 +1,4 @@
+import { nearest } from '@quorate/shared/nearest';
 import { ROLES, type Role } from '@quorate/shared/route';
 import { sessionRoutes } from '@quorate/shared/session';
 import { type User, userRoutes } from '@quorate/shared/users';
@@ -6,7 +7,6 @@ import { CliError } from '../cli-error';
 import { updateConfig } from '../config-store';
 import { utcTime } from '../duration';
 import { type Invocation, openInvocation } from '../invocation';
-import { nearest } from '../nearest';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register } from '../register';
 import { readSecret } from '../secrets';
@@ -46,12 +46,12 @@ const show = (user: User) =>
     ],
   });
 
-interface PasswordOptions {
+export interface PasswordOptions {
   passwordFile?: string;
   password?: string;
 }
 
-const newPassword = (inv: Invocation, options: PasswordOptions): Promise<string> =>
+export const newPassword = (inv: Invocation, options: PasswordOptions): Promise<string> =>
   readSecret(inv.io, inv.warn, {
     what: 'new password',
     file: options.passwordFile,
@@ -61,9 +61,9 @@ const newPassword = (inv: Invocation, options: PasswordOptions): Promise<string>
     repeat: true,
   });
 
-const passwordFileOption = () =>
+export const passwordFileOption = () =>
   new Option('--password-file <file>', 'read the new password from a file; - is standard input');
-const passwordOption = () => new Option('--password <secret>').hideHelp();
+export const passwordOption = () => new Option('--password <secret>').hideHelp();
 const roleOption = () => new Option('--role <role>', 'what the user may do').choices(ROLES);
 
 /** A new password ends every session, this one included: the context gets a new one. */
