@@ -3,6 +3,7 @@
 import { JOIN_STAGES, type Join, type JoinStage } from '@quorate/shared/joins';
 import { Check, CircleCheck, Loader2, TriangleAlert } from 'lucide-react';
 import { cn } from '@/lib/cn';
+import { asSentence } from '@/lib/format';
 import { Time } from './time';
 import { Badge } from './ui/badge';
 
@@ -91,7 +92,7 @@ export function JoinProgress({ join }: { join: Join }) {
           );
         })}
       </ol>
-      {join.detail ? <p className="text-ink-2 text-xs">{join.detail}</p> : null}
+      {join.detail ? <p className="text-ink-2 text-xs">{asSentence(join.detail)}</p> : null}
     </article>
   );
 }

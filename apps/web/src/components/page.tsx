@@ -19,7 +19,7 @@ export function Page({ title, description, actions, children }: PageProps) {
       <header className="mb-4 flex flex-wrap items-start gap-x-4 gap-y-2">
         <div className="mr-auto min-w-0">
           <h1 className="font-semibold text-ink text-lg leading-7 tracking-tight">{title}</h1>
-          {description ? <p className="max-w-2xl text-ink-2">{description}</p> : null}
+          {description ? <p className="max-w-3xl text-ink-2">{description}</p> : null}
         </div>
         {actions ? <div className="flex flex-wrap items-center gap-2">{actions}</div> : null}
       </header>

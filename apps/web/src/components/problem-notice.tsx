@@ -2,9 +2,10 @@
 
 import type { ApiError } from '@quorate/shared/client';
 import { commandRoutes } from '@quorate/shared/commands';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { call } from '@/lib/api';
 import { fieldOfPointer, toApiError } from '@/lib/errors';
+import { asSentence } from '@/lib/format';
 import { Button } from './ui/button';
 import { Notice } from './ui/notice';
 
@@ -22,14 +23,14 @@ export function ProblemNotice({ error, fields = [] }: ProblemNoticeProps) {
   if (error.code === 'no_quorum') {
     return (
       <Notice tone="warn" role="status" title="Read-only: no quorum">
-        {error.message} Nothing was changed.
+        {asSentence(error.message)} Nothing was changed.
       </Notice>
     );
   }
   const others = (problem.errors ?? []).filter((entry) => !fields.includes(fieldOfPointer(entry.pointer)));
   return (
     <Notice tone="bad" role="alert" title={problem.title}>
-      <p>{error.message}</p>
+      <p>{asSentence(error.message)}</p>
       {others.length > 0 ? (
         <ul className="mt-1 list-disc pl-4">
           {others.map((entry) => (
@@ -45,7 +46,11 @@ export function ProblemNotice({ error, fields = [] }: ProblemNoticeProps) {
 }
 
 const OUTCOMES = {
-  applied: { tone: 'ok', title: 'It was applied', text: 'The change is in the log. Reload the list to see it.' },
+  applied: {
+    tone: 'ok',
+    title: 'It was applied',
+    text: 'The change is in the log. If it made a secret, that is lost: revoke it and make another.',
+  },
   refused: { tone: 'bad', title: 'It was refused', text: 'The command was decided and changed nothing' },
   not_seen: {
     tone: 'info',
@@ -56,8 +61,10 @@ const OUTCOMES = {
 
 function OutcomeUnknown({ error }: { error: ApiError }) {
   const id = error.problem.command_id;
+  const client = useQueryClient();
   const lookup = useMutation({
     mutationFn: (commandId: string) => call(commandRoutes.get, { params: { id: commandId } }),
+    onSuccess: () => void client.invalidateQueries(),
   });
   const outcome = lookup.data ? OUTCOMES[lookup.data.outcome] : undefined;
   return (
@@ -81,7 +88,7 @@ function OutcomeUnknown({ error }: { error: ApiError }) {
         </p>
       ) : (
         <>
-          <p>{error.message} It may or may not have been applied.</p>
+          <p>{asSentence(error.message)} It may or may not have been applied.</p>
           {id ? <p className="break-all font-mono text-2xs">GET /v1/commands/{id}</p> : null}
         </>
       )}

@@ -4,6 +4,7 @@ import type { ApiError } from '@quorate/shared/client';
 import { CloudOff, LockKeyhole, type LucideIcon, ServerCrash } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { toApiError } from '@/lib/errors';
+import { asSentence } from '@/lib/format';
 import { Command } from './code';
 import { Button } from './ui/button';
 
@@ -47,7 +48,7 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
     <div role="alert" className="mx-auto flex max-w-md flex-col items-center gap-2 px-4 py-12 text-center">
       <Icon aria-hidden className="size-7 text-bad" strokeWidth={1.5} />
       <p className="font-semibold text-base text-ink">{title}</p>
-      <p className="break-words text-ink-2">{problem.message}</p>
+      <p className="break-words text-ink-2">{asSentence(problem.message)}</p>
       {problem.problem.request_id ? (
         <p className="font-mono text-2xs text-ink-3">request {problem.problem.request_id}</p>
       ) : null}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatCountdown, formatInt, formatMs, formatRelative, formatUtc } from './format';
+import { asSentence, formatCountdown, formatInt, formatMs, formatRelative, formatUtc } from './format';
 
 describe('times', () => {
   const now = Date.parse('2026-03-01T12:00:00Z');
@@ -38,5 +38,18 @@ describe('numbers', () => {
       '-840 ms',
       '1.3 s',
     ]);
+  });
+});
+
+describe('asSentence', () => {
+  it.each([
+    ['a majority cannot be reached', 'A majority cannot be reached.'],
+    ['node-2 does not answer', 'node-2 does not answer.'],
+    ['cluster.address is a loopback address', 'cluster.address is a loopback address.'],
+    ['Done already.', 'Done already.'],
+    ['really?', 'Really?'],
+    ['', ''],
+  ])('%j → %j', (text, sentence) => {
+    expect(asSentence(text)).toBe(sentence);
   });
 });

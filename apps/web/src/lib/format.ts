@@ -48,3 +48,14 @@ export function formatMs(ms: number | null): string {
 
 /** `1 voter`, `2 voters`. */
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
+/**
+ * A text of the server as a sentence: a capital first letter (unless it begins with a name such as `node-2`
+ * or `cluster.address`) and a full stop.
+ */
+export function asSentence(text: string): string {
+  const trimmed = text.trim();
+  if (!trimmed) return '';
+  const begun = /^[a-z]+(?=[\s,:;]|$)/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}

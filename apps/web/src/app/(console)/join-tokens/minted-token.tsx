@@ -10,7 +10,7 @@ import { Badge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { downloadText } from '@/lib/clipboard';
-import { formatCountdown } from '@/lib/format';
+import { asSentence, formatCountdown } from '@/lib/format';
 import { joinsQuery } from '@/lib/queries';
 import { serverNow } from '@/lib/server-clock';
 import { useNow } from '@/lib/use-now';
@@ -25,7 +25,7 @@ export function MintedToken({ minted }: { minted: MintedJoinToken }) {
     <div className="space-y-4">
       {minted.warnings.map((warning) => (
         <Notice key={warning} tone="warn">
-          {warning}
+          {asSentence(warning)}
         </Notice>
       ))}
       <Labelled label="Join command" aside={<Countdown minted={minted} />}>

@@ -5,7 +5,7 @@ import { Expiry, Lag, MemberName } from '@/components/member-cells';
 import { HealthBadge } from '@/components/status';
 import { Time } from '@/components/time';
 import { Table, Td, Th, Tr } from '@/components/ui/table';
-import { formatInt, formatMs } from '@/lib/format';
+import { asSentence, formatInt, formatMs } from '@/lib/format';
 import { Addresses } from './addresses';
 import { MemberMenu } from './member-menu';
 import type { MemberActions } from './members';
@@ -79,7 +79,7 @@ export function HealthDetail({ member }: { member: Member }) {
   if (member.health === 'healthy') return null;
   return (
     <div className="mt-1 text-ink-2 text-xs">
-      {member.health_detail ? <p>{member.health_detail}</p> : null}
+      {member.health_detail ? <p>{asSentence(member.health_detail)}</p> : null}
       {member.last_seen_at ? (
         <p className="text-ink-3">
           last seen <Time at={member.last_seen_at} />

@@ -11,6 +11,7 @@ import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
 import { Switch } from '@/components/ui/switch';
 import { toApiError } from '@/lib/errors';
+import { asSentence } from '@/lib/format';
 import { removalPreviewQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
 
@@ -48,12 +49,12 @@ export function RemoveDialog({ member, onClose }: { member: Member; onClose: () 
       {preview.data ? <QuorumPreview before={preview.data.before} after={preview.data.after} /> : null}
       {refusal ? (
         <Notice tone="bad" title="This removal is refused" role="status">
-          {refusal.detail} <span className="font-mono text-2xs">{refusal.code}</span>
+          {asSentence(refusal.detail)} <span className="font-mono text-2xs">{refusal.code}</span>
         </Notice>
       ) : null}
       {(preview.data?.warnings ?? []).map((warning) => (
         <Notice key={warning} tone="warn">
-          {warning}
+          {asSentence(warning)}
         </Notice>
       ))}
       {member.health === 'healthy' ? null : (

@@ -4,6 +4,7 @@ import { Expiry, Lag, MemberName } from '@/components/member-cells';
 import { HealthBadge } from '@/components/status';
 import { buttonClass } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
+import { asSentence } from '@/lib/format';
 
 /** Every member in one row: role, health, lag, version, certificate. */
 export function MembersStrip({ members }: { members: readonly Member[] }) {
@@ -27,7 +28,7 @@ export function MembersStrip({ members }: { members: readonly Member[] }) {
               <HealthBadge health={member.health} />
               {member.health_detail ? (
                 <p className="mt-1 line-clamp-2 text-ink-2 text-xs" title={member.health_detail}>
-                  {member.health_detail}
+                  {asSentence(member.health_detail)}
                 </p>
               ) : null}
             </div>

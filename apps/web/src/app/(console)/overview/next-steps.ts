@@ -1,6 +1,6 @@
 import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
-import { plural } from '../../../lib/format';
+import { asSentence, plural } from '../../../lib/format';
 
 export interface NextStep {
   key: string;
@@ -25,7 +25,7 @@ function failingMembers(cluster: Cluster): NextStep[] {
       key: `member-${member.id}`,
       tone: 'bad',
       title: `${member.name} is ${member.health}`,
-      text: member.health_detail || 'Bring it back, or remove it if it is gone for good.',
+      text: asSentence(member.health_detail) || 'Bring it back, or remove it if it is gone for good.',
       link: memberLink(member.name),
     }));
 }
@@ -56,7 +56,7 @@ function danglingJoins(joins: readonly Join[]): NextStep[] {
       key: `join-${join.node_id}`,
       tone: 'warn',
       title: `${join.node_name} never finished joining`,
-      text: join.detail || 'Run the join command again on that host, or remove the member.',
+      text: asSentence(join.detail) || 'Run the join command again on that host, or remove the member.',
       link: memberLink(join.node_name),
     }));
 }
