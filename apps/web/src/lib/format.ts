@@ -56,6 +56,6 @@ export const plural = (count: number, one: string, many = `${one}s`): string => 
 export function asSentence(text: string): string {
   const trimmed = text.trim();
   if (!trimmed) return '';
-  const begun = /^[a-z]+(?=[\s,:;]|$)/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
+  const begun = /^[a-z]+(?=[\s,:;?!]|$)/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
