@@ -40,6 +40,7 @@ type Env = { Bindings: HttpBindings; Variables: { requestId: string } };
 
 const ANONYMOUS: Actor = { kind: 'anonymous', id: 'anonymous', name: 'anonymous' };
 const MIN_INDEX_WAIT_MS = 5_000;
+const MIN_INDEX = /^\d{1,15}$/;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,128}$/;
 
 /** The REST application: every endpoint behind the same pipeline of auth, validation, consistency and errors. */
@@ -86,9 +87,18 @@ async function identify(options: AppOptions, access: Access, c: Context): Promis
   try {
     return await options.authenticate(c);
   } catch (error) {
-    if (access === 'public' && error instanceof DomainError && error.code === 'unauthenticated') return null;
-    throw error;
+    if (!(error instanceof DomainError && error.code === 'unauthenticated')) throw error;
+    if (access === 'public') return null;
+    if (!(await reachesMinIndex(options, c))) throw error;
+    return options.authenticate(c);
   }
+}
+
+/** Credentials made on another node a moment ago arrive here with the index that their reader asks for. */
+async function reachesMinIndex(options: AppOptions, c: Context): Promise<boolean> {
+  const minIndex = c.req.method === 'GET' ? c.req.header(HEADER.minIndex) : undefined;
+  if (minIndex === undefined || !MIN_INDEX.test(minIndex)) return false;
+  return options.applier.waitFor(Number(minIndex), MIN_INDEX_WAIT_MS);
 }
 
 /** @throws DomainError unauthenticated, forbidden */
@@ -155,7 +165,7 @@ function toResponse(status: number, result: unknown, headers: Headers): Response
 async function awaitConsistency(options: AppOptions, c: Context<Env>): Promise<void> {
   const minIndex = c.req.header(HEADER.minIndex);
   if (minIndex !== undefined) {
-    if (!/^\d{1,15}$/.test(minIndex))
+    if (!MIN_INDEX.test(minIndex))
       throw new DomainError('invalid_request', `${HEADER.minIndex} must be a whole number`);
     if (!(await options.applier.waitFor(Number(minIndex), MIN_INDEX_WAIT_MS))) {
       throw new DomainError('index_not_reached', `index ${minIndex} is not applied on this node yet`, [], 1);
