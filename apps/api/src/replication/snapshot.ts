@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -45,18 +45,34 @@ function syncFile(path: string): void {
 
 /** Reads position and schema of a state file without migrating it. @throws SnapshotInvalid */
 function describe(path: string): Pick<SnapshotManifest, 'epoch' | 'index' | 'chain' | 'schema_version'> {
-  let file: Database.Database | undefined;
-  try {
-    file = new Database(path, { readonly: true, fileMustExist: true });
+  return inspect(path, (file) => {
     const state = file.prepare('SELECT epoch, applied_index, chain FROM system_state WHERE id = 1').get();
     const { n } = file.prepare('SELECT count(*) AS n FROM __drizzle_migrations').get() as { n: number };
     const row = z.object({ epoch: z.int(), applied_index: z.int(), chain: z.instanceof(Buffer) }).parse(state);
     return { epoch: row.epoch, index: row.applied_index, chain: row.chain.toString('hex'), schema_version: n };
+  });
+}
+
+/** Looks into a file that nobody else has open. @throws SnapshotInvalid when it can't be read as Quorate's state */
+function inspect<T>(path: string, look: (file: Database.Database) => T): T {
+  let file: Database.Database | undefined;
+  try {
+    file = new Database(path, { readonly: true, fileMustExist: true });
+    return look(file);
   } catch (error) {
-    throw new SnapshotInvalid(`the file is no Quorate state: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof SnapshotInvalid) throw error;
+    throw new SnapshotInvalid(
+      `the file is no Quorate state: ${error instanceof Error ? error.message : String(error)}`,
+    );
   } finally {
     file?.close();
+    // A read-only connection makes these in WAL mode and can't remove them.
+    removeWal(path);
   }
+}
+
+function removeWal(path: string): void {
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
 }
 
 export async function hashFile(path: string): Promise<string> {
@@ -78,19 +94,15 @@ export async function verifySnapshot(path: string, manifest: SnapshotManifest, k
   if (found.epoch !== manifest.epoch || found.index !== manifest.index || found.chain !== manifest.chain) {
     throw new SnapshotInvalid('the file is of another position than its manifest says');
   }
-  const file = new Database(path, { readonly: true });
-  try {
-    const verdict = file.pragma('integrity_check', { simple: true });
-    if (verdict !== 'ok') throw new SnapshotInvalid(`integrity check: ${String(verdict)}`);
-  } finally {
-    file.close();
-  }
+  const verdict = inspect(path, (file) => file.pragma('integrity_check', { simple: true }));
+  if (verdict !== 'ok') throw new SnapshotInvalid(`integrity check: ${String(verdict)}`);
 }
 
 /** Puts a verified file in place of the state, atomically, under running readers; the applier goes on from it. */
 export function installSnapshot(store: StateStore, applier: Applier, path: string): void {
   store.replace(() => {
-    for (const suffix of ['-wal', '-shm']) rmSync(store.path + suffix, { force: true });
+    if (!existsSync(path)) throw new SnapshotInvalid(`there is no snapshot at ${path}`);
+    removeWal(store.path);
     renameSync(path, store.path);
     const directory = openSync(dirname(store.path), 'r');
     fsyncSync(directory);
