@@ -45,7 +45,8 @@ CREATE TABLE `members` (
 	`token_id` text,
 	`joined_at` integer NOT NULL,
 	`stage_at` integer NOT NULL,
-	`removed_at` integer
+	`removed_at` integer,
+	`drained_at` integer
 );
 --> statement-breakpoint
 CREATE INDEX `members_key_pin` ON `members` (`key_pin`);--> statement-breakpoint

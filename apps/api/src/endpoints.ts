@@ -41,11 +41,18 @@ export const loadBalancerSource: HaproxySource = {
   nodes: (state) =>
     liveMembers(state)
       .filter((member) => member.state === 'voter')
-      .map(({ id, name, apiUrl }) => {
+      .map(({ id, name, apiUrl, drainedAt }) => {
         const url = new URL(apiUrl);
         const tls = url.protocol === 'https:';
         const host = url.hostname.replace(/^\[|\]$/g, '');
-        return { id, name, host, port: Number(url.port || (tls ? 443 : 80)), tls, state: 'ready' as const };
+        return {
+          id,
+          name,
+          host,
+          port: Number(url.port || (tls ? 443 : 80)),
+          tls,
+          state: drainedAt === null ? ('ready' as const) : ('drained' as const),
+        };
       }),
 };
 

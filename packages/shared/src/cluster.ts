@@ -14,6 +14,8 @@ export const memberSchema = z
     self: z.boolean(),
     leader: z.boolean(),
     suffrage,
+    /** Taken out of the load balancer for maintenance: not ready, never leads, still votes and replicates. */
+    drained: z.boolean(),
     health: memberHealth,
     /** Why the health is what it is and what to do; empty when healthy. */
     health_detail: z.string(),
@@ -136,6 +138,28 @@ export const clusterRoutes = {
     query: z.object({ dry_run: flag, force: flag }),
     response: membershipPreviewSchema,
     errors: ['not_found', 'quorum_would_be_lost', 'membership_change_in_progress', 'member_unhealthy', 'single_mode'],
+  }),
+  drainMember: defineRoute({
+    id: 'cluster.members.drain',
+    method: 'post',
+    path: '/v1/cluster/members/{id}/drain',
+    access: 'operator',
+    tag: 'Cluster',
+    summary: 'Take a member out of service for maintenance: not ready, hands leadership over, still votes',
+    params: nodeIdParam,
+    response: memberSchema,
+    errors: ['not_found', 'single_mode', 'conflict'],
+  }),
+  resumeMember: defineRoute({
+    id: 'cluster.members.resume',
+    method: 'post',
+    path: '/v1/cluster/members/{id}/resume',
+    access: 'operator',
+    tag: 'Cluster',
+    summary: 'Put a drained member back into service',
+    params: nodeIdParam,
+    response: memberSchema,
+    errors: ['not_found'],
   }),
   transferLeadership: defineRoute({
     id: 'cluster.leadership.transfer',

@@ -16,6 +16,8 @@ export const EVENT_TYPES = [
   'member.learner',
   'member.promoted',
   'member.removed',
+  'member.drained',
+  'member.resumed',
   'peer.connected',
   'peer.disconnected',
   'join_token.minted',

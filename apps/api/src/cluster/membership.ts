@@ -15,6 +15,8 @@ export interface Membership {
   remove(ctx: RequestContext, nodeId: number, options: { dryRun: boolean; force: boolean }): Promise<MembershipPreview>;
   /** Hands leadership to a voter, the best one when `to` is null, and waits until it leads. */
   transferLeadership(to: number | null): Promise<{ from: number; to: number; term: number; duration_ms: number }>;
+  /** A drained node does not lead: hands over when it does and someone can take it. Idempotent. */
+  yieldWhenDrained(): Promise<void>;
 }
 
 const TRANSFER_WAIT_MS = 5_000;
@@ -106,7 +108,9 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
   }
 
   async function handOver(raft: RaftEngine, from: number, to: number | null): Promise<number> {
-    const candidates = view.members().filter((m) => m.suffrage === 'voter' && m.id !== from);
+    const candidates = view
+      .members()
+      .filter((m) => m.suffrage === 'voter' && m.id !== from && (!m.drained || m.id === to));
     const best = candidates.filter(isUp).sort((a, b) => (a.lag ?? 0) - (b.lag ?? 0) || a.id - b.id)[0];
     const target = to === null ? best : candidates.find((m) => m.id === to);
     if (!target) throw new DomainError('conflict', 'there is no other healthy voter to hand leadership to');
@@ -145,6 +149,13 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
         if (memberId) await removeEtcdMember(raft.client, memberId).catch((error: unknown) => warn(ctx, error));
       });
       return { ...preview, dry_run: false };
+    },
+    async yieldWhenDrained() {
+      const views = view.members();
+      const self = views.find((m) => m.self);
+      if (!self?.leader || !self.drained || !journal.engine || changing) return;
+      if (!views.some((m) => m.suffrage === 'voter' && !m.self && !m.drained && isUp(m))) return;
+      await exclusively(() => handOver(engine(), self.id, null));
     },
     async transferLeadership(to) {
       const raft = engine();

@@ -9,8 +9,8 @@ const MAX_LAG = 5_000;
 /** What `/readyz` checks: enough to decide whether a load balancer should send requests here. */
 export function readinessChecks(journal: Journal, view: ClusterView): HealthCheck[] {
   const log: HealthCheck = { name: 'log', ok: journal.health === 'ok', detail: LOG_DETAIL[journal.health] };
-  if (journal.mode === 'single') return [log];
   const self = view.members().find((member) => member.self);
+  if (journal.mode === 'single') return [log];
   const lag = self?.lag ?? 0;
   const quorum = quorumOf(view.members(), journal);
   return [
@@ -25,6 +25,11 @@ export function readinessChecks(journal: Journal, view: ClusterView): HealthChec
       name: 'membership',
       ok: self?.suffrage === 'voter',
       detail: self ? `this node is a ${self.suffrage}` : 'this node is not a member any more',
+    },
+    {
+      name: 'service',
+      ok: self?.drained !== true,
+      detail: self?.drained ? 'drained for maintenance; quorate cluster resume puts it back' : 'in service',
     },
   ];
 }

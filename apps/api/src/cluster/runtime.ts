@@ -209,6 +209,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   function startReconcilers(): void {
     const deps = { nodeId, journal, view, db, proposer, clock, logger };
     reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
+    const yielding = { name: 'drain', intervalMs: 500, run: () => membership.yieldWhenDrained() };
+    reconcilers.push(startReconciler(yielding, logger));
     const retain = config.raft.retain_entries;
     reconcilers.push(startReconciler(createCompactor({ nodeId, retain, journal, view, logger }), logger));
     reconcilers.push(startReconciler(createLeadershipReporter({ nodeId, journal, proposer }), logger));

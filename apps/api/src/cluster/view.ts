@@ -58,6 +58,7 @@ export function createClusterView(deps: ViewDeps): ClusterView {
       name: member.name,
       self,
       leader: member.id === leader,
+      drained: member.drainedAt !== null,
       suffrage: member.state === 'removed' ? 'joining' : member.state,
       health,
       health_detail: detail,

@@ -43,7 +43,15 @@ export const registerFirstMember = defineCommand({
     if (existing) throw new DomainError('node_id_taken', `node id ${input.id} was used before by ${existing.name}`);
     checkAddresses(liveMembers(tx), input);
     tx.insert(members)
-      .values({ ...input, state: 'voter', tokenId: null, joinedAt: ctx.at, stageAt: ctx.at, removedAt: null })
+      .values({
+        ...input,
+        state: 'voter',
+        tokenId: null,
+        joinedAt: ctx.at,
+        stageAt: ctx.at,
+        removedAt: null,
+        drainedAt: null,
+      })
       .run();
     return { id: input.id };
   },
@@ -86,7 +94,7 @@ export const admitMember = defineCommand({
     tx.insert(joinTokenRedemptions)
       .values({ tokenId: token.id, nodeId: id, nodeName: input.name, address, at: ctx.at })
       .run();
-    const times = { joinedAt: ctx.at, stageAt: ctx.at, removedAt: null };
+    const times = { joinedAt: ctx.at, stageAt: ctx.at, removedAt: null, drainedAt: null };
     tx.insert(members)
       .values({ ...node, id, state: 'joining', tokenId: token.id, ...times })
       .run();
@@ -220,4 +228,39 @@ export const removeMember = defineCommand({
   },
 });
 
-export const memberCommands = [registerFirstMember, admitMember, setMemberState, updateOwnMember, removeMember];
+/** Takes a voter out of service, or puts it back. The last voter in service stays. Done already changes nothing. */
+export const setMemberDrained = defineCommand({
+  type: 'members.set_drained',
+  since: 1,
+  input: z.object({ id: nodeId, drained: z.boolean() }),
+  target: (input) => String(input.id),
+  apply(tx, input, ctx) {
+    const member = findMember(tx, input.id);
+    if ((member.drainedAt !== null) === input.drained) return { changed: false };
+    if (input.drained) refuseLastInService(tx, member);
+    const drainedAt = input.drained ? ctx.at : null;
+    tx.update(members).set({ drainedAt }).where(eq(members.id, member.id)).run();
+    const what = input.drained ? 'is drained: out of service, still voting' : 'is back in service';
+    ctx.event(input.drained ? 'member.drained' : 'member.resumed', `${member.name} (node ${member.id}) ${what}`, {
+      node: member.id,
+    });
+    return { changed: true };
+  },
+});
+
+function refuseLastInService(tx: StateDb, member: Member): void {
+  const others = liveMembers(tx).filter(
+    ({ id, state, drainedAt }) => id !== member.id && state === 'voter' && drainedAt === null,
+  );
+  if (others.length > 0) return;
+  throw new DomainError('conflict', `no other voter is in service; resume one before you drain node ${member.id}`);
+}
+
+export const memberCommands = [
+  registerFirstMember,
+  admitMember,
+  setMemberState,
+  updateOwnMember,
+  setMemberDrained,
+  removeMember,
+];

@@ -22,6 +22,8 @@ export const members = sqliteTable(
     /** When the state last changed, or the join was last resumed. */
     stageAt: integer('stage_at').notNull(),
     removedAt: integer('removed_at'),
+    /** Since when it is out of service for maintenance; null = in service. */
+    drainedAt: integer('drained_at'),
   },
   (table) => [index('members_key_pin').on(table.keyPin)],
 );

@@ -11,6 +11,7 @@ const member = (id: number, change: Partial<Member> = {}): Member => ({
   self: id === 1,
   leader: id === 1,
   suffrage: 'voter',
+  drained: false,
   health: 'healthy',
   health_detail: '',
   cluster_address: `10.0.0.${id}:7000`,
