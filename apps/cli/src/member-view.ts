@@ -17,7 +17,7 @@ function paintHealth(text: string, member: Member, colors: Colors): string {
 export const MEMBER_COLUMNS: readonly Column<Member>[] = [
   { header: 'ID', value: (m) => m.id },
   { header: 'NAME', value: (m) => m.name, paint: (text, m, colors) => (m.leader ? colors.bold(text) : text) },
-  { header: 'SUFFRAGE', value: (m) => m.suffrage },
+  { header: 'SUFFRAGE', value: (m) => (m.drained ? `${m.suffrage} (drained)` : m.suffrage) },
   {
     header: 'LEADER',
     value: (m) => (m.leader ? '★' : null),
@@ -50,7 +50,7 @@ export function memberFields(m: Member): readonly (readonly [string, string | nu
   return [
     ['id', m.id],
     ['name', m.name + (m.self ? ' (the node that answers)' : '')],
-    ['suffrage', m.suffrage + (m.leader ? ', leader' : '')],
+    ['suffrage', m.suffrage + (m.leader ? ', leader' : '') + (m.drained ? ', drained' : '')],
     ['health', m.health_detail ? `${m.health}: ${m.health_detail}` : m.health],
     ['applied index', m.applied_index],
     ['lag', m.lag],

@@ -57,6 +57,29 @@ export function addMemberCommands(parent: Command, run: Run, listName: string): 
     .option('--dry-run', 'only show the quorum before and after')
     .action(run(removeMember));
   parent
+    .command('drain')
+    .description('Take a member out of service for maintenance; it still votes')
+    .argument('<member>', 'id or name')
+    .action(
+      run(async (inv, idOrName: string) => {
+        const member = await findMember(inv, idOrName);
+        await inv.confirm(`Take ${member.name} (id ${member.id}) out of service?`);
+        const data = await inv.call(clusterRoutes.drainMember, { params: { id: member.id } });
+        inv.note(`${data.name} is drained. Put it back with: quorate cluster resume ${data.name}`);
+      }),
+    );
+  parent
+    .command('resume')
+    .description('Put a drained member back into service')
+    .argument('<member>', 'id or name')
+    .action(
+      run(async (inv, idOrName: string) => {
+        const member = await findMember(inv, idOrName);
+        const data = await inv.call(clusterRoutes.resumeMember, { params: { id: member.id } });
+        inv.note(`${data.name} is in service again.`);
+      }),
+    );
+  parent
     .command('transfer-leadership')
     .description('Hand the leadership to another member')
     .option('--to <member>', 'id or name; by default the most advanced voter')
