@@ -9,12 +9,12 @@ const LAYERS = [
   ['http'],
   ['resources'],
   ['cluster', 'haproxy', 'runner'],
-  // node.ts and the files beside it: where everything is wired.
-  ['WIRING'],
+  // node.ts and the files beside it: where everything is wired; host: the commands of one host that run or look at a node.
+  ['host', 'WIRING'],
   ['main'],
 ];
 const API = '^apps/api/src/';
-/** A layer is a folder; the last two are files. */
+/** A layer is a folder; what stands in src itself are files. */
 const pathOf = (names) => `${API}(?:${names.join('|')})(?:/|\\.ts$)`.replace('WIRING', '(?!main\\.)[^/]+(?=\\.ts$)');
 const TEST = '\\.(test|contract)\\.tsx?$|/testing(/|\\.ts$)';
 
@@ -40,7 +40,7 @@ module.exports = {
       name: 'config-values-only-where-wired',
       comment: 'only the files that wire the daemon read configuration; layers take types or plain values',
       severity: 'error',
-      from: { path: API, pathNot: `${API}(config/|[^/]+\\.ts$)|${TEST}` },
+      from: { path: API, pathNot: `${API}(config/|host/|[^/]+\\.ts$)|${TEST}` },
       to: { path: `${API}config/`, dependencyTypesNot: ['type-only'] },
     },
     {

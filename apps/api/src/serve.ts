@@ -1,15 +1,41 @@
+import { advertisedAddresses } from './cluster/addresses';
+import type { JoinOptions } from './cluster/join/client';
+import { joinFromConfig } from './cluster/join/from-config';
+import { loadIdentity } from './cluster/pki/identity';
+import { checkNodeCertificate } from './cluster/pki/inspect';
+import { loadNodeFile } from './cluster/pki/node-file';
+import type { Config } from './config/derive';
 import type { LoadedConfig } from './config/load';
+import { exitCodeOf, explainFailure } from './host/start-errors';
+import { checkStateFile } from './host/state-file';
+import { delay } from './lib/async';
+import { systemClock } from './lib/clock';
 import { createLogger, type Logger } from './lib/logger';
-import { type NodeDeps, type QuorateNode, startNode } from './node';
+import { parseHostPort } from './lib/net';
+import { type QuorateNode, startNode } from './node';
 
 export interface ServeOptions {
   readonly loaded: LoadedConfig;
   readonly version: string;
   readonly migrationsDir: string;
   readonly webDir: string | undefined;
+  /** Whether people read standard error: text instead of JSON lines. */
   readonly tty: boolean;
-  readonly join: (logger: Logger) => NodeDeps['join'];
+  /** `quorated join` shows the stages by itself: only warnings are logged until `loud` is called. */
+  readonly watch?: ServeWatch;
 }
+
+/** What `quorated join` wants to hear of the node that it runs. */
+export interface ServeWatch {
+  readonly onJoinStage: NonNullable<JoinOptions['onStage']>;
+  readonly onStarted: (node: QuorateNode, loud: () => void) => void;
+  /** Called instead of a line in the log when the node cannot start. */
+  readonly onFailed: (error: unknown, message: string) => void;
+}
+
+/** A start that was told to stop gets this long to come to a point where it can. */
+const START_GRACE_MS = 3_000;
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** What an operator needs next, in the two lines after the start. */
 function announce(node: QuorateNode, logger: Logger): void {
@@ -21,45 +47,94 @@ function announce(node: QuorateNode, logger: Logger): void {
   );
 }
 
-/** Runs a node until a signal. Resolves with the exit code. */
-export async function serve(options: ServeOptions): Promise<number> {
-  const { config, warnings } = options.loaded;
-  const format = config.log.format === 'auto' ? (options.tty ? 'text' : 'json') : config.log.format;
+function loggerOf(config: Config, tty: boolean, quiet: boolean): Logger {
+  const format = config.log.format === 'auto' ? (tty ? 'text' : 'json') : config.log.format;
   const logger = createLogger({ level: config.log.level, format });
+  if (quiet && config.log.level === 'info') logger.level = 'warn';
+  return logger;
+}
+
+/** Refuses what a start would only trip over later. @throws StateFileError, SqliteError, CertificateError, … */
+function checkBeforeStart(config: Config, migrationsDir: string): void {
+  checkStateFile(config.data_dir, migrationsDir);
+  const nodeFile = loadNodeFile(config.data_dir);
+  const identity = nodeFile?.mode === 'raft' ? loadIdentity(config.data_dir) : undefined;
+  if (!nodeFile || !identity) return;
+  const { cluster, raftPeer, raftClient } = advertisedAddresses(config);
+  checkNodeCertificate({
+    ...identity,
+    expectedNodeId: nodeFile.node_id,
+    advertisedHosts: [cluster, raftPeer, raftClient].flatMap((address) => parseHostPort(address)?.host ?? []),
+    nowMs: systemClock(),
+  });
+}
+
+/**
+ * Runs a node until a signal. Resolves with the exit code; a second signal ends the process at once (130, 143).
+ * Whatever stops the start is one message with its cure.
+ */
+export async function serve(options: ServeOptions): Promise<number> {
+  const { watch, version, migrationsDir, webDir } = options;
+  const { config, warnings } = options.loaded;
+  const logger = loggerOf(config, options.tty, watch !== undefined);
   for (const warning of warnings) logger.warn(warning);
+  const onFatal = (error: unknown): void => {
+    logger.fatal(
+      { err: error },
+      'the state could not be changed as the log says; stopping, so that nothing is skipped',
+    );
+    process.exitCode = 1;
+    setImmediate(() => process.exit(1));
+  };
+  const join = (): Promise<void> =>
+    joinFromConfig({ config, version, clock: systemClock, logger, ...(watch ? { onStage: watch.onJoinStage } : {}) });
+
+  const signalled = firstSignal(logger);
+  const starting = (async () => {
+    checkBeforeStart(config, migrationsDir);
+    return startNode(config, { logger, version, migrationsDir, webDir, onFatal, join });
+  })();
+  const outcome = await Promise.race([starting.catch((error: unknown) => ({ error })), signalled]);
+  if (outcome === 'stop') {
+    const node = await Promise.race([starting.catch(() => undefined), delay(START_GRACE_MS)]);
+    return stop(node ?? undefined, logger);
+  }
+  if ('error' in outcome) {
+    const message = explainFailure(outcome.error, config);
+    if (watch) watch.onFailed(outcome.error, message);
+    else logger.fatal(`cannot start: ${message}`);
+    logger.debug({ err: outcome.error }, 'why it cannot start');
+    return exitCodeOf(outcome.error);
+  }
+  announce(outcome, logger);
+  watch?.onStarted(outcome, () => {
+    logger.level = config.log.level;
+  });
+  await signalled;
+  return stop(outcome, logger);
+}
+
+/** Resolves at the first signal to stop; the second one does not wait for anything. */
+function firstSignal(logger: Logger): Promise<'stop'> {
   return new Promise((resolve) => {
-    let node: QuorateNode | undefined;
-    let ending = false;
-    const end = async (code: number): Promise<void> => {
-      if (ending) return;
-      ending = true;
-      await node?.stop().catch((error: unknown) => logger.error({ err: error }, 'stopping failed'));
-      resolve(code);
-    };
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    let asked = false;
+    for (const [signal, code] of Object.entries(SIGNALS) as [keyof typeof SIGNALS, number][]) {
       process.on(signal, () => {
-        logger.info({ signal }, 'stopping');
-        void end(0);
+        if (asked) process.exit(code);
+        asked = true;
+        logger.info({ signal }, 'stopping; a second signal ends it at once');
+        resolve('stop');
       });
     }
-    const onFatal = (error: unknown): void => {
-      logger.fatal(
-        { err: error },
-        'the state could not be changed as the log says; stopping, so that nothing is skipped',
-      );
-      process.exitCode = 1;
-      setImmediate(() => process.exit(1));
-    };
-    const { version, migrationsDir, webDir } = options;
-    startNode(config, { logger, version, migrationsDir, webDir, onFatal, join: options.join(logger) })
-      .then((started) => {
-        node = started;
-        announce(started, logger);
-      })
-      .catch((error: unknown) => {
-        logger.fatal(error instanceof Error ? `cannot start: ${error.message}` : { err: error });
-        logger.debug({ err: error }, 'why it cannot start');
-        void end(1);
-      });
   });
+}
+
+async function stop(node: QuorateNode | undefined, logger: Logger): Promise<number> {
+  try {
+    await node?.stop();
+    return 0;
+  } catch (error) {
+    logger.error({ err: error }, 'stopping failed');
+    return 1;
+  }
 }
