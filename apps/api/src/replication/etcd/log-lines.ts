@@ -15,6 +15,19 @@ const LEVELS: Record<string, 'debug' | 'warn' | 'error' | 'fatal'> = {
   dpanic: 'fatal',
 };
 
+/**
+ * Warnings that etcd repeats while a peer comes or goes, which the node itself reports once and in words; and one
+ * about a token mode that is not used.
+ */
+const ROUTINE = [
+  'TCP streaming connection with remote peer',
+  'prober detected unhealthy status',
+  'peer became inactive',
+  'failed to reach the peer URL',
+  'failed to get version',
+  'simple token is not cryptographically signed',
+];
+
 export interface LogLines {
   /** The last lines, oldest first, for an error report. */
   last(): string[];
@@ -36,7 +49,8 @@ export function pipeLogLines(stream: Readable, log: Logger): LogLines {
     if (line.includes('permanently removed from the cluster')) removed = true;
     kept.push(text);
     if (kept.length > KEPT_LINES) kept.shift();
-    log[level]({ etcd: fields }, `etcd: ${text}`);
+    const routine = ROUTINE.some((fragment) => text.includes(fragment));
+    log[routine ? 'debug' : level]({ etcd: fields }, `etcd: ${text}`);
   }
 
   stream.setEncoding('utf8');
