@@ -15,8 +15,7 @@ export const apiTokenSchema = z
     created_at: timestamp,
     created_by: z.string(),
     expires_at: timestamp.nullable(),
-    /** The first characters, to tell tokens apart; the rest is never shown again. */
-    hint: z.string(),
+    hint: z.string().describe('The first characters, to tell tokens apart; the rest is never shown again.'),
   })
   .meta({ id: 'ApiToken' });
 export type ApiToken = z.infer<typeof apiTokenSchema>;
@@ -40,16 +39,17 @@ export const apiTokenRoutes = {
     tag: 'API tokens',
     summary: 'Create an API token; its secret is in this answer only',
     body: z.object({
-      name,
-      role,
+      name: name.describe('What it is for; each name once.'),
+      role: role.describe('What it may do.'),
       ttl_seconds: z
         .int()
         .min(60)
         .max(366 * 86400)
         .nullable()
-        .default(null),
+        .default(null)
+        .describe('Seconds until it expires; null = never.'),
     }),
-    response: apiTokenSchema.extend({ token: z.string() }),
+    response: apiTokenSchema.extend({ token: z.string().describe('The secret: in this answer only.') }),
     status: 201,
     errors: ['name_taken'],
   }),

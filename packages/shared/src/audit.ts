@@ -5,17 +5,15 @@ import { defineRoute } from './route';
 export const auditRecordSchema = z
   .object({
     seq: z.int(),
-    index: z.int(),
+    index: z.int().describe('Log index of the entry that holds the command.'),
     at: timestamp,
     command_id: z.string(),
-    /** Command type, such as `users.create`. */
-    action: z.string(),
+    action: z.string().describe('Command type, such as `users.create`.'),
     actor: z.string(),
     actor_kind: z.enum(['user', 'api_token', 'local', 'node', 'anonymous']),
     target: z.string(),
     outcome: z.enum(['ok', 'refused']),
-    /** Error code of a refusal, or empty. */
-    code: z.string(),
+    code: z.string().describe('Error code of a refusal, or empty.'),
     node_id: z.int(),
   })
   .meta({ id: 'AuditRecord' });
@@ -29,7 +27,10 @@ export const auditRoutes = {
     access: 'operator',
     tag: 'Watching',
     summary: 'Who changed what, newest first',
-    query: pageQuery.extend({ actor: z.string().max(64).optional(), action: z.string().max(64).optional() }),
+    query: pageQuery.extend({
+      actor: z.string().max(64).optional().describe('Only changes by this user or token.'),
+      action: z.string().max(64).optional().describe('Only this command type, such as `users.create`.'),
+    }),
     response: pageOf(auditRecordSchema),
   }),
 };

@@ -14,18 +14,17 @@ export const memberSchema = z
     self: z.boolean(),
     leader: z.boolean(),
     suffrage,
-    /** Taken out of the load balancer for maintenance: not ready, never leads, still votes and replicates. */
-    drained: z.boolean(),
+    drained: z
+      .boolean()
+      .describe('Taken out of the load balancer for maintenance: not ready, never leads, still votes and replicates.'),
     health: memberHealth,
-    /** Why the health is what it is and what to do; empty when healthy. */
-    health_detail: z.string(),
+    health_detail: z.string().describe('Why the health is what it is and what to do; empty when healthy.'),
     cluster_address: z.string(),
     raft_peer_address: z.string(),
     raft_client_address: z.string(),
     api_url: z.string(),
     applied_index: z.int().nullable(),
-    /** Entries behind the tip that the answering node knows of. */
-    lag: z.int().nullable(),
+    lag: z.int().nullable().describe('Entries behind the tip that the answering node knows of.'),
     version: z.string(),
     etcd_version: z.string().nullable(),
     round_trip_ms: z.number().nullable(),
@@ -42,13 +41,14 @@ export const quorumSchema = z
     voters: z.int(),
     needed: z.int(),
     healthy: z.int(),
-    /** Further voters that may fail before writes stop; negative when the quorum is already lost. */
-    tolerated: z.int(),
+    tolerated: z
+      .int()
+      .describe('Further voters that may fail before writes stop; negative when the quorum is already lost.'),
     held: z.boolean(),
-    /** The state in one plain sentence, made by the server so that console and CLI say the same. */
-    sentence: z.string(),
-    /** What to do about it, or empty. */
-    advice: z.string(),
+    sentence: z
+      .string()
+      .describe('The state in one plain sentence, made by the server so that console and CLI say the same.'),
+    advice: z.string().describe('What to do about it, or empty.'),
   })
   .meta({ id: 'Quorum' });
 export type Quorum = z.infer<typeof quorumSchema>;
@@ -58,8 +58,7 @@ export const clusterSchema = z
     id: z.uuid(),
     name: z.string(),
     mode: z.enum(['single', 'raft']),
-    /** True while a single node is being grown into a cluster. */
-    growing: z.boolean(),
+    growing: z.boolean().describe('True while a single node is being grown into a cluster.'),
     node_id: nodeId,
     leader_id: nodeId.nullable(),
     term: z.int(),
@@ -85,8 +84,10 @@ export const membershipPreviewSchema = z
     allowed: z.boolean(),
     before: quorumCount,
     after: quorumCount,
-    /** Why it is refused (code of the 409) or null. */
-    refusal: z.object({ code: z.string(), detail: z.string() }).nullable(),
+    refusal: z
+      .object({ code: z.string(), detail: z.string() })
+      .nullable()
+      .describe('Why it is refused (code of the 409) or null.'),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'MembershipPreview' });
@@ -135,7 +136,10 @@ export const clusterRoutes = {
     tag: 'Cluster',
     summary: 'Remove a member; with dry_run, only preview the quorum before and after',
     params: nodeIdParam,
-    query: z.object({ dry_run: flag, force: flag }),
+    query: z.object({
+      dry_run: flag.describe('Only answer what would happen; nothing is changed.'),
+      force: flag.describe('Remove it although it does not answer and cannot hand over.'),
+    }),
     response: membershipPreviewSchema,
     errors: ['not_found', 'quorum_would_be_lost', 'membership_change_in_progress', 'member_unhealthy', 'single_mode'],
   }),
@@ -168,7 +172,9 @@ export const clusterRoutes = {
     access: 'admin',
     tag: 'Cluster',
     summary: 'Transfer leadership to a member, or to the best one with null',
-    body: z.object({ to: nodeId.nullable().default(null) }),
+    body: z.object({
+      to: nodeId.nullable().default(null).describe('Id of the next leader; null = the most advanced voter.'),
+    }),
     response: z.object({ from: nodeId, to: nodeId, term: z.int(), duration_ms: z.number() }),
     errors: ['single_mode', 'not_found', 'not_caught_up', 'conflict'],
   }),

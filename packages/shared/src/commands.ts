@@ -4,10 +4,13 @@ import { defineRoute } from './route';
 export const commandOutcomeSchema = z
   .object({
     command_id: z.string(),
-    /** `not_seen` before `retained_since_index` proves nothing; after it, the command was not applied (yet). */
-    outcome: z.enum(['applied', 'refused', 'not_seen']),
+    outcome: z
+      .enum(['applied', 'refused', 'not_seen'])
+      .describe(
+        '`applied` and `refused` are final. `not_seen`: the log does not hold the command (yet), or its outcome was forgotten long ago.',
+      ),
     index: z.int().nullable(),
-    code: z.string().nullable(),
+    code: z.string().nullable().describe('Error code of a refusal.'),
   })
   .meta({ id: 'CommandOutcome' });
 export type CommandOutcome = z.infer<typeof commandOutcomeSchema>;
@@ -20,7 +23,7 @@ export const commandRoutes = {
     access: 'viewer',
     tag: 'Commands',
     summary: 'What became of a write whose outcome was unknown; reads through quorum',
-    params: z.object({ id: z.string().min(1).max(128) }),
+    params: z.object({ id: z.string().min(1).max(128).describe('`command_id` of the problem document.') }),
     response: commandOutcomeSchema,
   }),
 };

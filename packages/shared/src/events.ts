@@ -44,27 +44,28 @@ export type EventType = (typeof EVENT_TYPES)[number];
 
 export const eventSchema = z
   .object({
-    /** Ascending, the same on every node: the value of `Last-Event-ID`. */
-    seq: z.int(),
+    seq: z.int().describe('Ascending, the same on every node: the value of `Last-Event-ID`.'),
     id: z.string(),
     type: eventType,
-    /** The namespace is the part before the dot. */
-    namespace: z.string(),
+    namespace: z.string().describe('The namespace is the part before the dot.'),
     event_src_id: z.int(),
     index: z.int(),
     term: z.int().nullable(),
     at: timestamp,
     actor: z.string(),
-    /** One sentence for people. */
-    message: z.string(),
+    message: z.string().describe('One sentence for people.'),
     data: z.record(z.string(), z.json()),
   })
   .meta({ id: 'Event' });
 export type QuorateEvent = z.infer<typeof eventSchema>;
 
 export const eventFilter = z.object({
-  type: z.string().max(64).optional(),
-  namespace: z.string().max(32).optional(),
+  type: z.string().max(64).optional().describe('Only this event type, such as `member.promoted`.'),
+  namespace: z
+    .string()
+    .max(32)
+    .optional()
+    .describe('Only types that begin with this word and a dot, such as `member`.'),
 });
 
 export const eventRoutes = {
@@ -86,6 +87,7 @@ export const eventRoutes = {
     tag: 'Watching',
     summary:
       'Events as server-sent events: `event: event` with an id to resume by, and `event: cluster` with the live cluster view',
+    requestHeaders: { 'Last-Event-ID': 'The id of the last event that was seen: the stream goes on after it.' },
     query: eventFilter,
     contentType: 'text/event-stream',
   }),

@@ -27,30 +27,57 @@ function isBindable(bind: string): boolean {
 
 export const haproxySettingsSchema = z
   .object({
-    version: haproxyVersion.default('2.6'),
-    bind: bindAddress.default('*:443'),
-    /** `passthrough`: TCP to the nodes' own TLS. `terminate`: TLS ends at HAProxy. `plain`: HTTP only. */
-    tls: z.enum(['passthrough', 'terminate', 'plain']).default('plain'),
-    /** PEM with certificate and key on the load balancer's disk; needed for `terminate`. */
-    certificate_path: path.nullable().default(null),
-    /** CA file on the load balancer's disk used to verify the nodes when they serve TLS. */
-    ca_path: path.default('/etc/haproxy/quorate-ca.pem'),
-    redirect_http_bind: bindAddress.nullable().default(null),
+    version: haproxyVersion.default('2.6').describe('The HAProxy that will run the configuration.'),
+    bind: bindAddress.default('*:443').describe('Where HAProxy listens: `address:port`, `:port` or `*:port`.'),
+    tls: z
+      .enum(['passthrough', 'terminate', 'plain'])
+      .default('plain')
+      .describe("`passthrough`: TCP to the nodes' own TLS. `terminate`: TLS ends at HAProxy. `plain`: HTTP only."),
+    certificate_path: path
+      .nullable()
+      .default(null)
+      .describe("PEM with certificate and key on the load balancer's disk; needed for `terminate`."),
+    ca_path: path
+      .default('/etc/haproxy/quorate-ca.pem')
+      .describe("CA file on the load balancer's disk used to verify the nodes when they serve TLS."),
+    redirect_http_bind: bindAddress
+      .nullable()
+      .default(null)
+      .describe('Where plain HTTP is redirected to HTTPS; null = nowhere.'),
     balance: z.enum(['roundrobin', 'leastconn', 'source', 'first', 'random']).default('leastconn'),
-    check_interval_ms: z.int().min(200).max(60_000).default(1000),
-    check_rise: z.int().min(1).max(10).default(2),
-    check_fall: z.int().min(1).max(10).default(2),
-    /** Idle time after which a stream is cut; long enough for server-sent events. */
-    stream_timeout_seconds: z.int().min(60).max(86_400).default(3600),
+    check_interval_ms: z.int().min(200).max(60_000).default(1000).describe('Time between two health checks of a node.'),
+    check_rise: z
+      .int()
+      .min(1)
+      .max(10)
+      .default(2)
+      .describe('Checks in a row that must succeed before a node gets traffic.'),
+    check_fall: z
+      .int()
+      .min(1)
+      .max(10)
+      .default(2)
+      .describe('Checks in a row that must fail before a node loses its traffic.'),
+    stream_timeout_seconds: z
+      .int()
+      .min(60)
+      .max(86_400)
+      .default(3600)
+      .describe('Idle time after which a stream is cut; long enough for server-sent events.'),
     max_connections: z.int().min(100).max(1_000_000).default(4000),
-    stats_bind: bindAddress.nullable().default(null),
-    prometheus_bind: bindAddress.nullable().default(null),
-    /** User and group that HAProxy drops to; null when it is not started by root (3.3 warns when root stays root). */
+    stats_bind: bindAddress.nullable().default(null).describe('Where the statistics page listens; null = nowhere.'),
+    prometheus_bind: bindAddress
+      .nullable()
+      .default(null)
+      .describe('Where the Prometheus exporter listens; null = nowhere.'),
     run_as: z
       .string()
       .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'expected the name of a system user')
       .nullable()
-      .default('haproxy'),
+      .default('haproxy')
+      .describe(
+        'User and group that HAProxy drops to; null when it is not started by root (3.3 warns when root stays root).',
+      ),
   })
   .superRefine(checkTogether)
   .meta({ id: 'HaproxySettings' });
@@ -90,8 +117,7 @@ export const haproxyRevisionSchema = z
     etag: z.string(),
     created_at: timestamp,
     index: z.int(),
-    /** Why it came to be: settings changed, a member joined or left. */
-    reason: z.string(),
+    reason: z.string().describe('Why it came to be: settings changed, a member joined or left.'),
     version: haproxyVersion,
     servers: z.int(),
   })
@@ -104,10 +130,11 @@ export const haproxyFindingSchema = z
     text: z.string(),
     severity: z.enum(['error', 'warning', 'advice']),
     message: z.string(),
-    /** The version that removed or deprecated it, or null. */
-    since: z.string().nullable(),
-    /** What to write instead; empty = drop the line. Null when there is nothing to write. */
-    replacement: z.string().nullable(),
+    since: z.string().nullable().describe('The version that removed or deprecated it, or null.'),
+    replacement: z
+      .string()
+      .nullable()
+      .describe('What to write instead; empty = drop the line. Null when there is nothing to write.'),
   })
   .meta({ id: 'HaproxyFinding' });
 export type HaproxyFinding = z.infer<typeof haproxyFindingSchema>;
@@ -120,7 +147,8 @@ export const haproxyRoutes = {
     access: 'viewer',
     tag: 'Load balancer',
     summary: 'The configuration for the live membership, as text with an ETag',
-    query: z.object({ version: haproxyVersion.optional() }),
+    requestHeaders: { 'If-None-Match': 'The ETag of the text that is known already: 304 while it still holds.' },
+    query: z.object({ version: haproxyVersion.optional().describe('Instead of the version in the settings.') }),
     contentType: 'text/plain',
   }),
   getSettings: defineRoute({
@@ -139,6 +167,7 @@ export const haproxyRoutes = {
     access: 'operator',
     tag: 'Load balancer',
     summary: 'Replace the load balancer settings; honours If-Match',
+    requestHeaders: { 'If-Match': 'The ETag that the change is based on: 412 when somebody was faster.' },
     body: haproxySettingsSchema,
     response: haproxySettingsSchema,
     errors: ['precondition_failed', 'validation_failed'],
@@ -150,13 +179,15 @@ export const haproxyRoutes = {
     access: 'viewer',
     tag: 'Load balancer',
     summary: 'Explain a pasted configuration line by line for a chosen version',
-    body: z.object({ config: z.string().min(1).max(262_144), version: haproxyVersion.default('2.6') }),
+    body: z.object({
+      config: z.string().min(1).max(262_144).describe('The text of haproxy.cfg.'),
+      version: haproxyVersion.default('2.6'),
+    }),
     response: z.object({
       version: haproxyVersion,
       ok: z.boolean(),
       findings: z.array(haproxyFindingSchema),
-      /** The text with every mechanical replacement made. */
-      rewritten: z.string(),
+      rewritten: z.string().describe('The text with every mechanical replacement made.'),
     }),
   }),
   revisions: defineRoute({

@@ -24,7 +24,8 @@ export const healthRoutes = {
     access: 'public',
     tag: 'Health',
     summary: 'The node can serve: state open, log read up to the tip, quorum reachable. 503 with the reason otherwise',
-    query: z.object({ verbose: z.string().optional() }),
+    errors: ['not_ready'],
+    query: z.object({ verbose: z.string().optional().describe('Present, with any value: list every check.') }),
     response: readinessSchema,
   }),
   leader: defineRoute({
@@ -34,6 +35,7 @@ export const healthRoutes = {
     access: 'public',
     tag: 'Health',
     summary: '200 on the leader, 503 elsewhere',
+    errors: ['not_ready'],
     response: z.object({ leader: z.literal(true) }),
   }),
   metrics: defineRoute({
@@ -43,6 +45,8 @@ export const healthRoutes = {
     access: 'public',
     tag: 'Health',
     summary: 'Prometheus metrics (a bearer API token, or loopback)',
+    description: 'From elsewhere than loopback it needs a token of the role viewer.',
+    errors: ['unauthenticated'],
     contentType: 'text/plain; version=0.0.4',
   }),
 };

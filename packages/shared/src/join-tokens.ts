@@ -22,21 +22,22 @@ export const joinTokenSchema = z
     created_by: z.string(),
     expires_at: timestamp,
     revoked_at: timestamp.nullable(),
-    redemptions: z.array(z.object({ node_id: nodeId, node_name: z.string(), address: z.string(), at: timestamp })),
+    redemptions: z
+      .array(z.object({ node_id: nodeId, node_name: z.string(), address: z.string(), at: timestamp }))
+      .describe('Who joined by it.'),
   })
   .meta({ id: 'JoinToken' });
 export type JoinToken = z.infer<typeof joinTokenSchema>;
 
 export const mintedJoinTokenSchema = joinTokenSchema
   .extend({
-    /** The plaintext: in this answer only. */
-    token: joinTokenPlain,
+    token: joinTokenPlain.describe('The plaintext: in this answer only.'),
     ca_fingerprint: sha256Fingerprint,
-    /** `HOST:PORT/TOKEN/FINGERPRINT` */
-    join_string: z.string(),
+    join_string: z.string().describe('`HOST:PORT/TOKEN/FINGERPRINT`'),
     join_command: z.string(),
-    /** What would keep the join from working as it stands, such as a loopback address. */
-    warnings: z.array(z.string()),
+    warnings: z
+      .array(z.string())
+      .describe('What would keep the join from working as it stands, such as a loopback address.'),
   })
   .meta({ id: 'MintedJoinToken' });
 export type MintedJoinToken = z.infer<typeof mintedJoinTokenSchema>;
@@ -59,13 +60,18 @@ export const joinTokenRoutes = {
     access: 'admin',
     tag: 'Joining',
     summary: 'Mint a join token. The first cluster token grows a single node into a Raft cluster, live',
+    description: 'The plaintext is in this answer only; the cluster keeps a hash of it.',
     body: z.object({
-      kind: joinTokenKind.default('cluster'),
-      max_uses: z.int().min(1).max(63).default(1),
-      ttl_seconds: z.int().min(60).max(86400).default(3600),
-      node_name: nodeName.nullable().default(null),
-      node_id: nodeId.nullable().default(null),
-      allowed_cidrs: z.array(cidr).max(32).default([]),
+      kind: joinTokenKind.default('cluster').describe('What the token admits: a core node, or a runner.'),
+      max_uses: z.int().min(1).max(63).default(1).describe('How many nodes may join by it.'),
+      ttl_seconds: z.int().min(60).max(86400).default(3600).describe('Seconds until it expires.'),
+      node_name: nodeName.nullable().default(null).describe('Only a node of this name may use it; null = any.'),
+      node_id: nodeId.nullable().default(null).describe('Only a node of this id may use it; null = any.'),
+      allowed_cidrs: z
+        .array(cidr)
+        .max(32)
+        .default([])
+        .describe('Networks that it may be used from, such as `10.0.0.0/8`; empty = any.'),
     }),
     response: mintedJoinTokenSchema,
     status: 201,

@@ -23,10 +23,10 @@ export const joinSchema = z
     address: z.string(),
     token_id: z.uuid(),
     stage: joinStage,
-    /** 0 to 100 while the learner catches up; null before that. */
-    caught_up_percent: z.number().nullable(),
-    /** `dangling`: admitted long ago and never finished; remove it or let it be reaped. */
-    state: z.enum(['running', 'done', 'dangling']),
+    caught_up_percent: z.number().nullable().describe('0 to 100 while the learner catches up; null before that.'),
+    state: z
+      .enum(['running', 'done', 'dangling'])
+      .describe('`dangling`: admitted long ago and never finished; remove it or let it be reaped.'),
     detail: z.string(),
     started_at: timestamp,
     updated_at: timestamp,

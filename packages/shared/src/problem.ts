@@ -7,17 +7,18 @@ export type FieldError = z.infer<typeof fieldErrorSchema>;
 /** RFC 9457 problem document, as every error of the API is sent. */
 export const problemSchema = z
   .object({
-    type: z.string(),
-    title: z.string(),
+    type: z.string().describe('A URI for the kind of problem.'),
+    title: z.string().describe('The kind of problem in words; the same for every problem of this code.'),
     status: z.int(),
-    detail: z.string(),
-    code: z.string(),
-    request_id: z.string(),
-    errors: z.array(fieldErrorSchema).optional(),
-    /** 504 outcome_unknown: ask `GET /v1/commands/{command_id}` what became of the write. */
-    command_id: z.string().optional(),
-    /** Seconds after which a retry makes sense; also sent as `Retry-After`. */
-    retry_after: z.number().optional(),
+    detail: z.string().describe('What is wrong in this case, and the cure.'),
+    code: z.string().describe('Stable name of the kind of problem: what programs decide by.'),
+    request_id: z.string().describe('Finds the request in the log of the node.'),
+    errors: z.array(fieldErrorSchema).optional().describe('Each field that is not valid, by JSON pointer.'),
+    command_id: z
+      .string()
+      .optional()
+      .describe('504 outcome_unknown: ask `GET /v1/commands/{command_id}` what became of the write.'),
+    retry_after: z.number().optional().describe('Seconds after which a retry makes sense; also sent as `Retry-After`.'),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemSchema>;

@@ -24,6 +24,10 @@ export interface RouteDefinition<
   readonly access: Access;
   readonly tag: string;
   readonly summary: string;
+  /** What the summary leaves open, in sentences; may be empty. */
+  readonly description: string;
+  /** Headers that this operation understands beside those of every read or write, with what they do. */
+  readonly requestHeaders: Readonly<Record<string, string>>;
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
@@ -43,6 +47,8 @@ interface RouteInput<P, Q, B, R> {
   access: Access;
   tag: string;
   summary: string;
+  description?: string;
+  requestHeaders?: Readonly<Record<string, string>>;
   params?: P;
   query?: Q;
   body?: B;
@@ -66,6 +72,8 @@ export function defineRoute<
     access: input.access,
     tag: input.tag,
     summary: input.summary,
+    description: input.description ?? '',
+    requestHeaders: input.requestHeaders ?? {},
     params: input.params as P,
     query: input.query as Q,
     body: input.body as B,

@@ -25,8 +25,10 @@ const sessionSchema = z
   .object({
     user: z.object({ id: z.uuid(), username, role }),
     expires_at: timestamp,
-    /** For `Authorization: Bearer`; null for browsers, which get an HttpOnly cookie instead. */
-    token: z.string().nullable(),
+    token: z
+      .string()
+      .nullable()
+      .describe('For `Authorization: Bearer`; null for browsers, which get an HttpOnly cookie instead.'),
   })
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof sessionSchema>;

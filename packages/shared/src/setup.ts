@@ -6,8 +6,7 @@ const setupStateSchema = z
   .object({
     needed: z.boolean(),
     cluster_name: z.string().nullable(),
-    /** False when the request comes over loopback, which needs no code. */
-    setup_code_required: z.boolean(),
+    setup_code_required: z.boolean().describe('False when the request comes over loopback, which needs no code.'),
     version: z.string(),
     node: z.object({ id: z.int(), name: z.string() }),
   })
@@ -33,7 +32,16 @@ export const setupRoutes = {
     access: 'public',
     tag: 'Setup',
     summary: 'Create the first admin; works once for the whole cluster',
-    body: z.object({ cluster_name: clusterName, username, password, setup_code: z.string().max(64).optional() }),
+    body: z.object({
+      cluster_name: clusterName.describe('Shown in the console; can hold spaces.'),
+      username,
+      password,
+      setup_code: z
+        .string()
+        .max(64)
+        .optional()
+        .describe('What the log of the node and `quorate agent setup-code` show; over loopback none is needed.'),
+    }),
     response: z.object({ user: z.object({ id: z.uuid(), username }) }),
     status: 201,
     errors: ['already_set_up', 'setup_code_invalid', 'too_many_requests'],
