@@ -81,7 +81,7 @@ export function EventList({ events, compact = false, newAfterSeq }: EventListPro
                     <Time at={event.at} className="sm:hidden" />
                     {event.actor ? <span>by {event.actor}</span> : null}
                     <span>node {event.event_src_id}</span>
-                    <span>index {event.index}</span>
+                    <span className="max-sm:hidden">index {event.index}</span>
                   </>
                 )}
               </p>

@@ -47,7 +47,7 @@ function CurrentConfiguration() {
   const actions = text ? (
     <>
       {config.data?.etag ? (
-        <span className="truncate font-mono text-2xs text-ink-3" title="ETag">
+        <span className="truncate font-mono text-2xs text-ink-3 max-sm:hidden" title="ETag">
           {config.data.etag.replaceAll('"', '').slice(0, 16)}
         </span>
       ) : null}

@@ -19,12 +19,12 @@ export function MembersStrip({ members }: { members: readonly Member[] }) {
         {members.map((member) => (
           <li
             key={member.id}
-            className="grid grid-cols-2 items-center gap-x-4 gap-y-2 px-3.5 py-2.5 md:grid-cols-[minmax(0,2fr)_minmax(0,1.4fr)_repeat(3,minmax(0,1fr))]"
+            className="grid grid-cols-3 items-center gap-x-4 gap-y-2 px-3.5 py-2.5 md:grid-cols-[minmax(0,2fr)_minmax(0,1.4fr)_repeat(3,minmax(0,1fr))]"
           >
-            <div className="col-span-2 md:col-span-1">
+            <div className="col-span-3 md:col-span-1">
               <MemberName member={member} />
             </div>
-            <div className="col-span-2 min-w-0 md:col-span-1">
+            <div className="col-span-3 min-w-0 md:col-span-1">
               <HealthBadge health={member.health} />
               {member.health_detail ? (
                 <p className="mt-1 line-clamp-2 text-ink-2 text-xs" title={member.health_detail}>
