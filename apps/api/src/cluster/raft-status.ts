@@ -1,5 +1,6 @@
 import { delay } from '../lib/async';
 import type { Clock } from '../lib/clock';
+import { EtcdError } from '../replication/etcd/errors';
 import { listMembers } from '../replication/etcd/members';
 import { nodeIdOfMember, type RaftEngine } from './raft-engine';
 
@@ -40,6 +41,8 @@ const NO_STATUS: RaftStatus = {
 
 const POLL_MS = 150;
 const ANSWER_MS = 500;
+/** One lost answer is no outage. */
+const SILENCE_GRACE_MS = 1_500;
 /** Elections take a third of a second; only after this long without a leader are writes refused at once. */
 const LEADERLESS_GRACE_MS = 2_000;
 
@@ -81,7 +84,10 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
         alarms: status.errors,
         at: clock(),
       };
-    } catch {
+    } catch (error) {
+      // A busy member answers late now and then; one that is gone refuses the connection at once.
+      const late = error instanceof EtcdError && error.kind === 'timeout';
+      if (late && clock() - current.at < SILENCE_GRACE_MS) return current;
       return { ...current, answered: false, hasLeader: false, leaderId: null };
     }
   }
