@@ -24,6 +24,9 @@ interface Converted {
   readonly definitions: JsonObject;
 }
 
+/** What refers to itself and has no name is `z.json()`: any JSON. Zod numbers these anew in each schema. */
+const isAnyJson = (name: string): boolean => name.startsWith('__schema');
+
 function convert(schema: z.ZodType, io: 'input' | 'output'): Converted {
   const { $defs, $schema, ...json } = z.toJSONSchema(schema, {
     io,
@@ -31,14 +34,14 @@ function convert(schema: z.ZodType, io: 'input' | 'output'): Converted {
     target: 'draft-2020-12',
     override: ({ jsonSchema }) => tidy(jsonSchema as JsonObject),
   }) as JsonObject;
-  return { json, definitions: ($defs ?? {}) as JsonObject };
+  const definitions = Object.entries(($defs ?? {}) as JsonObject).filter(([name]) => !isAnyJson(name));
+  return { json, definitions: Object.fromEntries(definitions) };
 }
 
 /** JSON Schema keeps shared parts under $defs, OpenAPI under components; some go by another name there. */
 function moveRefs(value: unknown, rename: (name: string) => string): JsonObject {
-  const text = JSON.stringify(value).replace(
-    /"#\/\$defs\/([^"]+)"/g,
-    (_, name: string) => `"#/components/schemas/${rename(name)}"`,
+  const text = JSON.stringify(value).replace(/"\$ref":"#\/\$defs\/([^"]+)"/g, (_, name: string) =>
+    isAnyJson(name) ? '"description":"Any JSON value"' : `"$ref":"#/components/schemas/${rename(name)}"`,
   );
   return JSON.parse(text) as JsonObject;
 }

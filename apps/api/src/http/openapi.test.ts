@@ -53,7 +53,7 @@ describe('the OpenAPI document', () => {
     expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) });
     const tags = document.tags.map((tag: Json) => tag.name);
     expect(new Set(tags).size).toBe(tags.length);
-    for (const name of Object.keys(document.components.schemas)) expect(name).toMatch(/^[a-zA-Z0-9._-]+$/);
+    for (const name of Object.keys(document.components.schemas)) expect(name).toMatch(/^[A-Z][a-zA-Z0-9._-]*$/);
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { path, operation } of operations()) {
