@@ -4,6 +4,7 @@ import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
+import { refuseTakenName } from '../users/commands';
 import { users } from '../users/table';
 import { clusterInfo, clusterSecrets } from './table';
 
@@ -48,6 +49,7 @@ export const setUpCluster = defineCommand({
     if (!info) throw new DomainError('not_ready', 'the cluster is not initialized yet; try again shortly', [], 1);
     if (info.setUpAt !== null)
       throw new DomainError('already_set_up', 'the first admin exists already; sign in instead');
+    refuseTakenName(tx, input.username);
     tx.update(clusterInfo).set({ name: input.name, setUpAt: ctx.at }).where(eq(clusterInfo.id, 1)).run();
     tx.insert(users)
       .values({

@@ -51,6 +51,12 @@ export function findUser(db: StateDb, userId: string): typeof users.$inferSelect
   return user;
 }
 
+export function refuseTakenName(db: StateDb, name: string): void {
+  if (!queries(db).byName.get({ username: name })) return;
+  const errors = [{ pointer: '/username', detail: 'already in use' }];
+  throw new DomainError('name_taken', `the user name ${name} is already in use`, errors);
+}
+
 function refuseWithoutOtherAdmin(db: StateDb, userId: string): void {
   if (!queries(db).otherAdmin.get({ id: userId })) {
     throw new DomainError('last_admin', 'this is the last admin; make another user admin first');
@@ -63,10 +69,7 @@ export const createUser = defineCommand({
   input: z.object({ id, username, role, passwordHash }),
   target: (input) => input.username,
   apply(tx, input, ctx) {
-    if (queries(tx).byName.get({ username: input.username })) {
-      const errors = [{ pointer: '/username', detail: 'already in use' }];
-      throw new DomainError('name_taken', `the user name ${input.username} is already in use`, errors);
-    }
+    refuseTakenName(tx, input.username);
     insertUser(tx, { ...input, sessionVersion: 1, keptSession: null, createdAt: ctx.at, updatedAt: ctx.at });
     ctx.event('user.created', `${ctx.actor.name} created the user ${input.username} (${input.role})`, {
       user: input.id,
@@ -129,7 +132,7 @@ export const resetAdmin = defineCommand({
     const fresh = { role: 'admin' as const, passwordHash: hash, updatedAt: ctx.at };
     if (user) {
       tx.update(users)
-        .set({ ...fresh, sessionVersion: user.sessionVersion + 1 })
+        .set({ ...fresh, sessionVersion: user.sessionVersion + 1, keptSession: null })
         .where(eq(users.id, user.id))
         .run();
     } else {
