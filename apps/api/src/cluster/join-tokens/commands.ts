@@ -2,6 +2,7 @@ import { joinTokenKind } from '@quorate/shared/join-tokens';
 import { nodeId, nodeName } from '@quorate/shared/names';
 import { eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
+import { keyReused } from '../../commands/apply-entry';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
@@ -28,6 +29,7 @@ export const createJoinToken = defineCommand({
   target: (input) => input.id,
   apply(tx, { ttlMs, ...input }, ctx) {
     checkBindings(tx, input);
+    refuseKnownSecret(tx, input.hash);
     tx.delete(joinTokens)
       .where(lt(joinTokens.expiresAt, ctx.at - RETENTION_MS))
       .run();
@@ -60,6 +62,12 @@ function checkBindings(tx: StateDb, input: Pick<JoinTokenRow, 'nodeName' | 'node
   if (id !== null && tx.select().from(members).where(eq(members.id, id)).get()) {
     throw refuse('node_id_taken', `node id ${id} was used before; choose another or leave it out`, '/node_id');
   }
+}
+
+/** The plaintext is made from the Idempotency-Key: one that is used again after its outcome was forgotten makes it again. */
+function refuseKnownSecret(tx: StateDb, hash: string): void {
+  const known = tx.select({ id: joinTokens.id }).from(joinTokens).where(eq(joinTokens.hash, hash)).get();
+  if (known) throw keyReused();
 }
 
 /** Ends a token at once. Revoking it again changes nothing. */

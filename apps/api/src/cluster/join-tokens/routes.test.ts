@@ -3,7 +3,7 @@ import type { Principal } from '@quorate/shared/session';
 import { asc } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DomainError } from '../../commands/domain-error';
-import { events } from '../../db/system-table';
+import { events, seenCommands } from '../../db/system-table';
 import { createApp } from '../../http/app';
 import { blockListOf } from '../../http/remote-address';
 import { silentLogger } from '../../lib/logger';
@@ -93,6 +93,16 @@ describe('join tokens', () => {
     expect([again.status, again.body.token, again.body.id]).toEqual([201, first.body.token, first.body.id]);
     expect((await call('POST', TOKENS, {})).body.token).not.toBe(first.body.token);
     expect((await call('POST', TOKENS, { max_uses: 2 }, key)).body.code).toBe('idempotency_key_reused');
+  });
+
+  it('refuse an Idempotency-Key that minted one before its outcome was forgotten, and stop no node', async () => {
+    const key = { [HEADER.idempotencyKey]: 'k1' };
+    expect((await call('POST', TOKENS, {}, key)).status).toBe(201);
+    // What trimming does a day later; the token itself stays far longer.
+    member.replica.store.db.delete(seenCommands).run();
+    expect((await call('POST', TOKENS, {}, key)).body.code).toBe('idempotency_key_reused');
+    expect(member.replica.fatal).toEqual([]);
+    expect((await call('POST', TOKENS, {})).status).toBe(201);
   });
 
   it('need etcd for core nodes but not for runners', async () => {

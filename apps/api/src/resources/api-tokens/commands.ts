@@ -1,6 +1,7 @@
 import { role } from '@quorate/shared/session';
 import { eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { keyReused } from '../../commands/apply-entry';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import { prepared, preparedInsert } from '../../db/prepared';
@@ -17,6 +18,11 @@ const queries = prepared((db) => ({
     .select({ id: apiTokens.id })
     .from(apiTokens)
     .where(eq(apiTokens.name, sql.placeholder('name')))
+    .prepare(),
+  byHash: db
+    .select({ id: apiTokens.id })
+    .from(apiTokens)
+    .where(eq(apiTokens.hash, sql.placeholder('hash')))
     .prepare(),
   remove: db
     .delete(apiTokens)
@@ -41,6 +47,8 @@ export const createApiToken = defineCommand({
       const errors = [{ pointer: '/name', detail: 'already in use' }];
       throw new DomainError('name_taken', `an API token named ${input.name} exists already`, errors);
     }
+    // The plaintext is made from the Idempotency-Key: one that is used again after its outcome was forgotten makes it again.
+    if (queries(tx).byHash.get({ hash: input.hash })) throw keyReused();
     const expiresAt = ttlMs === null ? null : ctx.at + ttlMs;
     insertToken(tx, { ...input, createdBy: ctx.actor.name, createdAt: ctx.at, expiresAt });
     ctx.event('api_token.created', `${ctx.actor.name} created the API token ${input.name} (${input.role})`);

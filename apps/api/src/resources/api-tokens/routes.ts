@@ -1,9 +1,9 @@
 import { API_TOKEN_PREFIX, type ApiToken, apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { asc, eq, gt } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
-import { expectPresent } from '../../lib/assert';
 import { toTimestamp } from '../../lib/clock';
 import { sha256Hex } from '../../lib/hash';
 import { createApiToken, deleteApiToken } from './commands';
@@ -42,7 +42,9 @@ export function apiTokenEndpoints(): Endpoint[] {
         ttlMs: body.ttl_seconds === null ? null : body.ttl_seconds * 1000,
       });
       const row = ctx.db.select().from(apiTokens).where(eq(apiTokens.id, id)).get();
-      return { ...view(expectPresent(row, 'the new API token')), token };
+      // A repeated request gets its first answer, unless the token was revoked meanwhile.
+      if (!row) throw new DomainError('not_found', `the API token ${id} was revoked since; use a new Idempotency-Key`);
+      return { ...view(row), token };
     }),
     endpoint(apiTokenRoutes.remove, async (ctx, { params }) => {
       await ctx.propose(deleteApiToken, { id: params.id });
