@@ -45,12 +45,12 @@ export function planMembership(
 ): MembershipStep[] {
   const steps: MembershipStep[] = [];
   for (const member of raft) {
-    const row = rows.find(
-      (r) => r.id === nodeIdOfMember(member.name) || member.peer_urls.includes(`https://${r.raftPeerAddress}`),
-    );
+    const atAddress = rows.filter((r) => member.peer_urls.includes(`https://${r.raftPeerAddress}`));
+    const live = atAddress.find((r) => r.state !== 'removed');
+    // A node that joins where a removed one was has its address too, so the name decides; a new member has none yet.
+    const row = rows.find((r) => r.id === nodeIdOfMember(member.name)) ?? live ?? atAddress[0];
     if (!row) continue;
-    const live = rows.find((r) => r.state !== 'removed' && member.peer_urls.includes(`https://${r.raftPeerAddress}`));
-    if (row.state === 'removed' && !live) steps.push({ kind: 'remove', nodeId: row.id, memberId: member.id });
+    if (row.state === 'removed') steps.push({ kind: 'remove', nodeId: row.id, memberId: member.id });
     else if (row.state === 'joining') steps.push({ kind: 'record', nodeId: row.id, state: 'learner' });
     else if (row.state === 'learner' && !member.is_learner)
       steps.push({ kind: 'record', nodeId: row.id, state: 'voter' });
@@ -66,6 +66,7 @@ export function createMembershipReconciler(deps: {
   journal: Journal;
   view: ClusterView;
   db: () => StateDb;
+  barrier: () => Promise<number>;
   proposer: Proposer;
   clock: Clock;
   logger: Logger;
@@ -112,8 +113,10 @@ export function createMembershipReconciler(deps: {
       const voters = views.filter((m) => m.suffrage === 'voter');
       const healthy = voters.filter((m) => m.health === 'healthy').length;
       const stable = promotionKeepsQuorum(voters.length, healthy) ? stableLearners(views) : new Set<number>();
-      const rows = deps.db().select().from(members).orderBy(members.id).all();
       const raft = await listMembers(journal.engine.client);
+      // After the list: who adds a learner has seen its admission applied, so this node must have before it judges.
+      await deps.barrier();
+      const rows = deps.db().select().from(members).orderBy(members.id).all();
       for (const step of planMembership(rows, raft, stable)) await carryOut(step);
     },
   };

@@ -207,7 +207,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   }
 
   function startReconcilers(): void {
-    const deps = { nodeId, journal, view, db, proposer, clock, logger };
+    const deps = { nodeId, journal, view, db, barrier, proposer, clock, logger };
     reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
     const yielding = { name: 'drain', intervalMs: 500, run: () => membership.yieldWhenDrained() };
     reconcilers.push(startReconciler(yielding, logger));
