@@ -19,6 +19,7 @@ import type { ClusterView } from './view';
 /** etcd calls a learner in sync at 90 % of an absolute index; we want it at the tip, for a while. */
 const MAX_LAG = 100;
 const STABLE_MS = 400;
+const SETTLED_INTERVAL_MS = 3_000;
 
 /** One step towards what the state and Raft should agree on. */
 export type MembershipStep =
@@ -73,6 +74,7 @@ export function createMembershipReconciler(deps: {
 }): Reconciler {
   const { journal, view, clock, logger } = deps;
   const atTipSince = new Map<number, number>();
+  let comparedAt = 0;
 
   function stableLearners(views: readonly MemberView[]): Set<number> {
     const stable = new Set<number>();
@@ -110,6 +112,10 @@ export function createMembershipReconciler(deps: {
     async run() {
       if (!journal.engine || view.leaderId() !== deps.nodeId) return atTipSince.clear();
       const views = view.members();
+      // Every member votes: nothing is expected, so a look now and then does (a crash may have left a removal half done).
+      const settled = views.every((m) => m.suffrage === 'voter');
+      if (settled && clock() - comparedAt < SETTLED_INTERVAL_MS) return;
+      comparedAt = clock();
       const voters = views.filter((m) => m.suffrage === 'voter');
       const healthy = voters.filter((m) => m.health === 'healthy').length;
       const stable = promotionKeepsQuorum(voters.length, healthy) ? stableLearners(views) : new Set<number>();
