@@ -50,7 +50,7 @@ export interface JournalOptions {
   readonly otherClients: () => readonly string[];
   /** The point of no return of growth: after it, a restart comes up on Raft. Must be atomic and durable. */
   readonly commitRaftMode: () => void;
-  /** Fetches a newer state from a peer and installs it. */
+  /** Fetches a newer state from a peer and installs it. @throws Error when there is none */
   readonly resync: () => Promise<void>;
   /** The local member has started: from now on its own files say how to start it again. */
   readonly onMemberStarted: () => void;
@@ -151,7 +151,7 @@ export function createJournal(options: JournalOptions): Journal {
       if (health === 'starting' || health === 'resyncing') health = 'ok';
       const end = await applier.follow(etcdLog, fenced.signal);
       await etcdLog.close();
-      if (end === 'stopped') return;
+      if (end === 'stopped' || end === 'failed') return;
       logger.warn({ end, position: applier.position.index }, 'following the log ended');
       if (end === 'upgrade_required') {
         health = 'upgrade_required';

@@ -18,8 +18,10 @@ export interface PeerTarget {
 export interface PeerClientOptions {
   /** Read at each new connection, so that a rotated certificate is used at once. */
   readonly tls: () => ClusterTls;
-  /** Bound on connecting and on waiting for an answer to begin, ms. A call's own signal bounds the whole. */
+  /** Bound on connecting, ms. A call's own signal bounds the whole. */
   readonly timeoutMs: number;
+  /** Bound on waiting for an answer to begin, and for its next part, ms; default `timeoutMs`. */
+  readonly answerMs?: number;
   /** Whether this key is that of a live member; without it, the CA and the node id decide. */
   readonly isPinned?: (nodeId: number, keyPin: string) => boolean;
 }
@@ -29,7 +31,7 @@ export interface PeerClient {
   /**
    * Sends a request to a node; `path` begins with a slash. The other side must hold a certificate of that node id.
    *
-   * @throws TypeError (from fetch) when it cannot be reached, is another node, or `timeoutMs` passes
+   * @throws TypeError (from fetch) when it cannot be reached, is another node, or a bound passes
    */
   fetch(target: PeerTarget, path: string, init?: RequestInit): Promise<Response>;
   /** Ends kept connections to a node: it was removed or its certificate changed. */
@@ -43,14 +45,14 @@ export function createPeerClient(options: PeerClientOptions): PeerClient {
   const agents = new Map<number, Agent>();
 
   function createAgent(nodeId: number): Agent {
-    const { timeoutMs, isPinned } = options;
+    const { timeoutMs, answerMs = timeoutMs, isPinned } = options;
     const checkServerIdentity = (_host: string, certificate: Parameters<typeof checkPeer>[0]) =>
       checkPeer(certificate, { nodeId, ...(isPinned ? { isPinned } : {}) });
     return new Agent({
       connections: 8,
       connectTimeout: timeoutMs,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
       connect: (target, callback) => {
         const connector = buildConnector({
           ...options.tls(),

@@ -29,7 +29,7 @@ import { openPeerListener, STATUS_PATH } from './peer-side';
 import { type Identity, saveIdentity } from './pki/identity';
 import { createMembershipReconciler } from './promotion';
 import { createSelfCare } from './self-care';
-import { fetchAndInstall } from './snapshot-exchange';
+import { fetchAndInstall, removeUnfinishedSnapshots } from './snapshot-exchange';
 import { type ClusterView, createClusterView } from './view';
 
 export interface ClusterRuntimeOptions {
@@ -66,6 +66,8 @@ export interface ClusterRuntime {
 }
 
 const PEER_TIMEOUT_MS = 1_000;
+/** A peer copies its whole state before a snapshot begins to arrive. What should be quicker has a signal of its own. */
+const PEER_ANSWER_MS = 120_000;
 const LEARNER_WAIT_MS = 60_000;
 
 export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRuntime {
@@ -80,7 +82,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
 
   const db = (): StateDb => store.db;
   const tls = () => ({ ca: identity.caPem, cert: identity.certPem, key: identity.keyPem });
-  const peerClient: PeerClient = createPeerClient({ tls, timeoutMs: PEER_TIMEOUT_MS });
+  const peerClient: PeerClient = createPeerClient({ tls, timeoutMs: PEER_TIMEOUT_MS, answerMs: PEER_ANSWER_MS });
   const keyring = createKeyring({ db, clusterKey: () => identity.clusterKey });
 
   /** Members as the state knows them, or as the join told while the state is still empty. */
@@ -106,11 +108,21 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     void peerClient.forget(removed);
   }
 
+  function installFrom(peer: PeerTarget): Promise<boolean> {
+    const { schemaVersion: knownSchema } = options;
+    const { data_dir: dataDir } = config;
+    const { signal } = stopping;
+    return fetchAndInstall({ peer, client: peerClient, dataDir, store, applier, knownSchema, logger, signal });
+  }
+
+  /** @throws Error when no peer has a newer state */
   async function resync(): Promise<void> {
     const peer = newestPeer(targets(), liveness);
     if (!peer) throw new Error('no peer is known');
-    const { schemaVersion: knownSchema } = options;
-    await fetchAndInstall({ peer, client: peerClient, dataDir: config.data_dir, store, applier, knownSchema, logger });
+    const seen = liveness.observe(peer.nodeId)?.status;
+    const { epoch, index } = applier.position;
+    const isOld = seen && (seen.epoch < epoch || (seen.epoch === epoch && seen.applied_index <= index));
+    if (isOld || !(await installFrom(peer))) throw new Error(`node ${peer.nodeId} has no newer state than this node`);
     proposer.settleFrom((id) => findOutcome(db(), id));
     await keyring.refresh();
   }
@@ -253,16 +265,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       signal: stopping.signal,
       onWait: (why) => logger.info({ why }, 'waiting to be added as a learner'),
     });
-    const { schemaVersion: knownSchema } = options;
-    await fetchAndInstall({
-      peer: from,
-      client: peerClient,
-      dataDir: config.data_dir,
-      store,
-      applier,
-      knownSchema,
-      logger,
-    });
+    await installFrom(from);
     logger.info({ index: applier.position.index, tip: ticket.tip_index }, 'join: learner');
     await journal.openRaft({ cluster: ticket.initial_cluster, state: 'existing' });
   }
@@ -285,6 +288,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     joinProgress,
     onIdentity: (listen) => identityListeners.add(listen),
     async open() {
+      removeUnfinishedSnapshots(config.data_dir);
       if (boot.nodeFile.mode === 'single') {
         await openSingle();
       } else {

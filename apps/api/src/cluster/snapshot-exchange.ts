@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -18,6 +18,15 @@ const MAX_SERVED = 2;
 const TRANSFER_MS = 10 * 60_000;
 
 export const snapshotDirOf = (dataDir: string): string => join(dataDir, 'snapshots');
+
+/** Removes what a process that was killed while it sent or received a snapshot has left. For use before either begins. */
+export function removeUnfinishedSnapshots(dataDir: string): void {
+  const directory = snapshotDirOf(dataDir);
+  if (!existsSync(directory)) return;
+  for (const file of readdirSync(directory)) {
+    if (/^(sending|receiving)-/.test(file)) rmSync(join(directory, file), { force: true });
+  }
+}
 
 /** Gives a consistent copy of the state to a peer; the copy is deleted when it is sent. */
 export function createSnapshotServer(options: { dataDir: string; store: StateStore }): () => Promise<Response> {
@@ -55,12 +64,13 @@ export async function fetchAndInstall(options: {
   applier: Applier;
   knownSchema: number;
   logger: Logger;
+  signal: AbortSignal;
 }): Promise<boolean> {
   const { peer, client, applier, logger } = options;
   const directory = snapshotDirOf(options.dataDir);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `receiving-${uuidv7()}.db`);
-  const signal = AbortSignal.timeout(TRANSFER_MS);
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(TRANSFER_MS)]);
   try {
     const response = await client.fetch(peer, SNAPSHOT_PATH, { signal });
     if (!response.ok || !response.body)
@@ -69,7 +79,7 @@ export async function fetchAndInstall(options: {
     await pipeline(Readable.fromWeb(response.body as never), createWriteStream(path, { mode: 0o600 }));
     await verifySnapshot(path, manifest, options.knownSchema);
     const { epoch, index } = applier.position;
-    if (manifest.epoch === epoch && manifest.index <= index) return false;
+    if (manifest.epoch < epoch || (manifest.epoch === epoch && manifest.index <= index)) return false;
     installSnapshot(options.store, applier, path);
     logger.info(
       { from: peer.nodeId, epoch: manifest.epoch, index: manifest.index, bytes: manifest.bytes },

@@ -102,6 +102,8 @@ export async function verifySnapshot(path: string, manifest: SnapshotManifest, k
 export function installSnapshot(store: StateStore, applier: Applier, path: string): void {
   store.replace(() => {
     if (!existsSync(path)) throw new SnapshotInvalid(`there is no snapshot at ${path}`);
+    // On disk before it has the name of the state, or a power cut could leave neither.
+    syncFile(path);
     removeWal(store.path);
     renameSync(path, store.path);
     const directory = openSync(dirname(store.path), 'r');
