@@ -21,7 +21,7 @@ export interface ServeOptions {
   readonly webDir: string | undefined;
   /** Whether people read standard error: text instead of JSON lines. */
   readonly tty: boolean;
-  /** `quorated join` shows the stages by itself: only warnings are logged until `loud` is called. */
+  /** `quorated join` shows the stages by itself: only errors are logged until `loud` is called. */
   readonly watch?: ServeWatch;
 }
 
@@ -50,7 +50,7 @@ function announce(node: QuorateNode, logger: Logger): void {
 function loggerOf(config: Config, tty: boolean, quiet: boolean): Logger {
   const format = config.log.format === 'auto' ? (tty ? 'text' : 'json') : config.log.format;
   const logger = createLogger({ level: config.log.level, format });
-  if (quiet && config.log.level === 'info') logger.level = 'warn';
+  if (quiet && ['info', 'warn'].includes(config.log.level)) logger.level = 'error';
   return logger;
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { editConfig } from './edit';
 import { renderInitConfig } from './render';
@@ -10,6 +10,9 @@ function writeAtomically(path: string, text: string, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     writeFileSync(temporary, text, { mode, flag: 'wx', flush: true });
+    // Written by root, it must stay readable to the group that runs the daemon.
+    const before = statSync(path, { throwIfNoEntry: false });
+    if (before && process.getuid?.() === 0) chownSync(temporary, before.uid, before.gid);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -30,7 +33,7 @@ export function writeInitConfig(path: string, options: { force: boolean }): void
 }
 
 /**
- * Sets keys in a configuration file, which is made when it is absent; comments and the file's mode stay.
+ * Sets keys in a configuration file, which is made when it is absent; comments, the file's mode and owner stay.
  * @throws ConfigError when the file is not a configuration or a key does not exist (the file is left as it was)
  */
 export function updateConfigFile(path: string, changes: Readonly<Record<string, unknown>>): void {

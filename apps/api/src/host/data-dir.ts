@@ -3,22 +3,26 @@ import { join } from 'node:path';
 import { loadIdentity } from '../cluster/pki/identity';
 import { fingerprintOf } from '../cluster/pki/keys';
 import { loadNodeFile, type NodeFile } from '../cluster/pki/node-file';
+import { readStateFile } from './state-file';
 
 /** What a data directory holds, as far as a join is concerned. */
 export type DataDirState =
   /** Nothing that a join could harm; a key may be there from an earlier attempt, which a further one shows again. */
   | { readonly kind: 'fresh'; readonly hasKey: boolean }
-  /** A node with a cluster of its own. */
-  | { readonly kind: 'single'; readonly nodeFile: NodeFile }
+  /** A node with a cluster of its own; until it is set up there is nothing in it. */
+  | { readonly kind: 'single'; readonly nodeFile: NodeFile; readonly isSetUp: boolean }
   /** Admitted to a cluster, at whatever stage. */
   | { readonly kind: 'member'; readonly nodeFile: NodeFile; readonly caFingerprint: string };
 
 export const pkiFile = (dataDir: string, name: string): string => join(dataDir, 'pki', name);
 
-/** @throws NodeFileError, IdentityError when what is there is damaged */
+/** @throws NodeFileError, IdentityError, SqliteError when what is there is damaged */
 export function inspectDataDir(dataDir: string): DataDirState {
   const nodeFile = loadNodeFile(dataDir);
-  if (nodeFile?.mode === 'single') return { kind: 'single', nodeFile };
+  if (nodeFile?.mode === 'single') {
+    const isSetUp = readStateFile(dataDir, { thorough: false })?.isSetUp ?? false;
+    return { kind: 'single', nodeFile, isSetUp };
+  }
   const identity = nodeFile ? loadIdentity(dataDir) : undefined;
   if (nodeFile && identity) return { kind: 'member', nodeFile, caFingerprint: fingerprintOf(identity.caPem) };
   return { kind: 'fresh', hasKey: existsSync(pkiFile(dataDir, 'node.key')) };

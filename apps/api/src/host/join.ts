@@ -72,7 +72,8 @@ function decide(state: DataDirState | 'damaged', { target, config }: JoinPlan, {
   if (state === 'damaged') return 'replace';
   if (state.kind === 'fresh') return 'fresh';
   if (state.kind === 'member' && state.caFingerprint === target.caFingerprint) return force ? 'replace' : 'resume';
-  if (force) return 'replace';
+  // Started once and never set up: there is nothing to lose, and it is moved aside all the same.
+  if (force || (state.kind === 'single' && !state.isSetUp)) return 'replace';
   if (state.kind === 'single') {
     throw new HostError(
       `the node in ${dataDir} runs a cluster of its own, with its own users and settings, which a join would replace; ` +

@@ -17,6 +17,8 @@ export interface StateFileFacts {
   readonly epoch: number;
   readonly appliedIndex: number;
   readonly clusterId: string | undefined;
+  /** Whether the first admin was created: before that, there is nothing in it that anybody could miss. */
+  readonly isSetUp: boolean;
   /** Members that were not removed; empty when the file is of another schema. */
   readonly members: readonly Member[];
 }
@@ -63,12 +65,13 @@ export function readStateFile(dataDir: string, options: { thorough: boolean }): 
     }
     const migrations = rowOf(db, '__drizzle_migrations', 'SELECT count(*) AS n FROM __drizzle_migrations');
     const position = rowOf(db, 'system_state', 'SELECT epoch, applied_index FROM system_state WHERE id = 1');
-    const cluster = rowOf(db, 'cluster_info', 'SELECT cluster_id FROM cluster_info');
+    const cluster = rowOf(db, 'cluster_info', 'SELECT cluster_id, set_up_at FROM cluster_info');
     return {
       schemaVersion: Number(migrations?.['n'] ?? 0),
       epoch: Number(position?.['epoch'] ?? 0),
       appliedIndex: Number(position?.['applied_index'] ?? 0),
       clusterId: cluster ? String(cluster['cluster_id']) : undefined,
+      isSetUp: (cluster?.['set_up_at'] ?? null) !== null,
       members: membersIn(db),
     };
   } finally {

@@ -162,6 +162,7 @@ export function checkAgent({ cluster, agentFailure, running, loaded }: Facts): F
 export function checkQuorum({ cluster }: Facts): Finding[] {
   if (!cluster) return [];
   const { quorum } = cluster;
+  if (cluster.mode === 'single') return [ok('quorum', quorum.sentence)];
   if (!quorum.held) return [fail('quorum', quorum.sentence, quorum.advice || 'bring the missing members back')];
   return [quorum.advice ? warn('quorum', quorum.sentence, quorum.advice) : ok('quorum', quorum.sentence)];
 }
