@@ -39,7 +39,7 @@ export const apiTokenRoutes = {
     tag: 'API tokens',
     summary: 'Create an API token; its secret is in this answer only',
     body: z.object({
-      name: name.describe('What it is for; each name once.'),
+      name: name.meta({ description: 'What it is for; each name once.', examples: ['monitoring'] }),
       role: role.describe('What it may do.'),
       ttl_seconds: z
         .int()

@@ -180,7 +180,11 @@ export const haproxyRoutes = {
     tag: 'Load balancer',
     summary: 'Explain a pasted configuration line by line for a chosen version',
     body: z.object({
-      config: z.string().min(1).max(262_144).describe('The text of haproxy.cfg.'),
+      config: z
+        .string()
+        .min(1)
+        .max(262_144)
+        .meta({ description: 'The text of haproxy.cfg.', examples: ['global\n  daemon\n'] }),
       version: haproxyVersion.default('2.6'),
     }),
     response: z.object({

@@ -7,8 +7,13 @@ export const username = z
   .string()
   .min(2)
   .max(64)
-  .regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'use lower-case letters, digits, dot, dash and underscore');
-export const password = z.string().min(10, 'at least 10 characters').max(256);
+  .regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'use lower-case letters, digits, dot, dash and underscore')
+  .meta({ examples: ['ada'] });
+export const password = z
+  .string()
+  .min(10, 'at least 10 characters')
+  .max(256)
+  .meta({ examples: ['correct horse battery'] });
 
 export const principalSchema = z
   .object({
@@ -43,7 +48,16 @@ export const sessionRoutes = {
     access: 'public',
     tag: 'Session',
     summary: 'Sign in: sets the session cookie for a browser, answers with a bearer token for other clients',
-    body: z.object({ username: z.string().max(64), password: z.string().max(256) }),
+    body: z.object({
+      username: z
+        .string()
+        .max(64)
+        .meta({ examples: ['ada'] }),
+      password: z
+        .string()
+        .max(256)
+        .meta({ examples: ['correct horse battery'] }),
+    }),
     response: sessionSchema,
     status: 201,
     errors: ['invalid_credentials', 'too_many_requests', 'not_set_up'],

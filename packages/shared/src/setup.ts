@@ -13,7 +13,12 @@ const setupStateSchema = z
   .meta({ id: 'SetupState' });
 export type SetupState = z.infer<typeof setupStateSchema>;
 
-export const clusterName = z.string().trim().min(1).max(64);
+export const clusterName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(64)
+  .meta({ examples: ['Berlin edge'] });
 
 export const setupRoutes = {
   get: defineRoute({

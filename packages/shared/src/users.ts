@@ -72,7 +72,13 @@ export const userRoutes = {
     access: 'viewer',
     tag: 'Users',
     summary: 'Change your own password; ends your other sessions',
-    body: z.object({ current_password: z.string().max(256), new_password: password }),
+    body: z.object({
+      current_password: z
+        .string()
+        .max(256)
+        .meta({ examples: ['correct horse battery'] }),
+      new_password: password.meta({ examples: ['another long passphrase'] }),
+    }),
     errors: ['invalid_credentials', 'too_many_requests'],
   }),
   resetAdmin: defineRoute({

@@ -20,7 +20,9 @@ function tidy(json: JsonObject): void {
 }
 
 interface Converted {
+  /** The schema itself, spelled out even when it has a name. */
   readonly json: JsonObject;
+  /** The named schemas inside it. */
   readonly definitions: JsonObject;
 }
 
@@ -34,8 +36,9 @@ function convert(schema: z.ZodType, io: 'input' | 'output'): Converted {
     target: 'draft-2020-12',
     override: ({ jsonSchema }) => tidy(jsonSchema as JsonObject),
   }) as JsonObject;
-  const definitions = Object.entries(($defs ?? {}) as JsonObject).filter(([name]) => !isAnyJson(name));
-  return { json, definitions: Object.fromEntries(definitions) };
+  const all = Object.entries(($defs ?? {}) as Record<string, JsonObject>).filter(([name]) => !isAnyJson(name));
+  const { [schema.meta()?.id ?? '']: itself, ...definitions } = Object.fromEntries(all);
+  return { json: itself ?? json, definitions };
 }
 
 /** JSON Schema keeps shared parts under $defs, OpenAPI under components; some go by another name there. */

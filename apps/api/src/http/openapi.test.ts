@@ -100,6 +100,7 @@ describe('the OpenAPI document', () => {
     expect(bodyOf(byId('users.create'))).toMatchObject({ additionalProperties: false });
     // What is accepted has defaults, what is answered has every field.
     expect(bodyOf(byId('haproxy.settings.put')).required ?? []).toEqual([]);
+    expect(bodyOf(byId('haproxy.settings.put'))).toMatchObject({ type: 'object', additionalProperties: false });
     expect(document.components.schemas.HaproxySettings.required).toContain('version');
     expect(document.components.schemas.HaproxySettings).not.toHaveProperty('additionalProperties');
   });
