@@ -5,7 +5,7 @@ import { TriangleAlert } from 'lucide-react';
 import { cn } from '@/lib/cn';
 import { formatInt } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
-import { LeaderBadge, SuffrageBadge } from './status';
+import { DrainedBadge, LeaderBadge, SuffrageBadge } from './status';
 import { Time } from './time';
 
 const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
@@ -18,6 +18,7 @@ export function MemberName({ member }: { member: Member }) {
         <span className="font-medium text-ink">{member.name}</span>
         <SuffrageBadge suffrage={member.suffrage} />
         {member.leader ? <LeaderBadge /> : null}
+        {member.drained ? <DrainedBadge /> : null}
       </p>
       <p className="text-ink-3 text-xs">
         node {member.id}

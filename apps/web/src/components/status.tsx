@@ -15,6 +15,7 @@ import {
   TriangleAlert,
   Unplug,
   Vote,
+  Wrench,
 } from 'lucide-react';
 import { Badge, type Tone } from './ui/badge';
 
@@ -50,6 +51,11 @@ const show = ([word, tone, icon]: Look) => (
 export const HealthBadge = ({ health }: { health: Member['health'] }) => show(HEALTH[health]);
 export const SuffrageBadge = ({ suffrage }: { suffrage: Member['suffrage'] }) => show(SUFFRAGE[suffrage]);
 export const TokenBadge = ({ status }: { status: JoinToken['status'] }) => show(TOKEN[status]);
+export const DrainedBadge = () => (
+  <Badge tone="warn" icon={Wrench}>
+    Drained
+  </Badge>
+);
 export const LeaderBadge = () => (
   <Badge tone="accent" icon={Crown}>
     Leader

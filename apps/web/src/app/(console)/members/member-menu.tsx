@@ -1,15 +1,19 @@
 'use client';
 
-import type { Member } from '@quorate/shared/cluster';
-import { Crown, Ellipsis, Trash2 } from 'lucide-react';
+import { clusterRoutes, type Member } from '@quorate/shared/cluster';
+import { CirclePause, CirclePlay, Crown, Ellipsis, Trash2 } from 'lucide-react';
+import { toast } from 'sonner';
 import { Button } from '@/components/ui/button';
 import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
 import { useWriteBlock } from '@/lib/access';
+import { asSentence } from '@/lib/format';
+import { useWrite } from '@/lib/use-write';
 import type { MemberActions } from './members';
 
 /** Why this member cannot lead now, or null. */
 function leadBlock(member: Member): string | null {
   if (member.leader) return 'leads already';
+  if (member.drained) return 'is drained';
   if (member.suffrage !== 'voter') return 'only a voter can lead';
   return member.health === 'healthy' ? null : 'is not healthy';
 }
@@ -17,6 +21,7 @@ function leadBlock(member: Member): string | null {
 export function MemberMenu({ member, actions }: { member: Member; actions: MemberActions }) {
   const block = useWriteBlock('admin');
   const cannotLead = leadBlock(member);
+  const service = useService(member);
   return (
     <Menu
       trigger={
@@ -38,10 +43,31 @@ export function MemberMenu({ member, actions }: { member: Member; actions: Membe
           {cannotLead ? <span className="block text-xs">{cannotLead}</span> : null}
         </span>
       </MenuItem>
+      <MenuItem disabled={service.block !== null} onSelect={service.toggle}>
+        {member.drained ? <CirclePlay aria-hidden /> : <CirclePause aria-hidden />}
+        {member.drained ? 'Put back into service' : 'Drain for maintenance'}
+      </MenuItem>
       <MenuItem disabled={block !== null} onSelect={() => actions.remove(member)}>
         <Trash2 aria-hidden />
         Remove from the cluster…
       </MenuItem>
     </Menu>
   );
+}
+
+/** Takes the member out of service or puts it back; can be undone, so it asks nothing. */
+function useService(member: Member) {
+  const block = useWriteBlock('operator');
+  const options = (done: string) => ({
+    refresh: ['cluster', 'haproxy'] as const,
+    onSuccess: () => void toast.success(`${member.name} ${done}`),
+    onError: (error: Error) =>
+      void toast.error(`${member.name} stays as it was, or its state is unknown`, {
+        description: asSentence(error.message),
+      }),
+  });
+  const drain = useWrite(clusterRoutes.drainMember, options('is drained: it votes, and serves nobody'));
+  const resume = useWrite(clusterRoutes.resumeMember, options('is back in service'));
+  const toggle = () => (member.drained ? resume : drain).run({ params: { id: member.id } });
+  return { block, toggle };
 }
