@@ -44,27 +44,39 @@ export async function prepareFounding(options: {
   return { clusterId, identity, secrets };
 }
 
+export interface FoundingNode {
+  readonly id: number;
+  readonly name: string;
+  readonly addresses: NodeAddresses;
+  readonly version: string;
+}
+
 /** Writes the founding into the state: the first two entries of a cluster's life. */
-export async function proposeFounding(
-  proposer: Proposer,
-  founding: Founding,
-  node: { id: number; name: string; addresses: NodeAddresses; version: string },
-): Promise<void> {
+export async function proposeFounding(proposer: Proposer, founding: Founding, node: FoundingNode): Promise<void> {
   const { clusterId, identity, secrets } = founding;
   const actor = SYSTEM_ACTOR;
   const cluster = { clusterId, name: 'quorate', caCert: identity.caPem, secrets };
   await proposer.propose(initializeCluster, cluster, { actor, id: `initialize-${clusterId}` });
+  await proposeFounder(proposer, { clusterId, certPem: identity.certPem }, node);
+}
+
+/** The second of them: the founder is a voter. Repeating it changes nothing, so a start can finish what a kill cut short. */
+export async function proposeFounder(
+  proposer: Proposer,
+  { clusterId, certPem }: { clusterId: string; certPem: string },
+  node: FoundingNode,
+): Promise<void> {
   const member = {
     id: node.id,
     name: node.name,
-    keyPin: keyPinOf(identity.certPem),
+    keyPin: keyPinOf(certPem),
     clusterAddress: node.addresses.cluster,
     raftPeerAddress: node.addresses.raftPeer,
     raftClientAddress: node.addresses.raftClient,
     apiUrl: node.addresses.apiUrl,
     version: node.version,
     featureLevel: FEATURE_LEVEL,
-    certificateExpiresAt: inspectCertificate(identity.certPem).notAfter,
+    certificateExpiresAt: inspectCertificate(certPem).notAfter,
   };
-  await proposer.propose(registerFirstMember, member, { actor, id: `founder-${clusterId}` });
+  await proposer.propose(registerFirstMember, member, { actor: SYSTEM_ACTOR, id: `founder-${clusterId}` });
 }

@@ -11,9 +11,9 @@ import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
 import { clusterInfo } from '../resources/setup/table';
 import { advertisedAddresses } from './addresses';
-import { type Boot, updateNodeFile } from './boot';
+import { type Boot, BootError, updateNodeFile } from './boot';
 import { createCompactor } from './compaction';
-import { proposeFounding, SYSTEM_ACTOR } from './founding';
+import { proposeFounder, proposeFounding, SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal } from './journal';
 import { createKeyring, type Keyring } from './keyring';
@@ -247,12 +247,30 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
   }
 
+  /** Opening as a single node deletes the journal: an old copy of node.json must not make it so. @throws BootError */
+  function refuseToLeaveCluster(): void {
+    const members = liveMembers(db()).filter((member) => member.id !== nodeId);
+    if (members.length === 0) return;
+    const names = members.map((member) => member.name).join(', ');
+    throw new BootError(
+      `${config.data_dir}/node.json says that this node is single, but its state knows the members ${names}: ` +
+        'it is an old copy; set "mode" to "raft" in it',
+    );
+  }
+
   async function openSingle(): Promise<void> {
+    refuseToLeaveCluster();
     journal.openSingle();
     const { founding } = boot;
-    if (!founding) return;
-    const { name } = boot.nodeFile;
-    await proposeFounding(proposer, founding, { id: nodeId, name, addresses, version });
+    const { name, cluster_id: clusterId } = boot.nodeFile;
+    const node = { id: nodeId, name, addresses, version };
+    if (!founding) {
+      // The founding was cut short between its two entries.
+      if (liveMembers(db()).length === 0)
+        await proposeFounder(proposer, { clusterId, certPem: identity.certPem }, node);
+      return;
+    }
+    await proposeFounding(proposer, founding, node);
     logger.info({ cluster: founding.clusterId, node: nodeId }, 'a new cluster of one node was founded');
   }
 

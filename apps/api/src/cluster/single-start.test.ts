@@ -1,0 +1,52 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ApiNode, startApiNode } from '../testing/api-node';
+import { BootError } from './boot';
+
+describe('the start of a single node', () => {
+  let dataDir: string;
+  let running: ApiNode | undefined;
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'quorate-single-'));
+    await start();
+    await stop();
+  });
+  afterEach(async () => {
+    await stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  async function start(): Promise<ApiNode> {
+    running = await startApiNode({ settings: { data_dir: dataDir } });
+    return running;
+  }
+  async function stop(): Promise<void> {
+    await running?.stop();
+    running = undefined;
+  }
+  function edit(sql: string): void {
+    const file = new Database(join(dataDir, 'state.db'));
+    file.exec(sql);
+    file.close();
+  }
+
+  it('finishes a founding that was killed between its two entries', async () => {
+    edit("DELETE FROM members; DELETE FROM seen_commands WHERE id LIKE 'founder-%'");
+    const { node } = await start();
+    expect(node.cluster.view.members()).toMatchObject([{ id: 1, self: true, suffrage: 'voter', health: 'healthy' }]);
+  });
+
+  it('refuses an old node.json in a cluster, and keeps the journal', async () => {
+    edit(
+      "CREATE TEMP TABLE m AS SELECT * FROM members; UPDATE m SET id = 2, name = 'beta'; INSERT INTO members SELECT * FROM m",
+    );
+    const journal = join(dataDir, 'raft');
+    mkdirSync(journal);
+    await expect(start()).rejects.toThrow(BootError);
+    await expect(start()).rejects.toThrow(/node\.json says that this node is single, .* the members beta/);
+    expect(existsSync(journal)).toBe(true);
+  });
+});
