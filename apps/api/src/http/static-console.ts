@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Context } from 'hono';
 
 const TYPES: Record<string, string> = {
@@ -19,7 +20,14 @@ const TYPES: Record<string, string> = {
 interface Asset {
   readonly body: Buffer;
   readonly headers: Record<string, string>;
+  /** Made at the first request that takes it. */
+  gzipped?: Buffer;
 }
+
+/** Smaller bodies, and pictures, gain nothing. */
+const MIN_GZIP_BYTES = 1024;
+const isCompressible = ({ body, headers }: Asset): boolean =>
+  body.length >= MIN_GZIP_BYTES && !/^image\/(png|x-icon)|^font\//.test(headers['content-type'] ?? '');
 
 /** Headers of every page: nothing but ourselves may run, frame or be sent to. */
 export const SECURITY_HEADERS = {
@@ -86,16 +94,30 @@ export function createConsole(directory: string): ((c: Context) => Response | un
   }
   const missing = assets.get('/404');
   return (c) => {
-    const asset = assets.get(decodeURIComponent(c.req.path));
+    const asset = assets.get(decodedPath(c.req.path));
     if (asset) return respond(c, asset, 200);
     const wantsPage = c.req.header('accept')?.includes('text/html') === true && c.req.method === 'GET';
     return wantsPage && missing ? respond(c, missing, 404) : undefined;
   };
 }
 
+/** A malformed escape is a path that nothing has. */
+function decodedPath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 function respond(c: Context, asset: Asset, status: number): Response {
-  if (c.req.header('if-none-match') === asset.headers['etag'])
-    return new Response(null, { status: 304, headers: asset.headers });
-  const body = c.req.method === 'HEAD' ? null : new Uint8Array(asset.body);
-  return new Response(body, { status, headers: asset.headers });
+  const headers = new Headers(asset.headers);
+  if (isCompressible(asset)) headers.set('vary', 'accept-encoding');
+  if (c.req.header('if-none-match') === asset.headers['etag']) return new Response(null, { status: 304, headers });
+  if (c.req.method === 'HEAD') return new Response(null, { status, headers });
+  const takesGzip = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
+  if (!takesGzip || !isCompressible(asset)) return new Response(new Uint8Array(asset.body), { status, headers });
+  asset.gzipped ??= gzipSync(asset.body);
+  headers.set('content-encoding', 'gzip');
+  return new Response(new Uint8Array(asset.gzipped), { status, headers });
 }
