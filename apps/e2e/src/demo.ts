@@ -6,7 +6,7 @@ import { API_PORT } from './harness/daemon';
 import { configureLoadBalancer, startHaproxy } from './harness/haproxy';
 import { DAEMON } from './harness/paths';
 import { accepts } from './harness/ports';
-import { createWorkspace } from './harness/workspace';
+import { createWorkspace, stopOrderly } from './harness/workspace';
 
 const HOSTS = ['127.0.0.11', '127.0.0.12', '127.0.0.13'];
 const BALANCER = '127.0.0.1:8400';
@@ -34,6 +34,7 @@ function readOptions(): { exitAfterReady: boolean } {
 }
 
 const options = readOptions();
+stopOrderly();
 const workspace = createWorkspace();
 const cluster = new Cluster(workspace);
 

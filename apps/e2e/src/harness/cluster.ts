@@ -160,6 +160,12 @@ export class Cluster {
     });
   }
 
+  /** Leadership goes to the best other voter. */
+  async moveLeadership(): Promise<void> {
+    const leader = await this.leader();
+    await leader.client().call(clusterRoutes.transferLeadership, { body: {} });
+  }
+
   async followers(): Promise<Daemon[]> {
     const leader = await this.leader();
     return this.running().filter((node) => node !== leader);

@@ -13,8 +13,6 @@ export interface DaemonSpec {
   readonly host: string;
   /** Network namespace to run in. */
   readonly namespace?: string;
-  /** Serve the API over TLS with the node's own certificate, as it does by itself off loopback. */
-  readonly tls?: boolean;
 }
 
 export const API_PORT = 8440;
@@ -32,6 +30,7 @@ export class Daemon {
   #connection: Connection | undefined;
   #local: Connection | undefined;
   #tls: boolean;
+  #ownCertificate = false;
   #token: () => string | undefined = () => undefined;
 
   constructor(
@@ -41,7 +40,7 @@ export class Daemon {
     this.dataDir = join(workspace.dir, spec.name);
     this.logFile = join(workspace.dir, 'logs', `${spec.name}.log`);
     this.clusterAddress = `${spec.host}:${CLUSTER_PORT}`;
-    this.#tls = spec.tls === true || spec.namespace !== undefined;
+    this.#tls = spec.namespace !== undefined;
   }
 
   get name(): string {
@@ -89,14 +88,14 @@ export class Daemon {
   spawn(settings: Settings = {}): void {
     if (this.running) throw new Error(`${this.name} runs already`);
     mkdirSync(this.dataDir, { recursive: true, mode: 0o700 });
-    const { host, name, namespace, tls } = this.spec;
+    const { host, name, namespace } = this.spec;
     const all: Settings = {
       'node.name': name,
       'api.address': `${host}:${API_PORT}`,
       'cluster.address': this.clusterAddress,
       'log.format': 'json',
       'log.level': 'debug',
-      ...(tls ? this.#tlsSettings() : {}),
+      ...(this.#ownCertificate ? this.#certificateSettings() : {}),
       ...settings,
     };
     const sets = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
@@ -204,13 +203,13 @@ export class Daemon {
     return true;
   }
 
-  /** From the next start on, serve the API over TLS with the node's own certificate. */
-  switchToTls(): Settings {
+  /** From the next start on, the API is served over TLS with the node's own certificate, as it is off loopback. */
+  switchToTls(): void {
     this.#tls = true;
-    return this.#tlsSettings();
+    this.#ownCertificate = true;
   }
 
-  #tlsSettings(): Settings {
+  #certificateSettings(): Settings {
     return {
       'api.tls.mode': 'files',
       'api.tls.cert': join(this.dataDir, 'pki/node.crt'),

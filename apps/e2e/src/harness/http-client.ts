@@ -6,8 +6,15 @@ export interface Connection {
   readonly fetch: typeof fetch;
 }
 
+export interface ConnectOptions {
+  readonly ca?: string;
+  readonly socketPath?: string;
+  /** For a load balancer that passes on to nodes whose certificates do not name its address. */
+  readonly checkServerIdentity?: () => undefined;
+}
+
 /** A pool of connections of its own. `ca`: PEM to trust instead of the system's. */
-export function openConnection(options: { ca?: string; socketPath?: string } = {}): Connection {
+export function openConnection(options: ConnectOptions = {}): Connection {
   const agent = new Agent({
     connect: { timeout: 3_000, ...options },
     keepAliveTimeout: 2_000,

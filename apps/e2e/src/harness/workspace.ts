@@ -32,6 +32,7 @@ export interface Workspace {
 
 const open = new Set<{ destroy: () => void }>();
 let guarded = false;
+let orderly = false;
 let blocks = 0;
 
 /** The last line of defence: whatever ends this process takes the workspaces along. */
@@ -47,10 +48,14 @@ function guardProcess(): void {
     ['SIGHUP', 129],
   ] as const) {
     process.on(signal, () => {
-      // A program that stops in an orderly way has its own listener and decides by itself when to exit.
-      if (process.listenerCount(signal) === 1) process.exit(code);
+      if (!orderly) process.exit(code);
     });
   }
+}
+
+/** For a program that has listeners of its own for signals, closes its workspaces itself and then exits. */
+export function stopOrderly(): void {
+  orderly = true;
 }
 
 const isAlive = (pid: number): boolean => {

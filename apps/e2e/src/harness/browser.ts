@@ -1,0 +1,77 @@
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { AxeResults } from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** CHROMIUM (or CHROMIUM_PATH) names the program, else it is looked for on the PATH. @throws Error with the cure */
+function chromiumPath(): string {
+  const named = process.env['CHROMIUM'] ?? process.env['CHROMIUM_PATH'];
+  if (named) return named;
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin'];
+  for (const path of NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))) {
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // look further
+    }
+  }
+  throw new Error('there is no Chromium: install it (apt-get install chromium), or set CHROMIUM to its path');
+}
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    headless: true,
+    // The workspace's own guard ends this process; playwright then takes the browser along.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+    args: [
+      '--no-sandbox',
+      '--headless',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Accessibility violations of the page as it stands, one line for each element. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  // Evaluated by the debugger: the page's strict content security policy stays in force.
+  await page.evaluate(axeSource);
+  const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults;
+  return results.violations.flatMap(({ id, help, nodes }) =>
+    nodes.map((node) => `${id}: ${help} at ${node.target.join(' ')}`),
+  );
+}
+
+/** What the browser complained about: errors of scripts, refusals of the content security policy, failed assets. */
+export function collectComplaints(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    // Answers such as 401 before the sign-in, and connections to a node that was killed, are part of the story.
+    if (message.type() !== 'error' || /^Failed to load resource|net::ERR_/.test(text)) return;
+    complaints.push(`console: ${text}`);
+  });
+  return complaints;
+}
+
+/** Where screenshots are left for people to look at. */
+export const SCREENSHOTS = process.env['QUORATE_SCREENSHOTS'] ?? join(tmpdir(), 'quorate-screenshots');
+
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+}
