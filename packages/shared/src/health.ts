@@ -45,7 +45,7 @@ export const healthRoutes = {
     access: 'public',
     tag: 'Health',
     summary: 'Prometheus metrics (a bearer API token, or loopback)',
-    description: 'From elsewhere than loopback it needs a token of the role viewer.',
+    description: 'Open over loopback; from elsewhere it needs the token of any role.',
     errors: ['unauthenticated'],
     contentType: 'text/plain; version=0.0.4',
   }),

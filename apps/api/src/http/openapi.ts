@@ -89,7 +89,7 @@ function operationOf(route: RouteDefinition, book: SchemaBook): JsonObject {
     operationId: route.id,
     tags: [route.tag],
     summary: route.summary,
-    description: [route.description, WHO[route.access]].filter(Boolean).join(' '),
+    description: descriptionOf(route),
     'x-quorate-access': route.access,
     ...(route.access === 'public' || route.access === 'local' ? { security: [] } : {}),
     parameters: [
@@ -108,6 +108,11 @@ function operationOf(route: RouteDefinition, book: SchemaBook): JsonObject {
       : {}),
     responses: responsesOf(route, book),
   };
+}
+
+function descriptionOf({ description, access }: RouteDefinition): string {
+  if (access === 'public' && description) return description;
+  return description ? `${description} ${WHO[access]}` : WHO[access];
 }
 
 function parametersOf(schema: RouteDefinition['params'], place: 'path' | 'query', book: SchemaBook): JsonObject[] {

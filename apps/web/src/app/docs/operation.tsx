@@ -125,13 +125,14 @@ function Parameters({ parameters }: { parameters: readonly Parameter[] }) {
               name={parameter.name}
               schema={parameter.schema}
               required={parameter.required === true}
-              description={[parameter.description, `(${PLACES[parameter.in]})`].filter(Boolean).join(' ')}
+              description={parameter.description}
+              remark={PLACES[parameter.in]}
             />
           </li>
         ))}
         {common.length > 0 ? (
           <li className="py-2 text-ink-3 first:pt-0">
-            Also{' '}
+            {own.length > 0 ? 'Also ' : ''}
             {common.map((parameter, index) => (
               <span key={parameter.name}>
                 {index > 0 ? ' and ' : ''}
@@ -166,7 +167,7 @@ function RequestBody({ document, operation }: Omit<OperationProps, 'origin'>) {
         </>
       }
     >
-      <SchemaTree document={document} schema={schema} />
+      <SchemaTree document={document} schema={schema} side="request" />
     </Part>
   );
 }
@@ -186,7 +187,7 @@ function Answer({ document, operation }: Omit<OperationProps, 'origin'>) {
         </>
       }
     >
-      {schema ? <SchemaTree document={document} schema={schema} /> : null}
+      {schema ? <SchemaTree document={document} schema={schema} side="answer" /> : null}
       {mediaType && !schema ? <p className="text-ink-2">Text, not JSON.</p> : null}
       {mediaType ? null : <p className="text-ink-2">{success.response.description}.</p>}
     </Part>

@@ -9,12 +9,14 @@ const OPEN_BELOW = 4;
 interface SchemaTreeProps {
   document: ApiDocument;
   schema: Schema;
+  /** Of a request, what must be sent is marked; of an answer, what may be absent. */
+  side: 'request' | 'answer';
   /** Components around this one. */
   trail?: readonly string[];
 }
 
 /** The fields of an object, those inside them on demand. A value without fields is one line. */
-export function SchemaTree({ document, schema, trail = [] }: SchemaTreeProps) {
+export function SchemaTree({ document, schema, side, trail = [] }: SchemaTreeProps) {
   const object = fieldsInside(document, schema);
   if (!object?.properties) {
     return (
@@ -33,6 +35,7 @@ export function SchemaTree({ document, schema, trail = [] }: SchemaTreeProps) {
             document={document}
             name={name}
             schema={field}
+            side={side}
             required={object.required?.includes(name) === true}
             open={trail.length === 0 && fields.length < OPEN_BELOW}
             trail={below}
@@ -49,12 +52,17 @@ interface FieldProps extends Required<SchemaTreeProps> {
   open: boolean;
 }
 
-function Field({ document, name, schema, required, open, trail }: FieldProps) {
+function Field({ document, name, schema, side, required, open, trail }: FieldProps) {
   const again = refsInside(schema).some((ref) => trail.includes(ref));
   const inside = again ? undefined : fieldsInside(document, schema);
   return (
     <>
-      <FieldLine name={name} schema={schema} required={required} />
+      <FieldLine
+        name={name}
+        schema={schema}
+        required={required && side === 'request'}
+        remark={required || side === 'request' ? undefined : 'may be absent'}
+      />
       {inside ? (
         <details open={open} className="group mt-1.5">
           <summary className="flex w-fit cursor-pointer list-none items-center gap-1 rounded text-accent text-xs hover:underline [&::-webkit-details-marker]:hidden">
@@ -62,7 +70,7 @@ function Field({ document, name, schema, required, open, trail }: FieldProps) {
             Fields of {name}
           </summary>
           <div className="mt-2 border-l pl-3">
-            <SchemaTree document={document} schema={schema} trail={[...trail, name]} />
+            <SchemaTree document={document} schema={schema} side={side} trail={[...trail, name]} />
           </div>
         </details>
       ) : null}
@@ -75,15 +83,18 @@ interface FieldLineProps {
   schema: Schema;
   required: boolean;
   description?: string | undefined;
+  /** One more phrase, such as where a parameter goes. */
+  remark?: string | undefined;
 }
 
 /** Name, type, whether it must be there, its bounds and what it means. */
-export function FieldLine({ name, schema, required, description = schema.description }: FieldLineProps) {
+export function FieldLine({ name, schema, required, description = schema.description, remark }: FieldLineProps) {
   return (
     <>
       <p className="flex flex-wrap items-baseline gap-x-2 gap-y-0.5">
         <code className="break-all font-medium font-mono text-ink text-xs">{name}</code>
         <ValueWords schema={schema} />
+        {remark ? <span className="text-ink-3 text-xs">{remark}</span> : null}
         {required ? <span className="font-medium text-warn text-xs">required</span> : null}
       </p>
       {description ? (

@@ -1,3 +1,6 @@
+'use client';
+
+import { type ReactNode, useEffect, useRef } from 'react';
 import { cn } from '@/lib/cn';
 import { Method } from './badges';
 import type { Group } from './document';
@@ -15,6 +18,8 @@ const linkClass = 'flex min-h-7 items-center gap-2 rounded-md px-2 py-1 text-ink
 const currentClass = 'bg-accent-soft text-accent hover:bg-accent-soft hover:text-accent';
 
 export function SideNavigation({ groups, showNotes, current, onNavigate }: SideNavigationProps) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => showInside(nav.current, current), [current]);
   const linkProps = (id: string) => ({
     href: `#${id}`,
     'aria-current': current === id ? ('location' as const) : undefined,
@@ -22,7 +27,7 @@ export function SideNavigation({ groups, showNotes, current, onNavigate }: SideN
     ...(onNavigate ? { onClick: onNavigate } : {}),
   });
   return (
-    <nav aria-label="Operations" className="px-2 py-3 text-xs">
+    <nav ref={nav} aria-label="Operations" className="px-2 py-3 text-xs">
       {showNotes ? (
         <Section title="For every operation">
           {NOTES.map(({ id, title }) => (
@@ -37,7 +42,7 @@ export function SideNavigation({ groups, showNotes, current, onNavigate }: SideN
           {operations.map(({ operationId, method, path, summary }) => (
             <li key={operationId}>
               <a {...linkProps(operationId)} title={summary}>
-                <Method method={method} className="w-9 text-2xs" />
+                <Method method={method} className="w-11 text-2xs" />
                 <span className="min-w-0 break-all font-mono text-2xs">{path.replace(/^\/v1(?=\/)/, '')}</span>
               </a>
             </li>
@@ -48,7 +53,19 @@ export function SideNavigation({ groups, showNotes, current, onNavigate }: SideN
   );
 }
 
-function Section({ title, children }: { title: string; children: React.ReactNode }) {
+/** Scrolls the box around the navigation, and nothing else, until the link to `id` can be seen. */
+function showInside(nav: HTMLElement | null, id: string | undefined): void {
+  const box = nav?.parentElement;
+  const link = id === undefined ? null : nav?.querySelector(`a[href="#${CSS.escape(id)}"]`);
+  if (!box || !link) return;
+  const outer = box.getBoundingClientRect();
+  const inner = link.getBoundingClientRect();
+  if (inner.top < outer.top || inner.bottom > outer.bottom) {
+    box.scrollTop += inner.top - outer.top - outer.height / 3;
+  }
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
     <div className="mb-4">
       <p className="px-2 pb-1 font-medium text-2xs text-ink-3">{title}</p>
