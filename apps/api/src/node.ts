@@ -16,7 +16,7 @@ import type { Endpoint } from './http/endpoint';
 import { type Listener, listenSocket, listenTcp } from './http/listen';
 import { createMetrics, type Metrics } from './http/metrics';
 import { buildOpenApi } from './http/openapi';
-import { createPublicApp } from './http/public-app';
+import { createPages } from './http/pages';
 import { blockListOf } from './http/remote-address';
 import { assert } from './lib/assert';
 import { type Clock, systemClock } from './lib/clock';
@@ -82,7 +82,8 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     undo.push(() => core.store.close());
     const stateInitialized = core.isInitialized();
     const boot = await establishIdentity({ config, clock, stateInitialized, join: deps.join });
-    cluster = createClusterRuntime({ ...core, config, boot, version: deps.version, clock, logger });
+    const { version, onFatal } = deps;
+    cluster = createClusterRuntime({ ...core, config, boot, version, clock, logger, onFatal });
     const runtime = cluster;
     undo.push(() => runtime.stop());
     await runtime.open();
@@ -177,13 +178,12 @@ async function openPublicApi(parts: PublicApiParts) {
     endpoints.map((item) => item.route),
     version,
   );
-  const api = createApp({ ...common, authenticate });
+  const api = createApp({ ...common, authenticate, pages: createPages({ openApi, webDir: deps.webDir }) });
   const local = createApp({ ...common, authenticate: async () => LOCAL_PRINCIPAL, local: true });
-  const publicApp = createPublicApp({ api, openApi, webDir: deps.webDir });
   const listeners: Listener[] = [];
   try {
     listeners.push(await listenSocket(join(config.data_dir, 'agent.sock'), local.fetch as never));
-    listeners.push(await listenPublic(config, cluster, publicApp.fetch as never));
+    listeners.push(await listenPublic(config, cluster, api.fetch as never));
   } catch (error) {
     for (const listener of listeners) await listener.close(0);
     throw error;

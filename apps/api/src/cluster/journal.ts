@@ -54,9 +54,12 @@ export interface JournalOptions {
   readonly resync: () => Promise<void>;
   /** The local member has started: from now on its own files say how to start it again. */
   readonly onMemberStarted: () => void;
+  /** Something after which this process must not go on. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 const GROW_START_MS = 20_000;
+const START_RETRY_MS = 5_000;
 const RESYNC_RETRY_MS = 1_000;
 const UPGRADE_RETRY_MS = 5_000;
 
@@ -118,11 +121,23 @@ export function createJournal(options: JournalOptions): Journal {
     store.setDurability('NORMAL');
     const next = createEngine(initial);
     useEngine(next);
-    next.supervisor.start().then(options.onMemberStarted, (error: unknown) => {
-      if (!stopping.signal.aborted)
-        logger.error({ err: error }, 'etcd did not start; this node cannot take part in the quorum');
-    });
-    following = followEtcd(next);
+    keepStarting(next).catch(options.onFatal);
+    following = followEtcd(next).catch(options.onFatal);
+  }
+
+  /** What keeps etcd from starting may pass: an address that is not there yet, a full disk. Reads go on meanwhile. */
+  async function keepStarting(next: RaftEngine): Promise<void> {
+    while (!fenced.signal.aborted) {
+      const failure = await next.supervisor.start().then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      if (!failure) return options.onMemberStarted();
+      if (fenced.signal.aborted) return;
+      const what = 'etcd did not start, so this node takes no part in the quorum; trying again';
+      logger.error({ err: failure.error }, what);
+      await delay(START_RETRY_MS, fenced.signal);
+    }
   }
 
   /** Learns the epoch in force, adopting the one that a growth or a restart has just begun. */
@@ -191,6 +206,11 @@ export function createJournal(options: JournalOptions): Journal {
       await withTimeout(next.supervisor.start(), GROW_START_MS, 'etcd was not ready in time');
       await switchToRaft(next);
     } catch (error) {
+      // Past the point of no return the embedded log must take no more writes: a restart goes on from there, on Raft.
+      if (engine) {
+        options.onFatal(error);
+        throw error;
+      }
       await next.stop();
       if (log) proposer.attach(log);
       if (error instanceof DomainError) throw error;
@@ -209,7 +229,7 @@ export function createJournal(options: JournalOptions): Journal {
     useEngine(next);
     applier.rebase({ epoch: genesis.epoch, cursor: '' });
     store.setDurability('NORMAL');
-    following = followEtcd(next);
+    following = followEtcd(next).catch(options.onFatal);
   }
 
   return {

@@ -42,6 +42,8 @@ export interface ClusterRuntimeOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Something happened after which this process must not go on. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 /** This node as part of a cluster of one or more: its log, its peers, its keys. */
@@ -139,6 +141,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     otherClients: () => others().map((m) => m.raftClientAddress),
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
+    onFatal: options.onFatal,
     onMemberStarted() {
       if (boot.nodeFile.stage === 'admitted') setStage('learner');
     },

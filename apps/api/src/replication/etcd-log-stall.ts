@@ -51,7 +51,8 @@ export function createStallGuard(client: EtcdClient): StallGuard {
       signal?.addEventListener('abort', abort, { once: true });
       // Without a known term every leader would look new.
       const startTerm = term;
-      const timer = startTerm > 0 ? setTimeout(() => void watch(startTerm, pending), SUSPECT_MS) : undefined;
+      const timer =
+        startTerm > 0 ? setTimeout(() => void watch(startTerm, pending).catch(() => {}), SUSPECT_MS) : undefined;
       try {
         return await attempt(pending.giveUp.signal);
       } finally {

@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ApiNode, startApiNode } from '../testing/api-node';
+import { freePorts } from '../testing/etcd';
+import { until } from '../testing/until';
+
+describe('the journal of a node that grew', () => {
+  let dataDir: string;
+  let settings: Record<string, string>;
+  let raftPort: number;
+  let running: ApiNode | undefined;
+  let token: string;
+
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'quorate-journal-'));
+    const [cluster = 0, peer = 0, client = 0] = await freePorts(3);
+    raftPort = peer;
+    settings = {
+      data_dir: dataDir,
+      'cluster.address': `127.0.0.1:${cluster}`,
+      'raft.peer_address': `127.0.0.1:${peer}`,
+      'raft.client_address': `127.0.0.1:${client}`,
+    };
+    token = await (await start()).setUp();
+  });
+  afterEach(async () => {
+    await stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  async function start(): Promise<ApiNode> {
+    running = await startApiNode({ settings });
+    return running;
+  }
+  async function stop(): Promise<void> {
+    await running?.stop();
+    running = undefined;
+  }
+  function edit(sql: string): void {
+    const file = new Database(join(dataDir, 'state.db'));
+    file.exec(sql);
+    file.close();
+  }
+  const grow = () => running?.call('POST', '/v1/nodes/join-tokens', { token, body: {} });
+  const write = async (username: string): Promise<number | undefined> => {
+    const body = { username, password: 'long enough to do', role: 'viewer' };
+    return (await running?.call('POST', '/v1/users', { token, body }))?.status;
+  };
+  const modeOnDisk = (): string => JSON.parse(readFileSync(join(dataDir, 'node.json'), 'utf8')).mode;
+
+  it('takes no write on the embedded log when growth fails past its point of no return, and goes on at a restart', async () => {
+    await stop();
+    edit(`CREATE TRIGGER full_disk BEFORE UPDATE ON system_state WHEN NEW.epoch > 1
+          BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+    const failing = await start();
+    expect((await grow())?.status).toBe(500);
+    expect(failing.fatal).toHaveLength(1);
+    expect(modeOnDisk()).toBe('raft');
+    expect(await write('lost')).toBe(503);
+    await stop();
+    edit('DROP TRIGGER full_disk');
+    await start();
+    await until(async () => (await write('kept')) === 201, 'writes work on Raft');
+    expect((await grow())?.status).toBe(201);
+  }, 60_000);
+
+  it('starts etcd again after it could not, with no restart of the node', async () => {
+    expect((await grow())?.status).toBe(201);
+    await stop();
+    const squatter: Server = createServer().listen(raftPort, '127.0.0.1');
+    try {
+      const node = await start();
+      await until(() => node.node.cluster.journal.engine?.supervisor.status().crashes === 3, 'etcd gave up at first');
+      expect((await node.call('GET', '/v1/cluster', { token })).status).toBe(200);
+    } finally {
+      await new Promise((closed) => squatter.close(closed));
+    }
+    await until(async () => (await write('after')) === 201, 'writes work again', 30_000);
+  }, 60_000);
+});
