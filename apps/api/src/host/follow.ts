@@ -32,8 +32,9 @@ export async function followJoin(options: {
   try {
     while (!signal.aborted) {
       const cluster = await agent.client.call(clusterRoutes.get, {}).catch(() => undefined);
-      const state = cluster ? showMember(cluster, progress) : showFile(dataDir, progress);
+      const state = cluster ? showMember(cluster, progress, dataDir) : showFile(dataDir, progress);
       if (state === 'voter' && cluster) return { kind: 'voter', nodeId: cluster.node_id };
+      if (state === 'removed') return { kind: 'stopped', why: REMOVED };
       const now = performance.now();
       if (state !== seen) [seen, movedAt] = [state, now];
       if (now - movedAt > options.stallMs) return { kind: 'stopped', why: stalled(options.stallMs, cluster) };
@@ -50,12 +51,23 @@ export async function followJoin(options: {
   }
 }
 
+const REMOVED =
+  'this node was removed from the cluster; mint a new token and run "quorated join" with --force, which moves its old state aside and joins as a new node';
+
 /** Shows where this node stands by its own view; returns something that changes with every step. */
-function showMember(cluster: Cluster, progress: JoinProgress): string {
+function showMember(cluster: Cluster, progress: JoinProgress, dataDir: string): string {
   const own = cluster.members.find((member) => member.self);
+  // Having been a member, it has read of its own removal.
+  if (!own && loadNodeFile(dataDir)?.stage === 'complete') return 'removed';
   if (!own || own.suffrage === 'joining') {
     progress.waiting('waiting to become a learner');
     return 'joining';
+  }
+  // Its state may be old: only a member that takes part in Raft knows what it is.
+  if (own.health !== 'healthy') {
+    if (own.health_detail.startsWith('removed from the cluster')) return 'removed';
+    progress.waiting(own.health_detail || 'waiting for its part of the quorum');
+    return own.health_detail;
   }
   if (own.suffrage === 'voter') {
     progress.reach('voter');

@@ -11,6 +11,7 @@ import {
   parseJoinToken,
 } from '../cluster/join/join-string';
 import type { Config } from '../config/derive';
+import { CONFIG_KEYS, valueAt } from '../config/keys';
 import { DEFAULT_CONFIG_FILE, type LoadedConfig, loadConfig } from '../config/load';
 import type { ConfigFlag } from '../config/sources';
 import { fromFlags } from '../config/sources';
@@ -110,6 +111,10 @@ async function addressTowards(host: string, port: number): Promise<string | unde
   }
 }
 
+/** Not set, or as `init-config` writes it; given by a flag, it is meant. */
+const isLeftToUs = ({ config, origins }: LoadedConfig, path: string): boolean =>
+  valueAt(config, path) === CONFIG_KEYS.get(path)?.default && !origins.get(path)?.startsWith('--');
+
 /** Addresses on loopback, which a fresh node has by default, are of no use to a cluster on other hosts. */
 async function ownAddresses(target: JoinTarget, loaded: LoadedConfig): Promise<ConfigFlag[]> {
   const { config, origins } = loaded;
@@ -117,7 +122,7 @@ async function ownAddresses(target: JoinTarget, loaded: LoadedConfig): Promise<C
   const listen = parseHostPort(config.cluster.address);
   const advertised = parseHostPort(config.cluster.advertise);
   if (!remote || !listen || !advertised || isLoopback(remote.host) || !isLoopback(advertised.host)) return [];
-  const unset = origins.get('cluster.address') === 'default' && origins.get('cluster.advertise') === 'derived';
+  const unset = isLeftToUs(loaded, 'cluster.address') && origins.get('cluster.advertise') === 'derived';
   const host = unset ? await addressTowards(remote.host, remote.port) : undefined;
   if (host === undefined || isLoopback(host) || isUnspecified(host)) {
     throw new UsageError(
@@ -127,7 +132,7 @@ async function ownAddresses(target: JoinTarget, loaded: LoadedConfig): Promise<C
   const flag = 'chosen by join';
   const flags = [{ key: 'cluster.address', value: formatHostPort({ host, port: listen.port }), flag }];
   const api = parseHostPort(config.api.address);
-  if (api && origins.get('api.address') === 'default') {
+  if (api && isLeftToUs(loaded, 'api.address')) {
     flags.push({ key: 'api.address', value: formatHostPort({ host, port: api.port }), flag });
   }
   return flags;
@@ -183,9 +188,7 @@ export async function planJoin(
     config,
     changes,
     tokenFile,
-    notes: addresses.map(
-      ({ key, value }) => `${key} was not set and becomes ${value}, the address towards the cluster`,
-    ),
+    notes: addresses.map(({ key, value }) => `${key} becomes ${value}, the address towards the cluster`),
     warnings: inline
       ? [
           'the token stands in this command line, which every user of this host can read in the process table; ' +

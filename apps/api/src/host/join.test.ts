@@ -11,6 +11,8 @@ let host: TestHost;
 let first: TestNode;
 let agent: AgentClient;
 let minted: Awaited<ReturnType<typeof mint>>;
+let second: Running;
+let secondArgs: readonly string[];
 
 beforeAll(async () => {
   host = createTestHost();
@@ -141,8 +143,9 @@ describe('quorated join', () => {
     const busy = await host.quorated(['join', minted.join_string, ...it.args]);
     expect(busy.stderr).toMatch(/another quorated runs with the data directory/);
     expect(await stop(running)).toBe(0);
-    const again = host.start(['join', minted.join_string, ...it.args]);
-    await again.says(/certificate issued: before, as node 2[\s\S]*node 2 is a voter/);
+    second = host.start(['join', minted.join_string, ...it.args]);
+    secondArgs = it.args;
+    await second.says(/certificate issued: before, as node 2[\s\S]*node 2 is a voter/);
     expect(await usesOf(minted.id)).toBe(1);
   });
 
@@ -178,6 +181,18 @@ describe('quorated join', () => {
     const pki = moved.find((name) => name.startsWith('pki.')) ?? '';
     expect(readFileSync(join(it.dataDir, pki, 'node.key'), 'utf8')).toBe(before);
     expect(await voters()).toEqual(['first', 'second', 'own']);
+  });
+
+  it('says that a removed node has to join as a new one, whatever its old state says', async () => {
+    second.signal('SIGKILL');
+    await second.ended;
+    await agent.client.call(clusterRoutes.removeMember, { params: { id: 2 }, query: { force: 'true' } });
+    const { code, stderr } = await host.quorated(['join', minted.join_string, ...secondArgs]);
+    expect(stderr).toMatch(
+      /this node was removed from the cluster; mint a new token and run "quorated join" with --force/,
+    );
+    expect(stderr).not.toMatch(/is a voter/);
+    expect(code).toBe(1);
   });
 
   it('only prepares with --no-restart', async () => {

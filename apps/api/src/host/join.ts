@@ -187,6 +187,7 @@ async function joinInForeground(joining: Joining): Promise<number> {
   }
   const ended = new AbortController();
   let isVoter = false;
+  let stopped = 'it was ended before it was a voter';
   const code = await serve({
     ...context,
     loaded: load(context, { ...options, config: plan.configFile }),
@@ -197,6 +198,10 @@ async function joinInForeground(joining: Joining): Promise<number> {
         const watched = { dataDir, progress, signal: ended.signal, trouble: async () => undefined };
         void followJoin({ ...watched, stallMs: Number.POSITIVE_INFINITY }).then((end) => {
           isVoter = end.kind === 'voter';
+          if (end.kind === 'stopped') {
+            stopped = end.why;
+            process.kill(process.pid, 'SIGTERM');
+          }
           if (!isVoter) return;
           progress.done(`node ${node.nodeId} is a voter; it goes on running here, at ${node.url} (Ctrl-C stops it)`);
           loud();
@@ -206,7 +211,7 @@ async function joinInForeground(joining: Joining): Promise<number> {
     },
   });
   ended.abort();
-  if (code === 0 && !isVoter) return failed(joining, 'it was stopped before it was a voter');
+  if (code === 0 && !isVoter) return failed(joining, stopped);
   return code;
 }
 
