@@ -32,6 +32,8 @@ export interface AppOptions {
   readonly trustedProxies: BlockList;
   readonly logger: Logger;
   readonly observe?: (route: string, method: string, status: number, seconds: number) => void;
+  /** What else answers reads: the console and the API document. */
+  readonly pages?: (c: Context) => Response | undefined;
   /** True on the agent socket, whose file permission is the guard. */
   readonly local?: boolean;
 }
@@ -47,39 +49,49 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,128}$/;
 export function createApp(options: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   app.onError((error, c) => failure(options, c, error));
-  app.notFound((c) => {
-    const detail = `there is no ${c.req.method} ${c.req.path}; see /openapi.json`;
-    return failure(options, c, new DomainError('not_found', detail));
-  });
-  const methods = new Map<string, string[]>();
-  for (const item of options.endpoints) {
-    if (item.route.access === 'local' && !options.local) continue;
+  const served = options.endpoints.filter((item) => item.route.access !== 'local' || options.local === true);
+  for (const item of served) {
     const path = item.route.path.replace(/\{(\w+)\}/g, ':$1');
-    const method = item.route.method.toUpperCase();
-    methods.set(path, [...(methods.get(path) ?? []), method]);
-    app.on(method, path, createHandler(options, item));
+    app.on(item.route.method.toUpperCase(), path, createHandler(options, item));
   }
-  for (const [path, allowed] of methods) app.all(path, (c) => wrongMethod(options, c, allowed));
+  const allowedAt = createMethodFinder(served);
+  app.notFound((c) => {
+    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
+    return (isRead ? options.pages?.(c) : undefined) ?? unknownRequest(options, c, allowedAt(c.req.path));
+  });
   return app;
 }
 
-function wrongMethod(options: AppOptions, c: Context<Env>, allowed: readonly string[]): Response {
-  const detail = `${c.req.path} does not take ${c.req.method}; use ${allowed.join(' or ')}`;
-  const response = failure(options, c, new DomainError('method_not_allowed', detail));
-  response.headers.set('allow', allowed.join(', '));
-  return response;
+/** Which methods a path takes; empty = there is no such path. */
+function createMethodFinder(endpoints: readonly Endpoint[]): (path: string) => string[] {
+  const patterns = endpoints.map(({ route }) => ({
+    pattern: new RegExp(`^${route.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+    method: route.method.toUpperCase(),
+  }));
+  return (path) => patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
 }
 
-function failure(options: AppOptions, c: Context<Env>, error: unknown): Response {
+function unknownRequest(options: AppOptions, c: Context<Env>, allowed: readonly string[]): Response {
+  const { method, path } = c.req;
+  if (allowed.length === 0) {
+    return failure(options, c, new DomainError('not_found', `there is no ${method} ${path}; see /openapi.json`));
+  }
+  const detail = `${path} does not take ${method}; use ${allowed.join(' or ')}`;
+  return failure(options, c, new DomainError('method_not_allowed', detail), { allow: allowed.join(', ') });
+}
+
+/** Headers of every answer. A plain object: the server writes it as it is, where Headers would be converted twice. */
+function commonHeaders(options: AppOptions, requestId: string): Record<string, string> {
+  return { [HEADER.requestId]: requestId, [HEADER.node]: String(options.nodeId()) };
+}
+
+function failure(options: AppOptions, c: Context<Env>, error: unknown, headers: Record<string, string> = {}): Response {
   const requestId = c.get('requestId') ?? uuidv7();
   const problem = toProblem(error, requestId);
   if (problem.status === 500) {
     options.logger.error({ err: error, request_id: requestId, path: c.req.path }, 'request failed');
   }
-  const response = problemResponse(problem);
-  response.headers.set(HEADER.requestId, requestId);
-  response.headers.set(HEADER.node, String(options.nodeId()));
-  return response;
+  return problemResponse(problem, { ...commonHeaders(options, requestId), ...headers });
 }
 
 /** Who calls. A public route serves callers with ended credentials like those without: how else would they sign in again? */
@@ -129,14 +141,12 @@ function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) =
       if (isRead) await awaitConsistency(options, c);
       const raw = isRead ? Buffer.alloc(0) : await readBody(c.req.raw);
       const input = readInput(c, raw);
-      const headers = new Headers();
+      const headers = commonHeaders(options, requestId);
       const ctx = createContext(options, c, { principal, requestId, raw, headers });
       response = toResponse(route.status, await item.handle(ctx, input), headers);
     } catch (error) {
       response = failure(options, c, error);
     }
-    response.headers.set(HEADER.requestId, requestId);
-    response.headers.set(HEADER.node, String(options.nodeId()));
     const seconds = (performance.now() - startedAt) / 1000;
     options.observe?.(route.id, route.method, response.status, seconds);
     if (!isRead) {
@@ -150,14 +160,14 @@ function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) =
   };
 }
 
-function toResponse(status: number, result: unknown, headers: Headers): Response {
+function toResponse(status: number, result: unknown, headers: Record<string, string>): Response {
   if (result instanceof Response) {
-    for (const [name, value] of headers) result.headers.append(name, value);
+    for (const [name, value] of Object.entries(headers)) result.headers.set(name, value);
     return result;
   }
-  headers.set('cache-control', 'no-store');
+  headers['cache-control'] = 'no-store';
   if (result === undefined) return new Response(null, { status: status === 200 ? 204 : status, headers });
-  headers.set('content-type', 'application/json');
+  headers['content-type'] = 'application/json';
   return new Response(JSON.stringify(result), { status, headers });
 }
 
@@ -185,13 +195,17 @@ interface ContextParts {
   readonly principal: Principal | null;
   readonly requestId: string;
   readonly raw: Buffer;
-  readonly headers: Headers;
+  readonly headers: Record<string, string>;
 }
 
 function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts): RequestContext {
   const { principal, requestId, raw, headers } = parts;
   const actor: Actor = principal ? { kind: principal.kind, id: principal.id, name: principal.name } : ANONYMOUS;
-  const remote = remoteOf(options, c);
+  let remote: Remote | undefined;
+  const remoteOfRequest = (): Remote => {
+    remote ??= remoteOf(options, c);
+    return remote;
+  };
   const keyOfRequest = (): RequestKey => {
     request ??= createRequestKey(options, c, actor, raw);
     return request;
@@ -204,7 +218,12 @@ function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts
     principal,
     actor,
     requestId,
-    ...remote,
+    get remoteAddress() {
+      return remoteOfRequest().remoteAddress;
+    },
+    get loopback() {
+      return remoteOfRequest().loopback;
+    },
     logger: options.logger,
     get db() {
       return options.store.db;
@@ -216,7 +235,9 @@ function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts
       return new URL(c.req.url);
     },
     header: (name) => c.req.header(name),
-    setHeader: (name, value) => headers.append(name, value),
+    setHeader(name, value) {
+      headers[name] = value;
+    },
     async propose(command, input) {
       const { id: base, fingerprint } = keyOfRequest();
       const id = proposals === 0 ? base : `${base}.${proposals}`;
@@ -226,7 +247,7 @@ function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts
         id,
         fingerprint,
       });
-      headers.set(HEADER.index, String(index));
+      headers[HEADER.index] = String(index);
       return result;
     },
     secret(purpose) {
@@ -256,7 +277,9 @@ function createRequestKey(options: AppOptions, c: Context<Env>, actor: Actor, ra
   return { id, fingerprint, salt: '' };
 }
 
-function remoteOf(options: AppOptions, c: Context<Env>): { remoteAddress: string; loopback: boolean } {
+type Remote = Pick<RequestContext, 'remoteAddress' | 'loopback'>;
+
+function remoteOf(options: AppOptions, c: Context<Env>): Remote {
   if (options.local) return { remoteAddress: '', loopback: true };
   const peer = c.env.incoming?.socket.remoteAddress ?? '';
   const forwarded = c.req.header('x-forwarded-for');

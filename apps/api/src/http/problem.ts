@@ -30,8 +30,12 @@ function build(code: ErrorCode, detail: string, requestId: string, more: Partial
   return { type: `urn:quorate:error:${code}`, title, status, detail, code, request_id: requestId, ...more };
 }
 
-export function problemResponse(problem: Problem): Response {
-  const headers: Record<string, string> = { 'content-type': PROBLEM_CONTENT_TYPE, 'cache-control': 'no-store' };
+export function problemResponse(problem: Problem, more: Record<string, string> = {}): Response {
+  const headers: Record<string, string> = {
+    'content-type': PROBLEM_CONTENT_TYPE,
+    'cache-control': 'no-store',
+    ...more,
+  };
   if (problem.retry_after !== undefined) headers['retry-after'] = String(Math.ceil(problem.retry_after));
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer';
   return new Response(JSON.stringify(problem), { status: problem.status, headers });

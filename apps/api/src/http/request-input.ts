@@ -69,13 +69,18 @@ export function createInputReader(route: RouteDefinition): (c: Context, raw: Buf
   // Health checks and links may carry anything; a private route never ignores what it was asked for (`?dry_run`).
   const query = strictly(route.query ?? (route.access === 'public' ? undefined : z.object({})));
   return (c, raw) => {
-    const queryValues = Object.entries(c.req.query()).filter(([key]) => !PIPELINE_QUERY.has(key));
     return {
-      params: check(route.params, c.req.param(), 'path') as never,
-      query: check(query, Object.fromEntries(queryValues), 'query') as never,
+      params: check(route.params, route.params && c.req.param(), 'path') as never,
+      query: check(query, query && queryValues(c), 'query') as never,
       body: check(body, body && bodyValue(c, raw), '') as never,
     };
   };
+}
+
+function queryValues(c: Context): Record<string, string> {
+  const values = c.req.query();
+  for (const name of PIPELINE_QUERY) delete values[name];
+  return values;
 }
 
 function bodyValue(c: Context, raw: Buffer): unknown {

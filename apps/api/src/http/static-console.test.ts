@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildOpenApi } from './openapi';
-import { createPublicApp } from './public-app';
-import { Hono } from 'hono';
+import { createPages } from './pages';
 
 describe('the console', () => {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-console-'));
@@ -18,7 +18,9 @@ describe('the console', () => {
     writeFileSync(join(directory, 'members.html'), '<html><p>members</p></html>');
     writeFileSync(join(directory, '404.html'), '<html><p>nothing here</p></html>');
     writeFileSync(join(directory, '_next/static/app.js'), script);
-    app = createPublicApp({ api: new Hono() as never, openApi: buildOpenApi([], '0'), webDir: directory });
+    const pages = createPages({ openApi: buildOpenApi([], '0'), webDir: directory });
+    app = new Hono();
+    app.all('*', (c) => pages(c) ?? c.notFound());
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -51,7 +53,10 @@ describe('the console', () => {
     expect(again.status).toBe(304);
   });
 
-  it.each(['/../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/%zz', '/members%00'])('finds nothing at %s', async (path) => {
-    expect((await get(path)).status).toBe(404);
-  });
+  it.each(['/../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/%zz', '/members%00'])(
+    'finds nothing at %s',
+    async (path) => {
+      expect((await get(path)).status).toBe(404);
+    },
+  );
 });

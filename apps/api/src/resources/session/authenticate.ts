@@ -35,14 +35,10 @@ const queries = prepared((db) => ({
       role: users.role,
       sessionVersion: users.sessionVersion,
       keptSession: users.keptSession,
+      revoked: sql<number>`exists(select 1 from ${revokedSessions} where ${revokedSessions.id} = ${sql.placeholder('session')})`,
     })
     .from(users)
     .where(eq(users.id, sql.placeholder('id')))
-    .prepare(),
-  revoked: db
-    .select({ id: revokedSessions.id })
-    .from(revokedSessions)
-    .where(eq(revokedSessions.id, sql.placeholder('id')))
     .prepare(),
   apiToken: db
     .select()
@@ -77,11 +73,9 @@ export function createAuthenticator(options: AuthenticateOptions): (c: Context) 
   async function bySession(token: string): Promise<Principal | undefined> {
     const claims = await claimsOf(token);
     if (!claims) return undefined;
-    const query = queries(options.db());
-    const user = query.user.get({ id: claims.userId });
-    if (!user) return undefined;
+    const user = queries(options.db()).user.get({ id: claims.userId, session: claims.sessionId });
+    if (!user || user.revoked) return undefined;
     if (user.sessionVersion !== claims.sessionVersion && user.keptSession !== claims.sessionId) return undefined;
-    if (query.revoked.get({ id: claims.sessionId })) return undefined;
     const expires = toTimestamp(claims.expiresAt);
     return { kind: 'user', id: user.id, name: user.username, role: user.role, expires_at: expires };
   }
