@@ -6,7 +6,7 @@ import { type Replica, startReplica } from '../testing/replica';
 import { testCommands } from '../testing/test-commands';
 import { until } from '../testing/until';
 import { createEventBus, type EventBus } from './bus';
-import { openEventStream } from './sse';
+import { openEventStream, shareView } from './sse';
 
 interface Reader {
   readonly ids: number[];
@@ -148,6 +148,30 @@ describe('the event stream', () => {
     await until(() => same.ids.length >= 6, 'the matching events arrive');
     expect(same.ids).toEqual(range(1, 6));
     expect(other.ids).toEqual([]);
+  });
+
+  it('ends when there is no view to send, and harms nothing else', async () => {
+    await start();
+    let fails = false;
+    const { store } = replica;
+    const clusterView = (): string => {
+      if (fails) throw new Error('no view');
+      return '{}';
+    };
+    const stop = new AbortController();
+    const options = { db: () => store.db, bus, filter: {}, lastSeq: undefined, clusterView, signal: stop.signal };
+    const reader = read({ response: openEventStream(options), stop });
+    await until(() => reader.text().includes('event: cluster'), 'the stream is open');
+    fails = true;
+    await until(() => reader.ended(), 'the stream ends');
+    const again = read({ response: openEventStream(options), stop });
+    await until(() => again.ended(), 'a new stream ends at once');
+  });
+
+  it('makes one view for many streams', () => {
+    let made = 0;
+    const view = shareView(() => String(++made));
+    expect([view(), view(), view()]).toEqual(['1', '1', '1']);
   });
 
   it('ends when its client or the node goes, and listens no more', async () => {

@@ -79,8 +79,11 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
           if (matchesFilter(event, filter)) send(controller, eventText(viewEvent(event)));
         }),
       );
-      catchUp(controller);
-      const ticker = startViewTicker(options.clusterView, (text) => send(controller, text));
+      const sendView = createViewSender(options.clusterView, (text) => send(controller, text));
+      // From a timer nobody would catch a failing view; the client connects again and is told what is wrong.
+      const ticker = setInterval(() => {
+        if (!sendView()) close(controller);
+      }, VIEW_INTERVAL_MS);
       const end = setTimeout(() => close(controller), MAX_STREAM_MS);
       const onAbort = (): void => close(controller);
       signal.addEventListener('abort', onAbort, { once: true });
@@ -89,7 +92,8 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
         () => clearTimeout(end),
         () => signal.removeEventListener('abort', onAbort),
       );
-      if (signal.aborted) close(controller);
+      catchUp(controller);
+      if (!sendView() || signal.aborted) close(controller);
     },
     pull(controller) {
       if (!live && !closed) catchUp(controller);
@@ -98,11 +102,17 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
   };
 }
 
-function startViewTicker(view: () => string, send: (text: string) => void): NodeJS.Timeout {
+/** Sends the view when it changed, else a sign of life now and then. False when there is no view to be had. */
+function createViewSender(view: () => string, send: (text: string) => void): () => boolean {
   let last = '';
   let ticks = 0;
-  const tick = (): void => {
-    const next = view();
+  return () => {
+    let next: string;
+    try {
+      next = view();
+    } catch {
+      return false;
+    }
     if (next !== last) {
       last = next;
       send(`event: cluster\ndata: ${next}\n\n`);
@@ -110,7 +120,16 @@ function startViewTicker(view: () => string, send: (text: string) => void): Node
       send(': still here\n\n');
     }
     ticks += 1;
+    return true;
   };
-  tick();
-  return setInterval(tick, VIEW_INTERVAL_MS);
+}
+
+/** One view for all streams: making it anew for each of them each second would cost more than all else. */
+export function shareView(make: () => string): () => string {
+  let made: { readonly text: string; readonly at: number } | undefined;
+  return () => {
+    const now = performance.now();
+    if (!made || now - made.at >= VIEW_INTERVAL_MS / 2) made = { text: make(), at: now };
+    return made.text;
+  };
 }

@@ -2,7 +2,7 @@ import { eventRoutes } from '@quorate/shared/events';
 import { DomainError } from '../../commands/domain-error';
 import type { EventBus } from '../../events/bus';
 import { listEvents } from '../../events/queries';
-import { openEventStream } from '../../events/sse';
+import { openEventStream, shareView } from '../../events/sse';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { numberCursor, pageOf } from '../../http/page';
 
@@ -20,6 +20,7 @@ function lastEventId(value: string | undefined): number | undefined {
 }
 
 export function eventEndpoints(deps: EventDeps): Endpoint[] {
+  const clusterView = shareView(deps.clusterView);
   return [
     endpoint(eventRoutes.list, (ctx, { query }) => {
       const rows = listEvents(ctx.db, query, numberCursor(query.cursor), query.limit + 1);
@@ -38,7 +39,7 @@ export function eventEndpoints(deps: EventDeps): Endpoint[] {
         bus: deps.bus,
         filter: query,
         lastSeq: lastEventId(ctx.header('last-event-id')),
-        clusterView: deps.clusterView,
+        clusterView,
         signal: AbortSignal.any([ctx.signal, deps.stopping]),
       }),
     ),
