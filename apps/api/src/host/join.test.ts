@@ -195,6 +195,22 @@ describe('quorated join', () => {
     expect(code).toBe(1);
   });
 
+  it('goes on after a kill at any stage, by the same key and without a further use of the token', async () => {
+    const it = joiner('killed');
+    const next = await mint(first.dataDir);
+    for (const stage of [/^join: pinned/m, /^join: certificate issued/m]) {
+      const attempt = host.start(['join', next.join_string, ...it.args]);
+      await attempt.says(stage);
+      process.kill(-attempt.pid, 'SIGKILL');
+      await attempt.ended;
+    }
+    expect(await usesOf(next.id)).toBe(1);
+    const last = host.start(['join', next.join_string, ...it.args]);
+    await last.says(/certificate issued: before, as node 4[\s\S]*node 4 is a voter/);
+    expect(await usesOf(next.id)).toBe(1);
+    expect(await voters()).toContain('killed');
+  });
+
   it('only prepares with --no-restart', async () => {
     const it = joiner('later');
     const next = await mint(first.dataDir);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { healthRoutes } from '@quorate/shared/health';
@@ -15,6 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => host.close());
 
+const isRoot = process.getuid?.() === 0;
+
 /**
  * Where systemd itself does not run, as in a container, this stands in for systemctl: it says what a loaded unit
  * says, notes what it is told, and starts and stops the real daemon.
@@ -27,7 +29,7 @@ function standIn(config: string, daemon: string): { path: string; calls: () => s
 cd "${host.dir}"
 if [ "$1" = show ]; then
   state=inactive; [ -e unit.pid ] && kill -0 "$(cat unit.pid)" 2>/dev/null && state=active
-  printf 'LoadState=loaded\\nActiveState=%s\\nNRestarts=0\\nExecMainStatus=0\\nUser=\\n' $state
+  printf 'LoadState=loaded\\nActiveState=%s\\nNRestarts=0\\nExecMainStatus=0\\nUser=${isRoot ? 'nobody' : ''}\\n' $state
   printf 'ExecStart={ path=/usr/bin/quorated ; argv[]=/usr/bin/quorated serve --config ${config} ; ignore_errors=no ; }\\n'
   exit 0
 fi
@@ -90,6 +92,11 @@ describe('quorated join, where the systemd unit runs the node', () => {
     expect(code).toBe(0);
     expect(calls().slice(3)).toEqual(['stop quorated', 'restart quorated']);
     expect(existsSync(join(dataDir, 'join-token'))).toBe(false);
+    // What join did as root belongs to the user of the unit.
+    const nobody = Number(execFileSync('id', ['-u', isRoot ? 'nobody' : String(process.getuid?.())]));
+    for (const name of ['', 'pki/node.key', 'lock']) {
+      expect([name, statSync(join(dataDir, name)).uid]).toEqual([name, nobody]);
+    }
   });
 
   it('is a member already when it is run again', async () => {
