@@ -147,6 +147,8 @@ function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) =
     } catch (error) {
       response = failure(options, c, error);
     }
+    // The answer to HEAD goes without its body: a stream that nobody reads would run on by itself.
+    if (c.req.method === 'HEAD') await response.body?.cancel();
     const seconds = (performance.now() - startedAt) / 1000;
     options.observe?.(route.id, route.method, response.status, seconds);
     if (!isRead) {

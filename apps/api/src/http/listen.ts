@@ -85,13 +85,15 @@ export async function listenTcp(options: {
 export async function listenSocket(path: string, fetch: Fetch): Promise<Listener> {
   if (existsSync(path)) rmSync(path);
   const server = createHttpServer(getRequestListener(fetch));
-  const before = process.umask(0o177);
   try {
-    await listening(server, (s) => s.listen(path));
+    await listening(server, (s) => {
+      // The socket is made within this call; the mask must not reach what other parts of the process create.
+      const before = process.umask(0o177);
+      s.listen(path);
+      process.umask(before);
+    });
   } catch (error) {
     throw explain(error as NodeJS.ErrnoException, path, 'data_dir');
-  } finally {
-    process.umask(before);
   }
   chmodSync(path, 0o600);
   return { url: `unix:${path}`, close: (graceMs) => closeServer(server, graceMs) };

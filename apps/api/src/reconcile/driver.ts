@@ -28,7 +28,8 @@ export function startReconciler(reconciler: Reconciler, logger: Logger): Reconci
         if (!stopping.signal.aborted)
           logger.warn({ err: error, reconciler: reconciler.name }, 'a reconciler failed; it runs again');
       }
-      await delay(reconciler.intervalMs, AbortSignal.any([stopping.signal, wake.signal]));
+      // One signal for both: a combined one would leave a trace on the long-lived signal each time.
+      if (!stopping.signal.aborted) await delay(reconciler.intervalMs, wake.signal);
     }
   }
   const running = loop();
@@ -37,6 +38,7 @@ export function startReconciler(reconciler: Reconciler, logger: Logger): Reconci
     trigger: () => wake.abort(),
     async stop() {
       stopping.abort();
+      wake.abort();
       await running;
     },
   };
