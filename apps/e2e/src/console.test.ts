@@ -95,7 +95,7 @@ describe('the console in Chromium', () => {
     await quorum.getByText('3 of 3 voters healthy').first().waitFor();
     await page.getByText('Live', { exact: true }).first().waitFor();
     await page.getByRole('link', { name: 'Members' }).first().click();
-    const table = page.getByRole('table', { name: 'Members' });
+    const table = page.getByRole('region', { name: 'Members' });
     for (const node of cluster.nodes) await table.getByRole('row', { name: node.name }).waitFor();
     await until('three voters are shown', async () => (await table.getByText('Voter', { exact: true }).count()) === 3);
   });

@@ -1,10 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+/** The checkout, wherever in it this runs: as a source or bundled into another program. */
+function rootFolder(from: string): string {
+  if (existsSync(join(from, 'turbo.json'))) return from;
+  const parent = dirname(from);
+  if (parent === from) throw new Error(`${import.meta.dirname} is not inside a checkout of Quorate`);
+  return rootFolder(parent);
+}
 
 /** The daemon under test; QUORATED names another build of it. */
-export const DAEMON = process.env['QUORATED'] ?? `${ROOT}apps/api/dist/quorated.js`;
+export const DAEMON = process.env['QUORATED'] ?? join(rootFolder(import.meta.dirname), 'apps/api/dist/quorated.js');
 
 /** The end of a log, for messages. */
 export function tailOf(file: string, lines: number): string {
