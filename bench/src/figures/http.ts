@@ -1,10 +1,10 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { getRequestListener } from '@hono/node-server';
-import { startApiNode } from '@quorate/api/src/testing/api-node';
-import { Hono } from 'hono';
+import { endProcess, startDaemon } from '../daemon';
 import { type Figure, pairedRatio } from '../figure';
+import { withDirectory } from '../workload';
 
 const SECONDS = 1.5;
 
@@ -42,47 +42,52 @@ function startClient(url: string, path: string, headers: Record<string, string>)
   };
 }
 
-async function startBare(answer: unknown): Promise<{ url: string; close: () => void }> {
-  const app = new Hono();
-  app.get('/v1/me', (c) => c.json(answer as object));
-  const server = createServer(getRequestListener(app.fetch));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+async function startBare(answer: unknown): Promise<{ url: string; stop: () => Promise<void> }> {
+  const script = join(import.meta.dirname, 'bare-server.mjs');
+  const child = spawn(process.execPath, [script, JSON.stringify(answer)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  return { url: `http://127.0.0.1:${port.toString().trim()}`, stop: () => endProcess(child) };
+}
+
+async function post(url: string, path: string, body: unknown): Promise<Record<string, unknown>> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Record<string, unknown>;
+}
+
+/** The first admin of a fresh node, signed in. */
+async function signIn(url: string): Promise<Record<string, string>> {
+  const admin = { username: 'ada', password: 'correct horse battery' };
+  await post(url, '/v1/setup', { cluster_name: 'bench', ...admin });
+  const { token } = await post(url, '/v1/session', admin);
+  return { authorization: `Bearer ${String(token)}` };
 }
 
 export const httpReads: Figure = {
   name: 'local reads over HTTP',
   unit: 'ratio',
   bound: { at: 'least', value: 0.6 },
-  why: 'authenticated GET /v1/me of a node against a bare Hono route with the same JSON, same server library and client',
-  async measure() {
-    const api = await startApiNode();
-    try {
-      const token = await api.setUp();
-      const { body } = await api.call('GET', '/v1/me', { token });
-      const bare = await startBare(body);
-      const headers = { authorization: `Bearer ${token}` };
-      const clients = [startClient(api.url, '/v1/me', headers), startClient(bare.url, '/v1/me', headers)] as const;
+  why: 'authenticated GET /v1/me of the daemon against a bare Hono route with the same JSON, same server library and client',
+  measure: () =>
+    withDirectory(async (directory) => {
+      const daemon = await startDaemon(directory);
       try {
-        return await pairedRatio(
-          7,
-          () => clients[0].requestsPerSecond(SECONDS),
-          () => clients[1].requestsPerSecond(SECONDS),
-        );
+        const headers = await signIn(daemon.url);
+        const bare = await startBare(await (await fetch(`${daemon.url}/v1/me`, { headers })).json());
+        const clients = [startClient(daemon.url, '/v1/me', headers), startClient(bare.url, '/v1/me', headers)] as const;
+        try {
+          return await pairedRatio(
+            7,
+            () => clients[0].requestsPerSecond(SECONDS),
+            () => clients[1].requestsPerSecond(SECONDS),
+          );
+        } finally {
+          for (const client of clients) await client.stop();
+          await bare.stop();
+        }
       } finally {
-        for (const client of clients) await client.stop();
-        bare.close();
+        await daemon.stop();
       }
-    } finally {
-      await api.stop();
-    }
-  },
+    }),
 };
