@@ -131,7 +131,8 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
 
   return {
     async remove(ctx, nodeId, { dryRun, force }) {
-      const preview = previewRemoval(view.members(), nodeId, force);
+      const views = view.members();
+      const preview = previewRemoval(views, nodeId, force);
       if (dryRun) return preview;
       const raft = engine();
       if (preview.refusal) {
@@ -141,11 +142,12 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
         );
       }
       await exclusively(async () => {
-        const target = view.members().find((m) => m.id === nodeId);
+        const target = views.find((m) => m.id === nodeId);
+        const voters = views.filter((m) => m.suffrage === 'voter').map((m) => m.id);
         if (target?.leader) await handOver(raft, nodeId, null);
         const memberId = target && (await etcdIdOf(raft, nodeId, target.raft_peer_address));
         // The state first: the pin dies with it. A crash in between is finished by the membership reconciler.
-        await ctx.propose(removeMember, { id: nodeId });
+        await ctx.propose(removeMember, { id: nodeId, voters });
         if (memberId) await removeEtcdMember(raft.client, memberId).catch((error: unknown) => warn(ctx, error));
       });
       return { ...preview, dry_run: false };

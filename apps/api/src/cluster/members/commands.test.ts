@@ -84,6 +84,23 @@ describe('members', () => {
     expect(await admit('n3')).toMatchObject({ nodeId: 3, resumed: false });
   });
 
+  it('are removed only from the voters for which that was found safe', async () => {
+    for (const [name, id] of [
+      ['n2', 2],
+      ['n3', 3],
+      ['n4', 4],
+    ] as const) {
+      await admit(name);
+      await become(id, 'learner');
+      await become(id, 'voter');
+    }
+    const voters = [1, 2, 3, 4];
+    const both = [2, 3].map((id) => codeOf(replica.propose(removeMember, { id, voters })));
+    expect(await Promise.all(both)).toEqual(['ok', 'membership_change_in_progress']);
+    expect(row(3)?.state).toBe('voter');
+    await replica.propose(removeMember, { id: 3, voters: [1, 3, 4] });
+  });
+
   it('change what they say of themselves, and collide with no other', async () => {
     await admit('n2');
     const seq = recorded().length;

@@ -207,11 +207,21 @@ const LABELS: Record<string, string> = {
 export const removeMember = defineCommand({
   type: 'members.remove',
   since: 1,
-  input: z.object({ id: nodeId, reason: z.string().max(200).optional() }),
+  input: z.object({
+    id: nodeId,
+    reason: z.string().max(200).optional(),
+    /** The voters, by id, for which the removal was found safe. */
+    voters: z.array(nodeId).optional(),
+  }),
   target: (input) => String(input.id),
   apply(tx, input, ctx) {
     const member = findMember(tx, input.id);
     const voters = voterIds(tx);
+    // Two removals that are safe each by itself may cost the quorum together.
+    if (member.state === 'voter' && input.voters && input.voters.join() !== voters.join()) {
+      const detail = `the voters changed meanwhile, they are now ${voters.join(', ')}; look again, then repeat`;
+      throw new DomainError('membership_change_in_progress', detail, [], 1);
+    }
     if (member.state === 'voter' && voters.length === 1) {
       throw new DomainError('quorum_would_be_lost', `node ${member.id} is the only voter; the cluster would be gone`);
     }
