@@ -245,6 +245,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       listener = undefined;
       throw error;
     }
+    if (stopping.signal.aborted) return;
     startReconcilers();
     const { epoch } = applier.position;
     await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
