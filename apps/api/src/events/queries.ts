@@ -1,5 +1,5 @@
 import type { EventType, QuorateEvent } from '@quorate/shared/events';
-import { and, asc, desc, eq, gt, like, lt, max, type SQL } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, lt, max, type SQL, sql } from 'drizzle-orm';
 import type { RecordedEvent } from '../commands/apply-entry';
 import type { StateDb } from '../db/state-store';
 import { events } from '../db/system-table';
@@ -16,9 +16,13 @@ export const matchesFilter = (event: { type: string }, filter: EventFilter): boo
   (filter.type === undefined || event.type === filter.type) &&
   (filter.namespace === undefined || namespaceOf(event.type) === filter.namespace);
 
+/** Not LIKE: there, the underscore of `api_token` stands for any character. */
+const startsWith = (column: typeof events.type, text: string): SQL =>
+  eq(sql`substr(${column}, 1, ${text.length})`, text);
+
 const conditions = (filter: EventFilter): (SQL | undefined)[] => [
   filter.type === undefined ? undefined : eq(events.type, filter.type),
-  filter.namespace === undefined ? undefined : like(events.type, `${filter.namespace.replace(/[%_]/g, '')}.%`),
+  filter.namespace === undefined ? undefined : startsWith(events.type, `${filter.namespace}.`),
 ];
 
 /** Events below `before`, newest first. */
