@@ -66,7 +66,7 @@ function showMember(cluster: Cluster, progress: JoinProgress, dataDir: string): 
   // Its state may be old: only a member that takes part in Raft knows what it is.
   if (own.health !== 'healthy') {
     if (own.health_detail.startsWith('removed from the cluster')) return 'removed';
-    progress.waiting(own.health_detail || 'waiting for its part of the quorum');
+    progress.waiting('waiting for its Raft member to take part');
     return own.health_detail;
   }
   if (own.suffrage === 'voter') {

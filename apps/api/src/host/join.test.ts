@@ -136,6 +136,7 @@ describe('quorated join', () => {
     expect(written).toContain('mode: join');
     expect(written).toContain('name: second');
     expect(written).not.toContain('qj_');
+    expect(written).not.toMatch(/\btoken:/);
     expect(statSync(it.config).mode & 0o777).toBe(0o640);
     expect(existsSync(join(it.dataDir, 'join-token'))).toBe(false);
     expect(await usesOf(minted.id)).toBe(1);
