@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../config/load';
+import { systemClock } from '../lib/clock';
+import { silentLogger } from '../lib/logger';
+import { type QuorateNode, startNode } from '../node';
+import { ADMIN, callApi } from '../testing/api-node';
+import { loopbackHost } from '../testing/member';
+import { MIGRATIONS_DIR } from '../testing/state';
+import { until } from '../testing/until';
+import { joinFromConfig } from './join/from-config';
+
+interface Place {
+  readonly host: string;
+  readonly dataDir: string;
+}
+
+describe('a node that joins where a removed one was', () => {
+  const nodes: QuorateNode[] = [];
+  const places: Place[] = [];
+  let token: string;
+  let first: Place;
+
+  beforeEach(async () => {
+    first = place();
+    const node = await start(first, 'alpha', {});
+    const setup = await callApi(node.url, 'POST', '/v1/setup', { body: { cluster_name: 'test', ...ADMIN } });
+    expect(setup.status).toBe(201);
+    token = (await callApi(node.url, 'POST', '/v1/session', { body: ADMIN })).body.token;
+  });
+  afterEach(async () => {
+    for (const node of nodes.splice(0).reverse()) await node.stop();
+    for (const { dataDir } of places.splice(0)) rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  function place(host = loopbackHost()): Place {
+    const made = { host, dataDir: mkdtempSync(join(tmpdir(), 'quorate-rejoin-')) };
+    places.push(made);
+    return made;
+  }
+  async function start({ host, dataDir }: Place, name: string, more: Record<string, string>): Promise<QuorateNode> {
+    const settings = {
+      data_dir: dataDir,
+      'node.name': name,
+      'api.address': `${host}:8440`,
+      'cluster.address': `${host}:7000`,
+      ...more,
+    };
+    const flags = Object.entries(settings).map(([key, value]) => ({ key, value, flag: `--set ${key}` }));
+    const { config } = loadConfig({ file: undefined, env: {}, flags, host: { hostname: name, ipv4: undefined } });
+    const logger = silentLogger();
+    const version = '0.0.0-test';
+    const node = await startNode(config, {
+      logger,
+      version,
+      migrationsDir: MIGRATIONS_DIR,
+      webDir: undefined,
+      onFatal: (error) => expect.fail(String(error)),
+      join: () => joinFromConfig({ config, version, clock: systemClock, logger }),
+    });
+    nodes.push(node);
+    return node;
+  }
+  const call = (method: string, path: string, body?: unknown) =>
+    callApi(`http://${first.host}:8440`, method, path, { token, ...(body === undefined ? {} : { body }) });
+
+  async function joinAt(at: Place, name: string): Promise<QuorateNode> {
+    const minted = await call('POST', '/v1/nodes/join-tokens', {});
+    expect(minted.status).toBe(201);
+    return start(at, name, {
+      'cluster.mode': 'join',
+      'cluster.join.url': `https://${first.host}:7000`,
+      'cluster.join.token': minted.body.token,
+      'cluster.join.ca_fingerprint': minted.body.ca_fingerprint,
+    });
+  }
+  const untilVoter = (id: number): Promise<void> =>
+    until(
+      async () => (await call('GET', `/v1/cluster/members/${id}`)).body.suffrage === 'voter',
+      `node ${id} votes`,
+      30_000,
+    );
+
+  it('becomes a voter', async () => {
+    const second = place();
+    const beta = await joinAt(second, 'beta');
+    await untilVoter(2);
+    const removal = () => call('DELETE', '/v1/cluster/members/2');
+    await until(async () => (await removal()).status === 200, 'node 2 is removed');
+    nodes.splice(nodes.indexOf(beta), 1);
+    await beta.stop();
+    await joinAt(place(second.host), 'gamma');
+    await untilVoter(3);
+  }, 120_000);
+});
