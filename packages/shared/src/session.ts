@@ -36,7 +36,6 @@ const sessionSchema = z
       .describe('For `Authorization: Bearer`; null for browsers, which get an HttpOnly cookie instead.'),
   })
   .meta({ id: 'Session' });
-export type Session = z.infer<typeof sessionSchema>;
 
 export const SESSION_COOKIE = 'quorate_session';
 

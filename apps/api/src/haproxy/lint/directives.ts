@@ -1,31 +1,7 @@
-import type { HaproxyFinding } from '@quorate/shared/haproxy';
 import { CHECK_HOST, READINESS_PATH } from '../render';
+import { type DirectiveRule, drop, rename } from './directive-rule';
+import { GLOBAL_RULES, QUIC_RULES } from './global-directives';
 import { type ConfigLine, rest, valueAt } from './line';
-
-/**
- * What changed in HAProxy's language, as data. Versions are those that HAProxy's own error messages, its manual and
- * its CHANGELOG name; the installed HAProxy confirms the 2.6 ones in the tests.
- */
-export interface DirectiveRule {
-  /** The first one or two words, without a leading `no`. */
-  readonly directive: string;
-  readonly where: 'global' | 'proxy';
-  /** From this version on it is refused. */
-  readonly removed?: string;
-  /** From this version on it is ignored, or draws a warning. */
-  readonly deprecated?: string;
-  /** Unknown before this version. */
-  readonly introduced?: string;
-  /** Severity where no version decides; without it the rule is silent there. */
-  readonly severity?: HaproxyFinding['severity'];
-  readonly message: string;
-  /** Lines to write instead; [] = drop the line; null or absent = nothing mechanical. */
-  readonly replace?: (line: ConfigLine) => readonly string[] | null;
-}
-
-const drop = (): string[] => [];
-/** Same arguments under another name of `words` words. */
-const rename = (to: string, from: number) => (line: ConfigLine) => [`${to} ${rest(line, from)}`.trim()];
 
 /** The health check that a node of this product answers: readiness over HTTP/1.1 with a Host. */
 export function readinessCheck(host: string): string[] {
@@ -281,108 +257,8 @@ const PROXY: readonly DirectiveRule[] = [
   { directive: 'http-check send', where: 'proxy', severity: 'warning', message: '' },
 ];
 
-const GLOBAL: readonly DirectiveRule[] = [
-  {
-    directive: 'nbproc',
-    where: 'global',
-    deprecated: '2.3',
-    removed: '2.5',
-    message: 'was removed in 2.5: one process with a thread for each processor replaces it. Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'stats bind-process',
-    where: 'global',
-    deprecated: '2.5',
-    removed: '2.7',
-    message: 'lost its effect with nbproc in 2.5. Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'debug',
-    where: 'global',
-    deprecated: '2.2',
-    removed: '2.3',
-    message: 'was removed in 2.3; start HAProxy with -d instead. Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'tune.chksize',
-    where: 'global',
-    deprecated: '2.4',
-    removed: '2.5',
-    message: 'was removed in 2.5; checks use tune.bufsize. Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'tune.ssl.capture-cipherlist-size',
-    where: 'global',
-    deprecated: '2.6',
-    message: 'is deprecated since 2.6; it is tune.ssl.capture-buffer-size now.',
-    replace: rename('tune.ssl.capture-buffer-size', 1),
-  },
-  {
-    directive: 'ssl-engine',
-    where: 'global',
-    deprecated: '2.6',
-    message:
-      'OpenSSL 3 replaced engines by providers, and packages no longer build them in: use ssl-provider, or drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'ssl-mode-async',
-    where: 'global',
-    deprecated: '2.6',
-    message: 'works with engines only, which packages no longer build in. Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'master-worker',
-    where: 'global',
-    deprecated: '3.3',
-    message: 'is deprecated since 3.3; start HAProxy with -W, or -Ws under systemd (packages do). Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'ulimit-n',
-    where: 'global',
-    severity: 'advice',
-    message: 'HAProxy computes the limit from maxconn; a fixed one is often too low. Drop the line.',
-    replace: drop,
-  },
-  {
-    directive: 'no-quic',
-    where: 'global',
-    deprecated: '3.3',
-    message: 'is deprecated since 3.3; write "tune.quic.listen off".',
-    replace: () => ['tune.quic.listen off'],
-  },
-  {
-    directive: 'expose-deprecated-directives',
-    where: 'global',
-    introduced: '3.1',
-    severity: 'advice',
-    message: 'only silences the warnings (3.1 and later): what they name will be removed.',
-  },
-];
-
-const QUIC: readonly DirectiveRule[] = [
-  'conn-tx-buffers.limit',
-  'max-idle-timeout',
-  'max-streams-bidi',
-  'glitches-threshold',
-  'max-data-size',
-  'max-tx-mem',
-  'default-max-window-size',
-].map((name) => ({
-  directive: `tune.quic.frontend.${name}`,
-  where: 'global',
-  deprecated: '3.3',
-  message: `is deprecated since 3.3; the frontend settings begin with tune.quic.fe. now.`,
-}));
-
 export const DIRECTIVE_RULES: ReadonlyMap<string, DirectiveRule> = new Map(
-  [...OPTIONS, ...TIMEOUTS, ...REQ_RSP, ...PROXY, ...GLOBAL, ...QUIC].map((rule) => [
+  [...OPTIONS, ...TIMEOUTS, ...REQ_RSP, ...PROXY, ...GLOBAL_RULES, ...QUIC_RULES].map((rule) => [
     `${rule.where} ${rule.directive}`,
     rule,
   ]),

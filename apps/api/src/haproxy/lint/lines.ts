@@ -1,6 +1,7 @@
 import type { HaproxyFinding } from '@quorate/shared/haproxy';
 import { ARGUMENT_RULES, type ArgumentRule, FETCH_ALIASES } from './arguments';
-import { DIRECTIVE_RULES, type DirectiveRule, healthCheckComplaint } from './directives';
+import type { DirectiveRule } from './directive-rule';
+import { DIRECTIVE_RULES, healthCheckComplaint } from './directives';
 import { type ConfigSection, isProxy } from './document';
 import { GLOBAL_KEYWORDS, HTTP_ACTIONS, HTTP_CHECKS, nearest, OPTIONS, PROXY_KEYWORDS, TIMEOUTS } from './keywords';
 import { type ConfigLine, isAtLeast, valueAt } from './line';

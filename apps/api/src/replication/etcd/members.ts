@@ -1,11 +1,9 @@
 import type { EtcdClient } from './client';
 import { EtcdError } from './errors';
-import type { AlarmMember, Member, StatusResponse } from './proto';
+import type { Member, StatusResponse } from './proto';
 
 /** A membership change is decided by the cluster, which may take an election; far above a write's bound. */
 const CHANGE_MS = 5000;
-
-export type EtcdMember = Member;
 
 export interface MemberStatus {
   readonly member: Member;
@@ -106,27 +104,4 @@ export function newestLeader(statuses: readonly MemberStatus[]): string | null {
   const answered = statuses.flatMap(({ status }) => (status && status.leader !== '0' ? [status] : []));
   answered.sort((a, b) => Number(b.raft_term) - Number(a.raft_term));
   return answered[0]?.leader ?? null;
-}
-
-/** Raised alarms: 1 = NOSPACE, 2 = CORRUPT. @throws EtcdError */
-export async function listAlarms(client: EtcdClient): Promise<readonly AlarmMember[]> {
-  return (await client.call('Maintenance.Alarm', { action: 0, member_id: 0, alarm: 0 }, { retry: 'safe' })).alarms;
-}
-
-/** Clears an alarm, after its cause is gone (space: compact and defragment first). @throws EtcdError */
-export async function disarm(client: EtcdClient, alarm: AlarmMember): Promise<void> {
-  await client.call(
-    'Maintenance.Alarm',
-    { action: 2, member_id: alarm.member_id, alarm: alarm.alarm },
-    { retry: 'safe' },
-  );
-}
-
-/** Gives free pages of one member's file back; it answers nothing else meanwhile. @throws EtcdError */
-export async function defragment(client: EtcdClient, endpoint: string, boundMs: number): Promise<void> {
-  await client.call(
-    'Maintenance.Defragment',
-    {},
-    { retry: 'unsent', endpoint, deadlineMs: boundMs, requireLeader: false },
-  );
 }
