@@ -109,7 +109,8 @@ export function startLoad(options: LoadOptions): Load {
   };
 }
 
-async function listAll(client: Client, minIndex: number): Promise<ApiToken[]> {
+/** Every API token that a node knows once it has applied `minIndex`. */
+export async function listTokens(client: Client, minIndex: number): Promise<ApiToken[]> {
   const items: ApiToken[] = [];
   let cursor: string | undefined;
   do {
@@ -140,7 +141,7 @@ async function auditedTargets(client: Client): Promise<Map<string, number>> {
 /** What is wrong with the acknowledged writes on one node; empty = each is there exactly once, under its id. */
 export async function findLosses(report: LoadReport, client: Client): Promise<string[]> {
   const highest = Math.max(0, ...report.acknowledged.map((write) => write.index));
-  const tokens = new Map((await listAll(client, highest)).map((token) => [token.name, token]));
+  const tokens = new Map((await listTokens(client, highest)).map((token) => [token.name, token]));
   const audited = await auditedTargets(client);
   return report.acknowledged.flatMap(({ name, id }) => {
     const found = tokens.get(name);

@@ -3,6 +3,7 @@ import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { ApiError, type Client, indexOf } from '@quorate/shared/client';
 import { HEADER } from '@quorate/shared/http-headers';
 import { sessionRoutes } from '@quorate/shared/session';
+import { listTokens } from './load';
 
 export interface Written {
   readonly name: string;
@@ -20,11 +21,17 @@ export async function write(client: Client, name: string, key: string = randomUU
   return { name, id: answer.data.id, index, token: answer.data.token };
 }
 
-/** Whether a node knows a write once it has applied its index: it accepts the new token. @throws ApiError index_not_reached */
+/**
+ * Whether a node knows a write once it has applied its index: it accepts the new token, or lists it where everybody is
+ * let in (the agent socket).
+ *
+ * @throws ApiError index_not_reached
+ */
 export async function sees(client: Client, written: Written): Promise<boolean> {
   const headers = { authorization: `Bearer ${written.token}`, [HEADER.minIndex]: String(written.index) };
   const principal = await client.call(sessionRoutes.me, { headers });
-  return principal.name === written.name;
+  if (principal.kind !== 'local') return principal.name === written.name;
+  return (await listTokens(client, written.index)).some((token) => token.id === written.id);
 }
 
 /** The refusal that a call ends with. @throws Error when it succeeds or fails otherwise */
