@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { DomainError } from '../commands/domain-error';
 
@@ -12,12 +13,12 @@ export interface LoginThrottle {
 export function createLoginThrottle(): LoginThrottle {
   const byAddress = new RateLimiterMemory({ keyPrefix: 'address', points: 60, duration: 60 });
   const byName = new RateLimiterMemory({ keyPrefix: 'name', points: 10, duration: 60, blockDuration: 60 });
-  const nameKey = (address: string, name: string): string => `${address}|${name.slice(0, 64)}`;
+  const nameKey = (address: string, name: string): string => `${networkOf(address)}|${name.slice(0, 64)}`;
 
   return {
     async consume(address, name) {
       try {
-        await byAddress.consume(address);
+        await byAddress.consume(networkOf(address));
         await byName.consume(nameKey(address, name));
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error;
@@ -29,4 +30,14 @@ export function createLoginThrottle(): LoginThrottle {
       await byName.delete(nameKey(address, name));
     },
   };
+}
+
+/** An IPv6 host has a whole /64 of addresses to guess from; of IPv4, the address itself. */
+function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = '', tail] = address.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail ? tail.split(':') : [];
+  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after].slice(0, 4).join(':');
 }
