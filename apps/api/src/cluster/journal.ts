@@ -225,8 +225,9 @@ export function createJournal(options: JournalOptions): Journal {
     const genesis = { epoch: epoch + 1, base_index: index, chain: Buffer.from(chain).toString('hex') };
     const write = await writeGenesis(next.client, logPrefixOf(config), genesis);
     assert(write.written, 'a new etcd holds no other genesis');
-    options.commitRaftMode();
+    // Before the commit: should that fail halfway, the process ends and a restart follows what is on disk.
     useEngine(next);
+    options.commitRaftMode();
     applier.rebase({ epoch: genesis.epoch, cursor: '' });
     store.setDurability('NORMAL');
     following = followEtcd(next).catch(options.onFatal);
