@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { boundText, type Figure, holds, Unmeasurable } from './figure';
+import { joinToVoter, leaderFailover } from './figures/cluster';
 import { httpReads } from './figures/http';
 import { localLog } from './figures/local-log';
 import { ready } from './figures/ready';
@@ -7,7 +8,16 @@ import { replay } from './figures/replay';
 import { replicatedLatency, replicatedThroughput } from './figures/replicated';
 
 /** Every figure that `npm run bench` prints, in this order. */
-const FIGURES: readonly Figure[] = [replicatedLatency, replicatedThroughput, localLog, httpReads, replay, ready];
+const FIGURES: readonly Figure[] = [
+  replicatedLatency,
+  replicatedThroughput,
+  localLog,
+  httpReads,
+  replay,
+  ready,
+  joinToVoter,
+  leaderFailover,
+];
 
 interface Result {
   readonly name: string;
