@@ -62,7 +62,7 @@ export function Docs() {
         </div>
       </Sheet>
       <div className="flex">
-        <aside className="sticky top-12 hidden h-[calc(100dvh-3rem)] w-68 shrink-0 overflow-y-auto border-r bg-sunken lg:block">
+        <aside className="sticky top-12 hidden h-[calc(100dvh-3rem)] w-72 shrink-0 overflow-y-auto border-r bg-sunken lg:block">
           <SideNavigation {...navigation} />
         </aside>
         <main id="reference" tabIndex={-1} className="min-w-0 flex-1 px-4 py-5 outline-none lg:px-8">
