@@ -1,9 +1,12 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Finding } from './doctor/finding';
 import { addressArgs, createTestHost, mint, snapshotOf, type TestHost, type TestNode } from './testing';
+
+// Several real nodes with their etcd on one machine: a busy one gets its time.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 let host: TestHost;
 let node: TestNode;

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { setupRoutes } from '@quorate/shared/setup';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type AgentClient, openAgent } from './agent-client';
 import { addressArgs, createTestHost, mint, type Running, snapshotOf, type TestHost, type TestNode } from './testing';
+
+// Several real nodes with their etcd on one machine: a busy one gets its time.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 let host: TestHost;
 let first: TestNode;

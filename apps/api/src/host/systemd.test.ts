@@ -3,9 +3,12 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { healthRoutes } from '@quorate/shared/health';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAgent } from './agent-client';
 import { addressArgs, createTestHost, mint, type TestHost, type TestNode, until } from './testing';
+
+// Several real nodes with their etcd on one machine: a busy one gets its time.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 let host: TestHost;
 let first: TestNode;

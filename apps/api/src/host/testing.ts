@@ -11,7 +11,7 @@ import { openAgent } from './agent-client';
 /** The daemon under test; QUORATED names another build of it. */
 const DAEMON = process.env['QUORATED'] ?? fileURLToPath(new URL('../../dist/quorated.js', import.meta.url));
 /** Generous: the condition holds within a second or two on a quiet machine. */
-const BOUND_MS = 25_000;
+const BOUND_MS = 45_000;
 
 export interface Ended {
   readonly code: number | null;
