@@ -104,6 +104,26 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     updateNodeFile(config.data_dir, { stage });
   }
 
+  /** Where to fetch the state from, should this node ever start without its own. */
+  function rememberMembers(): void {
+    const known = liveMembers(db()).flatMap((m) =>
+      m.state === 'removed'
+        ? []
+        : [
+            {
+              id: m.id,
+              name: m.name,
+              cluster_address: m.clusterAddress,
+              raft_peer_address: m.raftPeerAddress,
+              raft_client_address: m.raftClientAddress,
+              api_url: m.apiUrl,
+              state: m.state,
+            },
+          ],
+    );
+    updateNodeFile(config.data_dir, { members: known });
+  }
+
   /** A removed node's pin is gone from the state; what it still holds open goes too. */
   function fence(removed: number): void {
     listener?.closeConnectionsOf(removed);
@@ -160,6 +180,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   applier.onApplied(({ events }) => {
     for (const { type, data } of events) {
       if (type === 'member.removed' && typeof data['node'] === 'number') fence(data['node']);
+      if (type === 'members.changed') rememberMembers();
     }
   });
   const startedAt = clock();

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@quorate/shared/error-codes';
 import type { EventType } from '@quorate/shared/events';
 import type { FieldError } from '@quorate/shared/problem';
+import Database from 'better-sqlite3';
 import { prepared } from '../db/prepared';
 import type { StateDb } from '../db/state-store';
 import {
@@ -181,12 +182,25 @@ function runCommand(
     sql.release.run();
     return { ok: true, result };
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
+    const refusal = asRefusal(error);
+    if (!refusal) throw error;
     sql.rollback.run();
     sql.release.run();
     recorded.length = mark;
-    return { ok: false, code: error.code, detail: error.message, errors: error.errors, retryAfter: error.retryAfter };
+    const { code, message: detail, errors, retryAfter } = refusal;
+    return { ok: false, code, detail, errors, retryAfter };
   }
+}
+
+/**
+ * A refusal, or undefined for what must stop the node. A broken constraint follows from the replicated state alone, so
+ * it comes out equal everywhere: stopping every node for a command that overlooked one would help nobody.
+ */
+function asRefusal(error: unknown): DomainError | undefined {
+  if (error instanceof DomainError) return error;
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  if (!code.startsWith('SQLITE_CONSTRAINT')) return undefined;
+  return new DomainError('conflict', 'the change contradicts what is stored; look at the current state and try again');
 }
 
 function recordEvent(

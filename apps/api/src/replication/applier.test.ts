@@ -121,6 +121,15 @@ describe('the applier', () => {
     expect(replica.fatal).toHaveLength(1);
   });
 
+  it('refuses a change that breaks a constraint, alike on every node, instead of stopping them all', async () => {
+    const { apply } = await startStill();
+    const applied = apply({ id: 'a', type: 'test.contradict', input: { key: 'twice' } }, { id: 'b' });
+    expect(applied.commands.map(({ outcome }) => (outcome.ok ? 'ok' : outcome.code))).toEqual(['conflict', 'ok']);
+    expect(replica.fatal).toEqual([]);
+    const rows = replica.store.db.$client.prepare("SELECT * FROM cluster_secrets WHERE name = 'twice'").all();
+    expect(rows).toEqual([]);
+  });
+
   it('ends following with the error that stopped it', async () => {
     log = createMemoryLog();
     replica = await startReplica({ log });

@@ -53,6 +53,18 @@ const crash = defineCommand({
   },
 });
 
+/** Writes a row, then one that contradicts it: a check that apply forgot to make. */
+const contradict = defineCommand({
+  type: 'test.contradict',
+  since: 1,
+  input: z.object({ key: z.string() }),
+  apply(tx, input, ctx) {
+    const insert = tx.$client.prepare('INSERT INTO cluster_secrets VALUES (?, ?, ?)');
+    insert.run(input.key, 'first', ctx.at);
+    insert.run(input.key, 'second', ctx.at);
+  },
+});
+
 /** From a version that this build does not have. */
 export const futureCommand = defineCommand({
   type: 'test.future',
@@ -62,5 +74,5 @@ export const futureCommand = defineCommand({
 });
 
 export const testCommands = { put, append, refuse, crash };
-export const testRegistry = createRegistry([put, append, refuse, crash, futureCommand]);
+export const testRegistry = createRegistry([put, append, refuse, crash, contradict, futureCommand]);
 export const TEST_ACTOR: Actor = { kind: 'user', id: 'u1', name: 'ada' };
