@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until';
@@ -67,11 +67,26 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** Removes folders of runs that got kill -9: their process is gone. */
+/** Ends what names `dir` in its command line. HAProxy drops to another user, which undoes its tie to the parent. */
+function killUsersOf(dir: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const named = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${dir}/`);
+      if (named) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // Ended meanwhile, or another user's.
+    }
+  }
+}
+
+/** Ends processes and removes folders of runs that got kill -9: the process in the folder's name is gone. */
 function sweepLeftovers(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split('-')[0]) : Number.NaN;
-    if (pid > 0 && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    if (!(pid > 0) || isAlive(pid)) continue;
+    const dir = join(tmpdir(), name);
+    if (existsSync('/proc')) killUsersOf(dir);
+    rmSync(dir, { recursive: true, force: true });
   }
 }
 
