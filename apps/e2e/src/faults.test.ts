@@ -101,6 +101,8 @@ describe('a cluster of three', () => {
     await first.killAll();
     await before.over;
     const last = before.events.at(-1)?.seq ?? 0;
+    // What happens while nobody listens must come when the stream is resumed.
+    for (let n = 0; n < 3; n++) await write(second.client(), freshName());
     const after = await openEvents(second, tokenOfAdmin(), last);
     const report = await load.stop();
     const marker = await write(third.client(), freshName());
