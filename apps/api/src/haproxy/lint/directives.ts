@@ -69,8 +69,8 @@ const OPTIONS: readonly DirectiveRule[] = [
     directive: 'option transparent',
     where: 'proxy',
     deprecated: '3.3',
-    message: 'is deprecated since 3.3 and planned for removal in 3.5; a server at 0.0.0.0 does the same.',
-    replace: () => ['server tproxy 0.0.0.0'],
+    message:
+      'is deprecated since 3.3 and planned for removal in 3.5; a server line with the address 0.0.0.0 does the same.',
   },
   {
     directive: 'option nolinger',
@@ -229,15 +229,14 @@ const PROXY: readonly DirectiveRule[] = [
     where: 'proxy',
     deprecated: '3.3',
     message: 'is deprecated since 3.3 and planned for removal in 3.5; a server does the same, with health checks.',
-    replace: rename('server dispatch', 1),
   },
   {
     directive: 'transparent',
     where: 'proxy',
     deprecated: '3.3',
     severity: 'advice',
-    message: 'is the old form of "option transparent", itself deprecated since 3.3; a server at 0.0.0.0 does the same.',
-    replace: () => ['server tproxy 0.0.0.0'],
+    message:
+      'is the old form of "option transparent", itself deprecated since 3.3; a server line with the address 0.0.0.0 does the same.',
   },
   {
     directive: 'redirect',

@@ -39,8 +39,13 @@ export class Report {
 
   /** A finding whose cure changes words of what stands there now (after earlier edits). */
   edit(line: ConfigLine, change: (current: string) => string, complaint: Complaint): void {
-    this.#replaced.set(line.number, this.current(line).map(change));
-    this.#push(line, complaint, true);
+    // A line that ends in the middle of an escape would swallow what is written behind it.
+    if (this.current(line).some((text) => /(?<!\\)(?:\\\\)*\\$/.test(text))) {
+      this.note(line, complaint);
+    } else {
+      this.#replaced.set(line.number, this.current(line).map(change));
+      this.#push(line, complaint, true);
+    }
   }
 
   /** A finding whose cure is to add lines below. */
