@@ -1,12 +1,14 @@
 import { advertisedAddresses } from './cluster/addresses';
 import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
+import { failoverEndpoints } from './cluster/leadership/routes';
 import { liveMembers } from './cluster/members/admission';
 import { clusterEndpoints } from './cluster/routes';
 import { type ClusterRuntime, requireInfo } from './cluster/runtime';
 import type { Config } from './config/derive';
 import type { StateDb } from './db/state-store';
 import type { EventBus } from './events/bus';
+import type { EventLog } from './events/event-log';
 import type { HaproxySource } from './haproxy/current';
 import { haproxyEndpoints } from './haproxy/routes';
 import type { Endpoint } from './http/endpoint';
@@ -31,6 +33,8 @@ export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
   readonly clock: Clock;
   readonly proposer: Proposer;
   readonly bus: EventBus;
+  readonly eventLog: EventLog;
+  readonly onStreams: (change: 1 | -1) => void;
   readonly stopping: AbortSignal;
   readonly db: () => StateDb;
 }
@@ -69,6 +73,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     ...userEndpoints({ throttle }),
     ...apiTokenEndpoints(),
     ...clusterEndpoints({ view, membership }),
+    ...failoverEndpoints({ membership, proposer: deps.proposer }),
     ...joinTokenEndpoints({
       clock,
       ensureCluster: () => cluster.ensureCluster(),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { establishIdentity } from './cluster/boot';
+import { termAt } from './cluster/leadership/queries';
 import type { Identity } from './cluster/pki/identity';
 import { readinessChecks } from './cluster/readiness';
 import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
@@ -10,6 +11,9 @@ import { apiUsesTls, type Config } from './config/derive';
 import { type Core, openCore } from './core';
 import { createEndpoints, loadBalancerSource } from './endpoints';
 import { createEventBus } from './events/bus';
+import { createEventLog } from './events/event-log';
+import { createLocalEvents, type LocalEvents } from './events/local-events';
+import { lastEventSeq } from './events/queries';
 import { createRevisionReconciler } from './haproxy/revision-reconciler';
 import { type AppOptions, createApp } from './http/app';
 import type { Endpoint } from './http/endpoint';
@@ -83,7 +87,16 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     const stateInitialized = core.isInitialized();
     const boot = await establishIdentity({ config, clock, stateInitialized, join: deps.join });
     const { version, onFatal } = deps;
-    cluster = createClusterRuntime({ ...core, config, boot, version, clock, logger, onFatal });
+    const localEvents: LocalEvents = createLocalEvents({
+      file: join(config.data_dir, 'local-events.jsonl'),
+      nodeId: boot.nodeFile.node_id,
+      clock,
+      logger,
+      lastSeq: () => lastEventSeq(core.store.db),
+      appliedIndex: () => core.applier.position.index,
+      term: () => cluster?.journal.raft?.current.term ?? null,
+    });
+    cluster = createClusterRuntime({ ...core, config, boot, version, clock, logger, localEvents, onFatal });
     const runtime = cluster;
     undo.push(() => runtime.stop());
     await runtime.open();
@@ -105,6 +118,8 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       setupNeeded: () => core.store.db.select().from(clusterInfo).get()?.setUpAt === null,
       async stop() {
         await api.close();
+        if (runtime.journal.mode === 'raft' && runtime.view.leaderId() === runtime.nodeId)
+          await runtime.announce(runtime.nodeId, 'shutdown', '');
         core.proposer.close();
         await revisions.stop();
         await runtime.stop();
@@ -156,6 +171,8 @@ async function openPublicApi(parts: PublicApiParts) {
     clock,
     proposer,
     bus: createEventBus(applier, logger),
+    eventLog: createEventLog({ db: () => store.db, local: cluster.localEvents, termAt }),
+    onStreams: () => {},
     checks: () => readinessChecks(cluster.journal, cluster.view),
     metrics: metrics.registry,
     stopping: stopping.signal,

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute } from './route';
 
-/** Every event type. `node-local` ones are observed by one node (`event_src_id`), the others are part of the replicated state. */
+/**
+ * Every event type. The ones of the replicated state are recorded once for the cluster; what only one node can see (who it
+ * reaches, whether it knows a leader) is recorded by that node for itself: `local`, told by `event_src_id`.
+ */
 export const EVENT_TYPES = [
   'cluster.initialized',
   'cluster.setup',
@@ -11,6 +14,8 @@ export const EVENT_TYPES = [
   'leadership.lost',
   'state.has_leader',
   'state.is_leaderless',
+  'state.ro',
+  'state.rw',
   'members.changed',
   'member.admitted',
   'member.learner',
@@ -20,6 +25,9 @@ export const EVENT_TYPES = [
   'member.resumed',
   'peer.connected',
   'peer.disconnected',
+  'join.started',
+  'join.completed',
+  'join.failed',
   'join_token.minted',
   'join_token.redeemed',
   'join_token.revoked',
@@ -35,23 +43,59 @@ export const EVENT_TYPES = [
   'haproxy.revision_created',
   'snapshot.created',
   'snapshot.installed',
+  'snapshot.failed',
   'log.compacted',
+  'backup.started',
+  'backup.completed',
+  'backup.failed',
   'alarm.raised',
   'alarm.cleared',
+  'failover.tested',
+  'webhook.created',
+  'webhook.updated',
+  'webhook.deleted',
+  'webhook.failing',
+  'webhook.recovered',
 ] as const;
 export const eventType = z.enum(EVENT_TYPES);
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** What a type is about: the word before the dot. */
+export const topicOf = (type: string): string => type.slice(0, type.indexOf('.'));
+
+/** Topics that tell of the cluster itself rather than of what it keeps. */
+const CLUSTER_TOPICS: ReadonlySet<string> = new Set([
+  'cluster',
+  'leadership',
+  'state',
+  'members',
+  'member',
+  'peer',
+  'join',
+  'snapshot',
+  'log',
+  'backup',
+  'alarm',
+  'failover',
+]);
+
+/** The namespace of a type: `cluster`, or its topic. */
+export const namespaceOf = (type: string): string => (CLUSTER_TOPICS.has(topicOf(type)) ? 'cluster' : topicOf(type));
+
 export const eventSchema = z
   .object({
-    seq: z.int().describe('Ascending, the same on every node: the value of `Last-Event-ID`.'),
-    id: z.string(),
+    seq: z
+      .int()
+      .describe('Ascending, the same on every node. A local event has that of the event before it on its node.'),
+    id: z.string().describe('Unique; a receiver that sees an id again has seen the event.'),
     type: eventType,
-    namespace: z.string().describe('The namespace is the part before the dot.'),
-    event_src_id: z.int(),
-    index: z.int(),
-    term: z.int().nullable(),
+    namespace: z.string().describe('`cluster` for what happens to the cluster itself, else the word before the dot.'),
+    event_src_id: z.int().describe('The node that proposed the change, or saw it (local events).'),
+    local: z.boolean().describe('Seen by that node alone and not part of the replicated state.'),
+    index: z.int().describe('Log index of the change; for a local event, what its node had applied.'),
+    term: z.int().nullable().describe('Raft term, as it was recorded by then; null before there was one.'),
     at: timestamp,
+    timestamp: timestamp.describe('The same as `at`.'),
     actor: z.string(),
     message: z.string().describe('One sentence for people.'),
     data: z.record(z.string(), z.json()),
@@ -65,8 +109,20 @@ export const eventFilter = z.object({
     .string()
     .max(32)
     .optional()
-    .describe('Only types that begin with this word and a dot, such as `member`.'),
+    .describe('Only this namespace, or only types that begin with this word and a dot, such as `member`.'),
+  source: z.coerce.number().int().min(1).max(63).optional().describe('Only events that came from this node.'),
 });
+
+/** Whether an event passes a filter; the server, the console and the sinks agree on it. */
+export function passesFilter(
+  event: Pick<QuorateEvent, 'type' | 'event_src_id'>,
+  filter: z.output<typeof eventFilter>,
+): boolean {
+  const { type, namespace, source } = filter;
+  if (type !== undefined && type !== event.type) return false;
+  if (source !== undefined && source !== event.event_src_id) return false;
+  return namespace === undefined || namespace === namespaceOf(event.type) || namespace === topicOf(event.type);
+}
 
 export const eventRoutes = {
   list: defineRoute({
@@ -87,6 +143,8 @@ export const eventRoutes = {
     tag: 'Watching',
     summary:
       'Events as server-sent events: `event: event` with an id to resume by, and `event: cluster` with the live cluster view',
+    description:
+      'An id is the `seq` of the last domain event, a dot, and how far the local events of the answering node were sent. Sent back as Last-Event-ID to any node, no domain event is missed or repeated. Local events are exact on the node that sent the id (it keeps the last 1,000, also over a restart); another node sends what it saw itself since that moment, by its own clock. A bare `seq` resumes the domain events alone.',
     requestHeaders: { 'Last-Event-ID': 'The id of the last event that was seen: the stream goes on after it.' },
     query: eventFilter,
     contentType: 'text/event-stream',

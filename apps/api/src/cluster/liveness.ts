@@ -37,8 +37,8 @@ export interface Peer {
 
 export interface Liveness {
   observe(nodeId: number): PeerObservation | undefined;
-  /** Runs after each round; for reconcilers and the live view. */
-  onRound(listener: () => void): () => void;
+  /** Runs after each round with the ids that were asked. */
+  onRound(listener: (ids: readonly number[]) => void): () => void;
   stop(): void;
 }
 
@@ -62,7 +62,7 @@ export function startLiveness(options: {
   const { clock } = options;
   const stopping = new AbortController();
   const observations = new Map<number, PeerObservation>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(ids: readonly number[]) => void>();
 
   async function poll(peer: Peer): Promise<void> {
     const startedAt = clock();
@@ -96,7 +96,7 @@ export function startLiveness(options: {
       const ids = new Set(peers.map((peer) => peer.id));
       for (const id of observations.keys()) if (!ids.has(id)) observations.delete(id);
       await Promise.all(peers.map(poll));
-      for (const listener of listeners) listener();
+      for (const listener of listeners) listener([...ids]);
       await delay(INTERVAL_MS, stopping.signal);
     }
   }

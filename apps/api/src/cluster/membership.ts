@@ -5,6 +5,7 @@ import { delay } from '../lib/async';
 import { EtcdError } from '../replication/etcd/errors';
 import { listMembers, moveLeader, removeMember as removeEtcdMember } from '../replication/etcd/members';
 import type { Journal } from './journal';
+import type { Announce } from './leadership/announce';
 import { removeMember } from './members/commands';
 import { countQuorum } from './quorum';
 import { memberName, type RaftEngine } from './raft-engine';
@@ -14,9 +15,17 @@ export interface Membership {
   /** Previews or carries out a removal. @throws DomainError with the code that the preview shows */
   remove(ctx: RequestContext, nodeId: number, options: { dryRun: boolean; force: boolean }): Promise<MembershipPreview>;
   /** Hands leadership to a voter, the best one when `to` is null, and waits until it leads. */
-  transferLeadership(to: number | null): Promise<{ from: number; to: number; term: number; duration_ms: number }>;
+  transferLeadership(
+    to: number | null,
+    why: { reason: 'transfer' | 'test'; requestedBy: string },
+  ): Promise<{ from: number; to: number; term: number; duration_ms: number }>;
   /** A drained node does not lead: hands over when it does and someone can take it. Idempotent. */
   yieldWhenDrained(): Promise<void>;
+}
+
+interface HandOver {
+  readonly reason: 'transfer' | 'test' | 'drain' | 'removal';
+  readonly requestedBy: string;
 }
 
 const TRANSFER_WAIT_MS = 5_000;
@@ -78,7 +87,12 @@ export function membershipError(error: unknown): unknown {
   }
 }
 
-export function createMembership(deps: { nodeId: number; journal: Journal; view: ClusterView }): Membership {
+export function createMembership(deps: {
+  nodeId: number;
+  journal: Journal;
+  view: ClusterView;
+  announce: Announce;
+}): Membership {
   const { journal, view } = deps;
   let changing = false;
 
@@ -107,7 +121,7 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
     return found?.id;
   }
 
-  async function handOver(raft: RaftEngine, from: number, to: number | null): Promise<number> {
+  async function handOver(raft: RaftEngine, from: number, to: number | null, announced: HandOver): Promise<number> {
     const candidates = view
       .members()
       .filter((m) => m.suffrage === 'voter' && m.id !== from && (!m.drained || m.id === to));
@@ -116,6 +130,7 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
     if (!target) throw new DomainError('conflict', 'there is no other healthy voter to hand leadership to');
     const memberId = await etcdIdOf(raft, target.id, target.raft_peer_address);
     if (!memberId) throw new DomainError('conflict', `node ${target.id} has no etcd member`);
+    await deps.announce(from, announced.reason, announced.requestedBy);
     await moveLeader(raft.client, memberId);
     const deadline = performance.now() + TRANSFER_WAIT_MS;
     while (view.leaderId() !== target.id) {
@@ -144,7 +159,7 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
       await exclusively(async () => {
         const target = views.find((m) => m.id === nodeId);
         const voters = views.filter((m) => m.suffrage === 'voter').map((m) => m.id);
-        if (target?.leader) await handOver(raft, nodeId, null);
+        if (target?.leader) await handOver(raft, nodeId, null, { reason: 'removal', requestedBy: ctx.actor.name });
         const memberId = target && (await etcdIdOf(raft, nodeId, target.raft_peer_address));
         // The state first: the pin dies with it. A crash in between is finished by the membership reconciler.
         await ctx.propose(removeMember, { id: nodeId, voters });
@@ -157,9 +172,9 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
       const self = views.find((m) => m.self);
       if (!self?.leader || !self.drained || !journal.engine || changing) return;
       if (!views.some((m) => m.suffrage === 'voter' && !m.self && !m.drained && isUp(m))) return;
-      await exclusively(() => handOver(engine(), self.id, null));
+      await exclusively(() => handOver(engine(), self.id, null, { reason: 'drain', requestedBy: '' }));
     },
-    async transferLeadership(to) {
+    async transferLeadership(to, why) {
       const raft = engine();
       const from = view.leaderId();
       if (from === null) throw new DomainError('no_quorum', 'there is no leader at the moment', [], 1);
@@ -170,7 +185,7 @@ export function createMembership(deps: { nodeId: number; journal: Journal; view:
       }
       if (to === from) throw new DomainError('conflict', `node ${to} leads already`);
       const started = performance.now();
-      const next = await exclusively(() => handOver(raft, from, to));
+      const next = await exclusively(() => handOver(raft, from, to, why));
       const term = journal.raft?.current.term ?? 0;
       return { from, to: next, term, duration_ms: Math.round(performance.now() - started) };
     },

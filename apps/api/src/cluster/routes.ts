@@ -30,6 +30,8 @@ export function clusterEndpoints(deps: { view: ClusterView; membership: Membersh
       await ctx.propose(setMemberDrained, { id: params.id, drained: false });
       return memberView(params.id);
     }),
-    endpoint(clusterRoutes.transferLeadership, (_ctx, { body }) => membership.transferLeadership(body.to)),
+    endpoint(clusterRoutes.transferLeadership, (ctx, { body }) =>
+      membership.transferLeadership(body.to, { reason: 'transfer', requestedBy: ctx.actor.name }),
+    ),
   ];
 }

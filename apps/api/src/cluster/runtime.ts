@@ -2,6 +2,7 @@ import { FEATURE_LEVEL } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
 import type { StateDb, StateStore } from '../db/state-store';
+import type { LocalEvents } from '../events/local-events';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { type ReconcilerHandle, startReconciler } from '../reconcile/driver';
@@ -17,8 +18,9 @@ import { proposeFounder, proposeFounding, SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal } from './journal';
 import { createKeyring, type Keyring } from './keyring';
+import { type Announce, createAnnouncer } from './leadership/announce';
 import { recordGrowth } from './leadership/commands';
-import { createLeadershipReporter } from './leadership/reporter';
+import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar, requestLearnerTicket } from './learners';
 import type { ClusterListener } from './listener';
 import { type Liveness, nodeStatusSchema, type Peer, startLiveness } from './liveness';
@@ -42,6 +44,8 @@ export interface ClusterRuntimeOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Takes what only this node sees. */
+  readonly localEvents: LocalEvents;
   /** Something happened after which this process must not go on. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -55,6 +59,11 @@ export interface ClusterRuntime {
   readonly barrier: Barrier;
   readonly view: ClusterView;
   readonly membership: Membership;
+  readonly localEvents: LocalEvents;
+  /** Writes down why leadership is about to move. */
+  readonly announce: Announce;
+  /** Changes of leadership that this node has seen since it started. */
+  leaderChanges(): number;
   identity(): Identity;
   /** Called when the certificate was renewed. */
   onIdentity(listen: (identity: Identity) => void): void;
@@ -73,7 +82,7 @@ const PEER_ANSWER_MS = 120_000;
 const LEARNER_WAIT_MS = 60_000;
 
 export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRuntime {
-  const { config, boot, store, applier, proposer, clock, logger } = options;
+  const { config, boot, store, applier, proposer, clock, logger, localEvents } = options;
   const nodeId = boot.nodeFile.node_id;
   const stopping = new AbortController();
   let identity = boot.identity;
@@ -81,6 +90,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const reconcilers: ReconcilerHandle[] = [];
   const identityListeners = new Set<(identity: Identity) => void>();
   let growing: Promise<void> | undefined;
+  let leadership: LeadershipWatch | undefined;
 
   const db = (): StateDb => store.db;
   const tls = () => ({ ca: identity.caPem, cert: identity.certPem, key: identity.keyPem });
@@ -186,7 +196,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const startedAt = clock();
   const { version } = options;
   const view = createClusterView({ nodeId, db, applier, journal, liveness, clock, version, startedAt });
-  const membership = createMembership({ nodeId, journal, view });
+  const announce = createAnnouncer(proposer, logger);
+  const membership = createMembership({ nodeId, journal, view, announce });
   const registerLearner = createLearnerRegistrar({ journal, db, proposer, barrier });
 
   const addresses = advertisedAddresses(config);
@@ -249,7 +260,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     reconcilers.push(startReconciler(yielding, logger));
     const retain = config.raft.retain_entries;
     reconcilers.push(startReconciler(createCompactor({ nodeId, retain, journal, view, logger }), logger));
-    reconcilers.push(startReconciler(createLeadershipReporter({ nodeId, journal, proposer }), logger));
+    leadership = startLeadershipWatch({ ...deps, applier, liveness, localEvents });
+    reconcilers.push(leadership);
   }
 
   /** The listener first: a port that is taken is found out while the node is still single. */
@@ -327,6 +339,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     barrier,
     view,
     membership,
+    localEvents,
+    announce,
+    leaderChanges: () => leadership?.leaderChanges ?? 0,
     identity: () => identity,
     joinProgress,
     onIdentity: (listen) => identityListeners.add(listen),

@@ -1,38 +1,40 @@
-import type { EventType, QuorateEvent } from '@quorate/shared/events';
-import { and, asc, desc, eq, gt, lt, max, type SQL, sql } from 'drizzle-orm';
+import {
+  EVENT_TYPES,
+  type EventType,
+  type eventFilter,
+  namespaceOf,
+  type QuorateEvent,
+  topicOf,
+} from '@quorate/shared/events';
+import { and, asc, desc, eq, gt, inArray, lt, max, type SQL } from 'drizzle-orm';
+import type { z } from 'zod';
 import type { RecordedEvent } from '../commands/apply-entry';
 import type { StateDb } from '../db/state-store';
 import { events } from '../db/system-table';
 import { toTimestamp } from '../lib/clock';
 
-export interface EventFilter {
-  readonly type?: string | undefined;
-  readonly namespace?: string | undefined;
-}
+export type EventFilter = z.output<typeof eventFilter>;
 
-export const namespaceOf = (type: string): string => type.slice(0, type.indexOf('.'));
+/** The Raft term that was in force at a log index, null before there was one. */
+export type TermLookup = (db: StateDb, index: number) => number | null;
 
-export const matchesFilter = (event: { type: string }, filter: EventFilter): boolean =>
-  (filter.type === undefined || event.type === filter.type) &&
-  (filter.namespace === undefined || namespaceOf(event.type) === filter.namespace);
+const typesIn = (namespace: string): EventType[] =>
+  EVENT_TYPES.filter((type) => namespaceOf(type) === namespace || topicOf(type) === namespace);
 
-/** Not LIKE: there, the underscore of `api_token` stands for any character. */
-const startsWith = (column: typeof events.type, text: string): SQL =>
-  eq(sql`substr(${column}, 1, ${text.length})`, text);
-
-const conditions = (filter: EventFilter): (SQL | undefined)[] => [
-  filter.type === undefined ? undefined : eq(events.type, filter.type),
-  filter.namespace === undefined ? undefined : startsWith(events.type, `${filter.namespace}.`),
+const conditions = ({ type, namespace, source }: EventFilter): (SQL | undefined)[] => [
+  type === undefined ? undefined : eq(events.type, type),
+  namespace === undefined ? undefined : inArray(events.type, typesIn(namespace)),
+  source === undefined ? undefined : eq(events.sourceNode, source),
 ];
 
 /** Events below `before`, newest first. */
-export function listEvents(db: StateDb, filter: EventFilter, before: number, limit: number): QuorateEvent[] {
+export function eventsBefore(db: StateDb, filter: EventFilter, before: number, limit: number): RecordedEvent[] {
   const where = and(lt(events.seq, before), ...conditions(filter));
   return db.select().from(events).where(where).orderBy(desc(events.seq)).limit(limit).all().map(fromRow);
 }
 
 /** Events after `after`, oldest first: what a resumed stream missed. */
-export function eventsAfter(db: StateDb, filter: EventFilter, after: number, limit: number): QuorateEvent[] {
+export function eventsAfter(db: StateDb, filter: EventFilter, after: number, limit: number): RecordedEvent[] {
   const where = and(gt(events.seq, after), ...conditions(filter));
   return db.select().from(events).where(where).orderBy(asc(events.seq)).limit(limit).all().map(fromRow);
 }
@@ -47,32 +49,26 @@ export function lastEventSeq(db: StateDb): number {
   );
 }
 
-function fromRow(row: typeof events.$inferSelect): QuorateEvent {
-  return {
-    seq: row.seq,
-    id: row.id,
-    type: row.type as EventType,
-    namespace: namespaceOf(row.type),
-    event_src_id: row.sourceNode,
-    index: row.logIndex,
-    term: row.term,
-    at: toTimestamp(row.at),
-    actor: row.actor,
-    message: row.message,
-    data: JSON.parse(row.data) as QuorateEvent['data'],
-  };
+function fromRow(row: typeof events.$inferSelect): RecordedEvent {
+  const { seq, id, sourceNode, logIndex: index, at, actor, message } = row;
+  const data = JSON.parse(row.data) as RecordedEvent['data'];
+  return { seq, id, type: row.type as EventType, sourceNode, index, at, actor, message, data };
 }
 
-export function viewEvent(event: RecordedEvent): QuorateEvent {
+/** An event of the replicated state as the API shows it. */
+export function viewEvent(event: RecordedEvent, term: number | null): QuorateEvent {
+  const at = toTimestamp(event.at);
   return {
     seq: event.seq,
     id: event.id,
     type: event.type,
     namespace: namespaceOf(event.type),
     event_src_id: event.sourceNode,
+    local: false,
     index: event.index,
-    term: null,
-    at: toTimestamp(event.at),
+    term,
+    at,
+    timestamp: at,
     actor: event.actor,
     message: event.message,
     data: event.data as QuorateEvent['data'],

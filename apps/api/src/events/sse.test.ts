@@ -1,11 +1,16 @@
 import type { QuorateEvent } from '@quorate/shared/events';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { StateDb } from '../db/state-store';
+import { systemClock } from '../lib/clock';
 import { silentLogger } from '../lib/logger';
 import { createMemoryLog } from '../replication/memory-log';
 import { type Replica, startReplica } from '../testing/replica';
 import { testCommands } from '../testing/test-commands';
 import { until } from '../testing/until';
 import { createEventBus, type EventBus } from './bus';
+import { createEventLog, type EventLog } from './event-log';
+import { createLocalEvents, type LocalEvents } from './local-events';
+import { lastEventSeq } from './queries';
 import { openEventStream, shareView } from './sse';
 
 interface Reader {
@@ -19,6 +24,7 @@ interface Reader {
 describe('the event stream', () => {
   let replica: Replica;
   let bus: EventBus;
+  let local: LocalEvents;
   let view = '{}';
   const readers: Reader[] = [];
   afterEach(async () => {
@@ -29,7 +35,17 @@ describe('the event stream', () => {
   async function start(): Promise<void> {
     replica = await startReplica({ log: createMemoryLog(), timeoutMs: 30_000 });
     bus = createEventBus(replica.applier, silentLogger());
+    local = createLocalEvents({
+      file: undefined,
+      nodeId: 1,
+      clock: systemClock,
+      logger: silentLogger(),
+      lastSeq: () => lastEventSeq(replica.store.db),
+      appliedIndex: () => replica.applier.position.index,
+      term: () => 7,
+    });
   }
+  const logOf = (db: () => StateDb): EventLog => createEventLog({ db, local, termAt: () => null });
   const write = (count: number): Promise<unknown> =>
     Promise.all(
       Array.from({ length: count }, (_, n) => replica.propose(testCommands.put, { key: `k${n}`, value: 'v' })),
@@ -39,10 +55,10 @@ describe('the event stream', () => {
     const stop = new AbortController();
     const { store } = replica;
     const response = openEventStream({
-      db: () => store.db,
+      log: logOf(() => store.db),
       bus,
       filter,
-      lastSeq,
+      resume: lastSeq === undefined ? undefined : { seq: lastSeq, local: undefined },
       clusterView: () => view,
       signal: stop.signal,
     });
@@ -63,7 +79,7 @@ describe('the event stream', () => {
         const messages = (rest + piece).split('\n\n');
         rest = messages.pop() ?? '';
         for (const message of messages) {
-          const match = /^id: (\d+)\nevent: event\ndata: (.*)$/.exec(message);
+          const match = /^id: (\d+)\.\d+\nevent: event\ndata: (.*)$/.exec(message);
           if (!match?.[1] || !match[2]) continue;
           ids.push(Number(match[1]));
           events.push(JSON.parse(match[2]) as QuorateEvent);
@@ -89,7 +105,7 @@ describe('the event stream', () => {
     expect(reader.events[0]).toMatchObject({
       seq: 4,
       type: 'alarm.raised',
-      namespace: 'alarm',
+      namespace: 'cluster',
       actor: 'ada',
       index: 2,
     });
@@ -159,7 +175,14 @@ describe('the event stream', () => {
       return '{}';
     };
     const stop = new AbortController();
-    const options = { db: () => store.db, bus, filter: {}, lastSeq: undefined, clusterView, signal: stop.signal };
+    const options = {
+      log: logOf(() => store.db),
+      bus,
+      filter: {},
+      resume: undefined,
+      clusterView,
+      signal: stop.signal,
+    };
     const reader = read({ response: openEventStream(options), stop });
     await until(() => reader.text().includes('event: cluster'), 'the stream is open');
     fails = true;

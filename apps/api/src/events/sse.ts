@@ -1,14 +1,17 @@
 import type { ReadableStreamController, UnderlyingSource } from 'node:stream/web';
-import type { StateDb } from '../db/state-store';
+import { passesFilter, type QuorateEvent } from '@quorate/shared/events';
 import type { EventBus } from './bus';
-import { type EventFilter, eventsAfter, lastEventSeq, matchesFilter, viewEvent } from './queries';
+import type { EventLog, Place } from './event-log';
+import type { EventFilter } from './queries';
 
 export interface EventStreamOptions {
-  readonly db: () => StateDb;
+  readonly log: EventLog;
   readonly bus: EventBus;
   readonly filter: EventFilter;
   /** `Last-Event-ID` of a client that resumes; undefined = from now on. */
-  readonly lastSeq: number | undefined;
+  readonly resume: { readonly seq: number; readonly local: number | undefined } | undefined;
+  /** Called when the stream is over, however it ended. */
+  readonly onEnd?: () => void;
   /** The live cluster view as JSON; sent at once and whenever it changes. */
   readonly clusterView: () => string;
   readonly signal: AbortSignal;
@@ -27,8 +30,8 @@ const MAX_UNREAD_CHUNKS = 2_000;
 type Controller = ReadableStreamController<Uint8Array>;
 
 const encoder = new TextEncoder();
-const eventText = (event: { seq: number }): string =>
-  `id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`;
+const eventText = (place: Place, event: QuorateEvent): string =>
+  `id: ${place.seq}.${place.local}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`;
 
 /** Server-sent events: the missed ones, then live ones, in order and without gaps, plus the cluster view. */
 export function openEventStream(options: EventStreamOptions): Response {
@@ -38,10 +41,11 @@ export function openEventStream(options: EventStreamOptions): Response {
 }
 
 function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array> {
-  const { bus, filter, signal } = options;
+  const { log, bus, filter, signal, resume } = options;
   const undo: (() => void)[] = [];
   /** Everything up to here was sent, or is not for this client. */
-  let sent = options.lastSeq ?? lastEventSeq(options.db());
+  let sent = resume?.seq ?? log.lastSeq();
+  let sentLocal = resume?.local ?? log.local.position();
   let live = false;
   let closed = false;
 
@@ -49,6 +53,7 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
     if (closed) return;
     closed = true;
     for (const step of undo) step();
+    options.onEnd?.();
     controller?.close();
   }
 
@@ -60,11 +65,27 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
 
   /** Sends the next page of what was missed; live once there is nothing more. No await: no event slips between. */
   function catchUp(controller: Controller): void {
-    const upTo = lastEventSeq(options.db());
-    const page = eventsAfter(options.db(), filter, sent, PAGE);
-    for (const event of page) send(controller, eventText(event));
-    live = page.length < PAGE;
-    sent = live ? Math.max(sent, upTo) : (page.at(-1)?.seq ?? sent);
+    const upTo = log.lastSeq();
+    for (const event of page()) sendDomain(controller, event);
+    if (!live) return;
+    sent = Math.max(sent, upTo);
+    for (const { position, event } of log.local.after(sentLocal)) sendLocal(controller, position, event);
+  }
+
+  function page(): QuorateEvent[] {
+    const events = log.after(filter, sent, PAGE);
+    live = events.length < PAGE;
+    return events;
+  }
+
+  function sendDomain(controller: Controller, event: QuorateEvent): void {
+    sent = event.seq;
+    if (passesFilter(event, filter)) send(controller, eventText({ seq: sent, local: sentLocal }, event));
+  }
+
+  function sendLocal(controller: Controller, position: number, event: QuorateEvent): void {
+    sentLocal = position;
+    if (passesFilter(event, filter)) send(controller, eventText({ seq: sent, local: sentLocal }, event));
   }
 
   return {
@@ -75,8 +96,10 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
           if (!live) return;
           // Events that came inside an installed snapshot were never announced: the client resumes and gets them.
           if (event.seq > sent + 1) return close(controller);
-          sent = event.seq;
-          if (matchesFilter(event, filter)) send(controller, eventText(viewEvent(event)));
+          sendDomain(controller, log.view(event));
+        }),
+        log.local.subscribe(({ position, event }) => {
+          if (live) sendLocal(controller, position, event);
         }),
       );
       const sendView = createViewSender(options.clusterView, (text) => send(controller, text));

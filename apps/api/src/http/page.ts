@@ -41,7 +41,8 @@ function decode(cursor: string): unknown {
   }
 }
 
-const invalidCursor = (): DomainError =>
+/** For lists whose cursors have a form of their own. */
+export const invalidCursor = (): DomainError =>
   new DomainError('validation_failed', 'the cursor is not one that this API gave out; start without it', [
     { pointer: 'query/cursor', detail: 'not a cursor of this list' },
   ]);

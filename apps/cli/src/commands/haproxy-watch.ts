@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { eventSchema } from '@quorate/shared/events';
+import { eventSchema, topicOf } from '@quorate/shared/events';
 import { type HAPROXY_VERSIONS, haproxyRoutes } from '@quorate/shared/haproxy';
 import { replaceFile } from '../files';
 import type { Invocation } from '../invocation';
@@ -10,7 +10,7 @@ import { followEvents } from '../stream';
 const EXEC_TIMEOUT_MS = 60_000;
 /** However quiet the stream is, the file is compared with the cluster this often. */
 const RESYNC_MS = 60_000;
-const NAMESPACES = new Set(['haproxy', 'member', 'members']);
+const TOPICS = new Set(['haproxy', 'member', 'members']);
 
 export interface WatchOptions {
   for?: (typeof HAPROXY_VERSIONS)[number];
@@ -20,7 +20,7 @@ export interface WatchOptions {
 
 function concerns(data: string): boolean {
   const parsed = eventSchema.safeParse(JSON.parse(data));
-  return parsed.success && NAMESPACES.has(parsed.data.namespace);
+  return parsed.success && TOPICS.has(topicOf(parsed.data.type));
 }
 
 async function runHook(inv: Invocation, command: string): Promise<void> {

@@ -1,6 +1,6 @@
 'use client';
 
-import type { EventType, QuorateEvent } from '@quorate/shared/events';
+import { type EventType, type QuorateEvent, topicOf } from '@quorate/shared/events';
 import {
   Archive,
   BellRing,
@@ -13,6 +13,7 @@ import {
   Split,
   UserRound,
   Waypoints,
+  Webhook,
 } from 'lucide-react';
 import { cn } from '@/lib/cn';
 import { Time } from './time';
@@ -30,7 +31,11 @@ const ICONS: Record<string, LucideIcon> = {
   api_token: KeyRound,
   session: LogIn,
   haproxy: Split,
+  join: Network,
   snapshot: Archive,
+  backup: Archive,
+  failover: Crown,
+  webhook: Webhook,
   log: Database,
   alarm: BellRing,
 };
@@ -44,6 +49,13 @@ const TONES: Partial<Record<EventType, Tone>> = {
   'member.promoted': 'ok',
   'member.removed': 'warn',
   'session.failed': 'warn',
+  'state.ro': 'bad',
+  'state.rw': 'ok',
+  'join.failed': 'warn',
+  'snapshot.failed': 'bad',
+  'backup.failed': 'bad',
+  'webhook.failing': 'warn',
+  'webhook.recovered': 'ok',
   'alarm.raised': 'bad',
   'alarm.cleared': 'ok',
 };
@@ -61,7 +73,7 @@ export function EventList({ events, compact = false, newAfterSeq }: EventListPro
   return (
     <ol className="divide-y">
       {events.map((event) => {
-        const Icon = ICONS[event.namespace] ?? Waypoints;
+        const Icon = ICONS[topicOf(event.type)] ?? Waypoints;
         const tone = TONES[event.type] ?? 'plain';
         return (
           <li
@@ -80,7 +92,9 @@ export function EventList({ events, compact = false, newAfterSeq }: EventListPro
                   <>
                     <Time at={event.at} className="sm:hidden" />
                     {event.actor ? <span>by {event.actor}</span> : null}
-                    <span>node {event.event_src_id}</span>
+                    <span>
+                      {event.local ? 'seen by ' : ''}node {event.event_src_id}
+                    </span>
                     <span className="max-sm:hidden">index {event.index}</span>
                   </>
                 )}

@@ -1,4 +1,4 @@
-import type { QuorateEvent } from '@quorate/shared/events';
+import { namespaceOf, type QuorateEvent } from '@quorate/shared/events';
 import { QueryClient } from '@tanstack/react-query';
 import { expect, it } from 'vitest';
 import { resourcesTouchedBy, showEvent } from './live-events';
@@ -8,7 +8,9 @@ const event = (seq: number, type: QuorateEvent['type']): QuorateEvent => ({
   seq,
   id: String(seq),
   type,
-  namespace: type.slice(0, type.indexOf('.')),
+  namespace: namespaceOf(type),
+  local: false,
+  timestamp: '2026-03-01T12:00:00Z',
   event_src_id: 1,
   index: seq,
   term: 1,

@@ -1,8 +1,8 @@
-import type { QuorateEvent } from '@quorate/shared/events';
+import { passesFilter, type QuorateEvent, topicOf } from '@quorate/shared/events';
 import type { InfiniteData, QueryClient } from '@tanstack/react-query';
 import type { EventFilter, Resource } from './queries';
 
-/** What an event of a namespace may have changed. The cluster itself arrives on the stream. */
+/** What an event about something may have changed. The cluster itself arrives on the stream. */
 const TOUCHES: Record<string, readonly Resource[]> = {
   cluster: ['setup', 'haproxy'],
   members: ['joins', 'haproxy'],
@@ -10,18 +10,18 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   join_token: ['join-tokens', 'joins'],
   user: ['users'],
   api_token: ['api-tokens'],
+  leadership: ['failovers'],
+  failover: ['failovers'],
+  webhook: ['webhooks'],
   session: [],
   haproxy: ['haproxy'],
 };
 
 /** The resources whose lists an event makes stale; the audit always is. */
-export const resourcesTouchedBy = (event: Pick<QuorateEvent, 'namespace'>): readonly Resource[] => [
-  ...(TOUCHES[event.namespace] ?? []),
+export const resourcesTouchedBy = (event: Pick<QuorateEvent, 'type'>): readonly Resource[] => [
+  ...(TOUCHES[topicOf(event.type)] ?? []),
   'audit',
 ];
-
-export const matchesFilter = (event: QuorateEvent, filter: EventFilter): boolean =>
-  (!filter.type || filter.type === event.type) && (!filter.namespace || filter.namespace === event.namespace);
 
 type EventPages = InfiniteData<{ items: QuorateEvent[]; next_cursor: string | null }>;
 
@@ -29,8 +29,9 @@ type EventPages = InfiniteData<{ items: QuorateEvent[]; next_cursor: string | nu
 export function prependEvent(data: EventPages | undefined, event: QuorateEvent): EventPages | undefined {
   const [first, ...rest] = data?.pages ?? [];
   if (!data || !first) return data;
-  if (first.items.some((known) => known.seq === event.seq)) return data;
-  const items = [event, ...first.items].sort((a, b) => b.seq - a.seq);
+  if (first.items.some((known) => known.id === event.id)) return data;
+  // Local events carry the seq of the event before them: their time decides.
+  const items = [event, ...first.items].sort((a, b) => b.seq - a.seq || (a.at < b.at ? 1 : -1));
   return { ...data, pages: [{ ...first, items }, ...rest] };
 }
 
@@ -38,7 +39,7 @@ export function prependEvent(data: EventPages | undefined, event: QuorateEvent):
 export function showEvent(client: QueryClient, event: QuorateEvent): void {
   for (const query of client.getQueryCache().findAll({ queryKey: ['events' satisfies Resource, 'pages'] })) {
     const filter = query.queryKey[2] as EventFilter;
-    if (matchesFilter(event, filter)) {
+    if (passesFilter(event, filter)) {
       client.setQueryData<EventPages>(query.queryKey, (data) => prependEvent(data, event));
     }
   }

@@ -3,6 +3,7 @@ import { auditRoutes } from '@quorate/shared/audit';
 import type { CallResult } from '@quorate/shared/client';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { eventRoutes } from '@quorate/shared/events';
+import { failoverRoutes } from '@quorate/shared/failovers';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
@@ -21,6 +22,8 @@ export type Resource =
   | 'joins'
   | 'join-tokens'
   | 'events'
+  | 'failovers'
+  | 'webhooks'
   | 'audit'
   | 'haproxy'
   | 'users'
@@ -58,7 +61,11 @@ type PageRoute =
   | typeof userRoutes.list;
 
 /** Cursor pages of a list route, newest first. Filters become part of the key. */
-function pages<R extends RouteDefinition>(resource: Resource, route: R, filter: Record<string, string | undefined>) {
+function pages<R extends RouteDefinition>(
+  resource: Resource,
+  route: R,
+  filter: Record<string, string | number | undefined>,
+) {
   type Page = CallResult<R> & { next_cursor: string | null };
   return infiniteQueryOptions({
     queryKey: [resource, 'pages', filter],
@@ -76,6 +83,7 @@ function pages<R extends RouteDefinition>(resource: Resource, route: R, filter: 
 export interface EventFilter {
   type?: string | undefined;
   namespace?: string | undefined;
+  source?: number | undefined;
 }
 export interface AuditFilter {
   actor?: string | undefined;
@@ -83,6 +91,7 @@ export interface AuditFilter {
 }
 
 export const eventsQuery = (filter: EventFilter) => pages('events', eventRoutes.list, { ...filter });
+export const failoversQuery = pages('failovers', failoverRoutes.list, {});
 export const auditQuery = (filter: AuditFilter) => pages('audit', auditRoutes.list, { ...filter });
 export const joinTokensQuery = pages('join-tokens', joinTokenRoutes.list, {});
 export const usersQuery = pages('users', userRoutes.list, {});

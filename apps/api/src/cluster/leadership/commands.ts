@@ -1,11 +1,15 @@
+import { FAILOVER_REASONS, MEASURED_FROM } from '@quorate/shared/failovers';
 import { nodeId } from '@quorate/shared/names';
-import { desc, lt } from 'drizzle-orm';
+import { desc, eq, lt, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
 import { findMember } from '../members/commands';
-import { leadershipTerms } from './table';
+import { failoverIntents, failovers, leadershipTerms } from './table';
 
 const KEPT_TERMS = 1_000;
+/** A hand-over that did not happen within this time explains nothing any more. */
+const INTENT_MS = 30_000;
+const INTENT_ID = 1;
 
 /** A leader tells the cluster of its term. Older or known terms change nothing. */
 export const recordLeadership = defineCommand({
@@ -18,10 +22,13 @@ export const recordLeadership = defineCommand({
     if (last && last.term >= input.term) return { recorded: false };
     const member = findMember(tx, input.nodeId);
     tx.insert(leadershipTerms)
-      .values({ ...input, at: ctx.at })
+      .values({ ...input, at: ctx.at, logIndex: ctx.index })
       .run();
     tx.delete(leadershipTerms)
       .where(lt(leadershipTerms.term, input.term - KEPT_TERMS))
+      .run();
+    tx.delete(failovers)
+      .where(lt(failovers.term, input.term - KEPT_TERMS))
       .run();
     if (last && last.nodeId !== input.nodeId) {
       ctx.event('leadership.lost', `node ${last.nodeId} no longer leads (term ${last.term})`, {
@@ -50,4 +57,95 @@ export const recordGrowth = defineCommand({
   },
 });
 
-export const leadershipCommands = [recordLeadership, recordGrowth];
+/** Says why leadership is about to be handed over, so that the next leader knows. */
+export const announceHandOver = defineCommand({
+  type: 'failover.announce',
+  since: 1,
+  audited: false,
+  input: z.object({ fromNode: nodeId, reason: z.enum(FAILOVER_REASONS), requestedBy: z.string().max(128) }),
+  apply(tx, input, ctx) {
+    const row = { ...input, id: INTENT_ID, at: ctx.at };
+    tx.insert(failoverIntents).values(row).onConflictDoUpdate({ target: failoverIntents.id, set: row }).run();
+  },
+});
+
+/** The new leader's account of a change: who, why, and how long no write was committed. The first account stands. */
+export const recordFailover = defineCommand({
+  type: 'failover.record',
+  since: 1,
+  audited: false,
+  input: z.object({
+    term: z.int().positive(),
+    fromNode: nodeId,
+    toNode: nodeId,
+    /** When leadership was gained, ms. */
+    at: z.int(),
+    /** What the leader saw by itself; an announced reason goes before it. */
+    seen: z.enum(FAILOVER_REASONS),
+    writeGapMs: z.int().nonnegative().nullable(),
+    measuredFrom: z.enum(MEASURED_FROM).nullable(),
+  }),
+  apply(tx, { seen, ...input }) {
+    const intent = tx.select().from(failoverIntents).where(eq(failoverIntents.id, INTENT_ID)).get();
+    const announced =
+      intent && intent.fromNode === input.fromNode && Math.abs(input.at - intent.at) < INTENT_MS ? intent : undefined;
+    const { writeGapMs, measuredFrom } = input;
+    const reason = announced?.reason ?? seen;
+    const row = { ...input, reason, requestedBy: announced?.requestedBy ?? '' };
+    tx.insert(failovers)
+      .values(row)
+      .onConflictDoUpdate({
+        target: failovers.term,
+        set: { writeGapMs, measuredFrom, reason, requestedBy: row.requestedBy },
+        setWhere: sql`${failovers.measuredFrom} is null`,
+      })
+      .run();
+  },
+});
+
+/** A write of the probe: takes the way of every write and changes nothing. */
+export const probeWrite = defineCommand({
+  type: 'failover.probe',
+  since: 1,
+  audited: false,
+  input: z.object({}),
+  apply: () => undefined,
+});
+
+/** The result of a test: leadership was moved on purpose while a probe wrote. */
+export const recordFailoverTest = defineCommand({
+  type: 'failover.test',
+  since: 1,
+  input: z.object({
+    term: z.int().positive(),
+    fromNode: nodeId,
+    toNode: nodeId,
+    probeGapMs: z.int().nonnegative(),
+  }),
+  target: (input) => `node ${input.toNode}`,
+  apply(tx, input, ctx) {
+    const { fromNode, toNode, probeGapMs, term } = input;
+    tx.insert(failovers)
+      .values({
+        ...input,
+        at: ctx.at,
+        reason: 'test',
+        requestedBy: ctx.actor.name,
+        writeGapMs: null,
+        measuredFrom: null,
+      })
+      .onConflictDoUpdate({ target: failovers.term, set: { probeGapMs } })
+      .run();
+    const message = `a test moved leadership from node ${fromNode} to node ${toNode}: no write was acknowledged for ${probeGapMs} ms`;
+    ctx.event('failover.tested', message, { from: fromNode, to: toNode, term, write_gap_ms: probeGapMs });
+  },
+});
+
+export const leadershipCommands = [
+  recordLeadership,
+  recordGrowth,
+  announceHandOver,
+  recordFailover,
+  probeWrite,
+  recordFailoverTest,
+];
