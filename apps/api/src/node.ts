@@ -190,7 +190,12 @@ async function openPublicApi(parts: PublicApiParts) {
     logger,
     observe: metrics.observe,
   };
-  const authenticate = createAuthenticator({ db: () => store.db, sessionKey: () => keyring.sessionKey(), clock });
+  const authenticate = createAuthenticator({
+    db: () => store.db,
+    sessionKey: () => keyring.sessionKey(),
+    clock,
+    appliedIndex: () => applier.position.index,
+  });
   const openApi = buildOpenApi(
     endpoints.map((item) => item.route),
     version,

@@ -1,49 +1,33 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import type { BlockList } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { HEADER } from '@quorate/shared/http-headers';
 import { type Access, ROLES } from '@quorate/shared/route';
 import type { Principal } from '@quorate/shared/session';
 import { type Context, Hono } from 'hono';
 import { uuidv7 } from 'uuidv7';
-import type { Actor } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
-import type { StateStore } from '../db/state-store';
-import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import type { Barrier } from '../replication/barrier';
-import type { Proposer } from '../replication/proposer';
-import type { Endpoint, RequestContext } from './endpoint';
+import type { Endpoint } from './endpoint';
 import { problemResponse, toProblem } from './problem';
-import { clientAddress, isLoopbackAddress } from './remote-address';
+import { type ContextOptions, HttpRequestContext } from './request-context';
 import { createInputReader, readBody } from './request-input';
 
-export interface AppOptions {
+export interface AppOptions extends ContextOptions {
   readonly endpoints: readonly Endpoint[];
   /** Who sends the request. @throws DomainError unauthenticated when credentials are given and wrong */
   readonly authenticate: (c: Context) => Promise<Principal | null>;
-  readonly store: StateStore;
   readonly applier: Applier;
-  readonly proposer: Proposer;
   readonly barrier: Barrier;
   readonly nodeId: () => number;
-  /** Keys what must not be guessed from the replicated state: fingerprints and derived secrets. */
-  readonly deriveKey: () => Buffer;
-  readonly trustedProxies: BlockList;
-  readonly logger: Logger;
   readonly observe?: (route: string, method: string, status: number, seconds: number) => void;
   /** What else answers reads: the console and the API document. */
   readonly pages?: (c: Context) => Response | undefined;
-  /** True on the agent socket, whose file permission is the guard. */
-  readonly local?: boolean;
 }
 
 type Env = { Bindings: HttpBindings; Variables: { requestId: string } };
 
-const ANONYMOUS: Actor = { kind: 'anonymous', id: 'anonymous', name: 'anonymous' };
 const MIN_INDEX_WAIT_MS = 5_000;
 const MIN_INDEX = /^\d{1,15}$/;
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,128}$/;
 
 /** The REST application: every endpoint behind the same pipeline of auth, validation, consistency and errors. */
 export function createApp(options: AppOptions): Hono<Env> {
@@ -142,7 +126,7 @@ function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) =
       const raw = isRead ? Buffer.alloc(0) : await readBody(c.req.raw);
       const input = readInput(c, raw);
       const headers = commonHeaders(options, requestId);
-      const ctx = createContext(options, c, { principal, requestId, raw, headers });
+      const ctx = new HttpRequestContext(options, c, { principal, requestId, raw, headers });
       response = toResponse(route.status, await item.handle(ctx, input), headers);
     } catch (error) {
       response = failure(options, c, error);
@@ -191,107 +175,4 @@ async function awaitConsistency(options: AppOptions, c: Context<Env>): Promise<v
     ]);
   }
   await options.barrier();
-}
-
-interface ContextParts {
-  readonly principal: Principal | null;
-  readonly requestId: string;
-  readonly raw: Buffer;
-  readonly headers: Record<string, string>;
-}
-
-function createContext(options: AppOptions, c: Context<Env>, parts: ContextParts): RequestContext {
-  const { principal, requestId, raw, headers } = parts;
-  const actor: Actor = principal ? { kind: principal.kind, id: principal.id, name: principal.name } : ANONYMOUS;
-  let remote: Remote | undefined;
-  const remoteOfRequest = (): Remote => {
-    remote ??= remoteOf(options, c);
-    return remote;
-  };
-  const keyOfRequest = (): RequestKey => {
-    request ??= createRequestKey(options, c, actor, raw);
-    return request;
-  };
-  let request: RequestKey | undefined;
-  let proposals = 0;
-  // Before anything runs: a key that can't be used is the caller's mistake, even where nothing is proposed.
-  if (c.req.header(HEADER.idempotencyKey) !== undefined) keyOfRequest();
-  return {
-    principal,
-    actor,
-    requestId,
-    get remoteAddress() {
-      return remoteOfRequest().remoteAddress;
-    },
-    get loopback() {
-      return remoteOfRequest().loopback;
-    },
-    logger: options.logger,
-    get db() {
-      return options.store.db;
-    },
-    get signal() {
-      return c.req.raw.signal;
-    },
-    get url() {
-      return new URL(c.req.url);
-    },
-    header: (name) => c.req.header(name),
-    setHeader(name, value) {
-      headers[name] = value;
-    },
-    async propose(command, input) {
-      const { id: base, fingerprint } = keyOfRequest();
-      const id = proposals === 0 ? base : `${base}.${proposals}`;
-      proposals += 1;
-      const { index, result } = await options.proposer.propose(command, input, {
-        actor,
-        id,
-        fingerprint,
-      });
-      headers[HEADER.index] = String(index);
-      return result;
-    },
-    secret(purpose) {
-      const { id, salt } = keyOfRequest();
-      return createHmac('sha256', options.deriveKey()).update(`secret:${purpose}:${id}:${salt}`).digest();
-    },
-  };
-}
-
-interface RequestKey {
-  readonly id: string;
-  readonly fingerprint: string;
-  readonly salt: string;
-}
-
-/** The identity of a request: by its Idempotency-Key when it has one, else by chance. */
-function createRequestKey(options: AppOptions, c: Context<Env>, actor: Actor, raw: Buffer): RequestKey {
-  const key = c.req.header(HEADER.idempotencyKey);
-  if (key === undefined) return { id: uuidv7(), fingerprint: '', salt: randomBytes(16).toString('hex') };
-  if (!IDEMPOTENCY_KEY.test(key)) {
-    throw new DomainError('invalid_request', `${HEADER.idempotencyKey} must be 1 to 128 printable ASCII characters`);
-  }
-  const mac = (text: string): string => createHmac('sha256', options.deriveKey()).update(text).digest('base64url');
-  const id = `idem-${mac(`id:${actor.kind}:${actor.id}:${key}`)}`;
-  const { pathname, search } = new URL(c.req.url);
-  const fingerprint = mac(`request:${c.req.method}:${pathname}${search}:${raw.toString('base64')}`);
-  return { id, fingerprint, salt: '' };
-}
-
-type Remote = Pick<RequestContext, 'remoteAddress' | 'loopback'>;
-
-function remoteOf(options: AppOptions, c: Context<Env>): Remote {
-  if (options.local) return { remoteAddress: '', loopback: true };
-  const peer = c.env.incoming?.socket.remoteAddress ?? '';
-  const forwarded = c.req.header('x-forwarded-for');
-  const proxied = forwarded !== undefined || c.req.header('forwarded') !== undefined;
-  const loopback = !proxied && isLoopbackAddress(peer) && isLoopbackHost(c.req.header('host') ?? '');
-  return { remoteAddress: clientAddress(peer, forwarded, options.trustedProxies), loopback };
-}
-
-/** Guards against DNS rebinding: a page on another name that resolves to loopback is no loopback client. */
-function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  return name === 'localhost' || isLoopbackAddress(name);
 }

@@ -17,6 +17,8 @@ export interface AuthenticateOptions {
   /** Undefined until the cluster is initialized. */
   readonly sessionKey: () => Uint8Array | undefined;
   readonly clock: Clock;
+  /** Of the state that `db` returns. */
+  readonly appliedIndex: () => number;
 }
 
 export const LOCAL_PRINCIPAL: Principal = {
@@ -47,51 +49,87 @@ const queries = prepared((db) => ({
     .prepare(),
 }));
 
-/** Verified signatures, so that each request does not pay for the same HMAC; revocation is still read every time. */
-const VERIFIED_MAX = 1000;
+/** Known tokens, each with what it proved and the state that said so. */
+const KNOWN_MAX = 1000;
+
+interface Known {
+  /** Of a session, with the key that signed it. */
+  readonly claims: SessionClaims | undefined;
+  readonly key: Uint8Array | undefined;
+  readonly principal: Principal | undefined;
+  /** ms since the epoch. */
+  readonly expiresAt: number;
+  readonly db: StateDb;
+  readonly appliedIndex: number;
+}
 
 /**
  * Who sends a request: bearer session, API token or the session cookie (which, for anything but a read,
  * must come from our own origin).
  *
+ * The state changes only when an entry is applied, so what was found at an index holds until the next one: a revoked
+ * session or token ends with the entry that revokes it.
+ *
  * @throws DomainError unauthenticated, cross_origin
  */
 export function createAuthenticator(options: AuthenticateOptions): (c: Context) => Promise<Principal | null> {
-  const verified = new Map<string, SessionClaims>();
+  const known = new Map<string, Known>();
 
-  async function claimsOf(token: string): Promise<SessionClaims | undefined> {
-    const known = verified.get(token);
-    if (known) return known.expiresAt > options.clock() ? known : undefined;
-    const key = options.sessionKey();
-    const claims = key && (await verifySession(key, token, options.clock()));
-    if (!claims) return undefined;
-    if (verified.size >= VERIFIED_MAX) verified.clear();
-    verified.set(token, claims);
-    return claims;
+  function remember(token: string, found: Known): Principal | undefined {
+    if (known.size >= KNOWN_MAX && !known.has(token)) known.clear();
+    known.set(token, found);
+    return found.principal;
   }
 
-  async function bySession(token: string): Promise<Principal | undefined> {
-    const claims = await claimsOf(token);
-    if (!claims) return undefined;
-    const user = queries(options.db()).user.get({ id: claims.userId, session: claims.sessionId });
+  function principalOfSession(db: StateDb, claims: SessionClaims): Principal | undefined {
+    const user = queries(db).user.get({ id: claims.userId, session: claims.sessionId });
     if (!user || user.revoked) return undefined;
     if (user.sessionVersion !== claims.sessionVersion && user.keptSession !== claims.sessionId) return undefined;
     const expires = toTimestamp(claims.expiresAt);
     return { kind: 'user', id: user.id, name: user.username, role: user.role, expires_at: expires };
   }
 
+  async function bySession(token: string, before: Known | undefined): Promise<Principal | undefined> {
+    const key = options.sessionKey();
+    if (!key) return undefined;
+    // The signature stays good as long as its key; whether the session does is read anew.
+    const signed = before?.key === key ? before.claims : undefined;
+    const claims = signed ?? (await verifySession(key, token, options.clock()));
+    if (!claims) return undefined;
+    const db = options.db();
+    const appliedIndex = options.appliedIndex();
+    const principal = principalOfSession(db, claims);
+    return remember(token, { claims, key, principal, expiresAt: claims.expiresAt, db, appliedIndex });
+  }
+
   function byApiToken(token: string): Principal | undefined {
-    const row = queries(options.db()).apiToken.get({ hash: sha256Hex(token) });
+    const db = options.db();
+    const appliedIndex = options.appliedIndex();
+    const row = queries(db).apiToken.get({ hash: sha256Hex(token) });
     if (!row || (row.expiresAt !== null && row.expiresAt <= options.clock())) return undefined;
     const expires = row.expiresAt === null ? null : toTimestamp(row.expiresAt);
-    return { kind: 'api_token', id: row.id, name: row.name, role: row.role, expires_at: expires };
+    const principal: Principal = { kind: 'api_token', id: row.id, name: row.name, role: row.role, expires_at: expires };
+    const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
+    return remember(token, { claims: undefined, key: options.sessionKey(), principal, expiresAt, db, appliedIndex });
+  }
+
+  const isCurrent = ({ appliedIndex, db, key }: Known): boolean =>
+    appliedIndex === options.appliedIndex() && db === options.db() && key === options.sessionKey();
+
+  async function byToken(token: string): Promise<Principal | undefined> {
+    const before = known.get(token);
+    if (before) {
+      if (before.expiresAt <= options.clock()) return undefined;
+      if (isCurrent(before)) return before.principal;
+    }
+    return token.startsWith(API_TOKEN_PREFIX) ? byApiToken(token) : bySession(token, before);
   }
 
   return async (c) => {
     const authorization = c.req.header('authorization');
     if (authorization !== undefined) {
       const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-      const found = token?.startsWith(API_TOKEN_PREFIX) ? byApiToken(token) : token && (await bySession(token));
+      const found = token && (await byToken(token));
       if (!found)
         throw new DomainError('unauthenticated', 'the bearer token is unknown, expired or revoked; sign in again');
       return found;
@@ -101,7 +139,7 @@ export function createAuthenticator(options: AuthenticateOptions): (c: Context) 
     if (c.req.method !== 'GET' && !isSameOrigin(c)) {
       throw new DomainError('cross_origin', 'writes with the session cookie must come from the console itself');
     }
-    return (await bySession(cookie)) ?? null;
+    return (await byToken(cookie)) ?? null;
   };
 }
 
