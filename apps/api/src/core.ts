@@ -2,12 +2,14 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config/derive';
 import { openStateStore, type StateStore } from './db/state-store';
+import type { Metrics } from './http/metrics';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
 import { commandRegistry } from './registry';
 import { type Applier, createApplier } from './replication/applier';
 import { createProposer, type Proposer } from './replication/proposer';
 import { clusterInfo } from './resources/setup/table';
+import { timedProposer, timedRegistry } from './timing';
 
 /** The replica and the way to change it, before it is known which node and which log this is. */
 export interface Core {
@@ -28,12 +30,16 @@ export function openCore(options: {
   nodeId: () => number;
   clusterLevel: () => number;
   quorumHeld: () => boolean;
+  metrics: Metrics;
 }): Core {
-  const { config, migrationsDir, logger } = options;
+  const { config, migrationsDir, logger, metrics } = options;
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
   const store = openStateStore({ path: join(config.data_dir, 'state.db'), migrationsDir, durability: 'FULL' });
-  const applier = createApplier({ store, registry: commandRegistry, logger, onFatal: options.onFatal });
-  const proposer = createProposer({ ...options, applier });
+  const applier = createApplier({
+    ...{ store, logger, onFatal: options.onFatal },
+    registry: timedRegistry(commandRegistry, metrics),
+  });
+  const proposer = timedProposer(createProposer({ ...options, applier }), metrics);
   return {
     store,
     applier,

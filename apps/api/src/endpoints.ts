@@ -22,7 +22,10 @@ import { type HealthDeps, healthEndpoints } from './resources/health/routes';
 import { outcomeEndpoints } from './resources/outcomes/routes';
 import { sessionEndpoints } from './resources/session/routes';
 import { setupEndpoints } from './resources/setup/routes';
+import { type SupportBundleDeps, supportBundleEndpoints } from './resources/support-bundle/routes';
 import { userEndpoints } from './resources/users/routes';
+import { webhookEndpoints } from './resources/webhooks/routes';
+import type { WebhookSender } from './resources/webhooks/sender';
 
 export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
   readonly config: Config;
@@ -34,6 +37,8 @@ export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
   readonly proposer: Proposer;
   readonly bus: EventBus;
   readonly eventLog: EventLog;
+  readonly webhookSender: WebhookSender;
+  readonly supportBundle: SupportBundleDeps;
   readonly onStreams: (change: 1 | -1) => void;
   readonly stopping: AbortSignal;
   readonly db: () => StateDb;
@@ -83,6 +88,11 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
     ...haproxyEndpoints(loadBalancerSource),
     ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),
+    ...webhookEndpoints({
+      ...{ clock, nodeId: cluster.nodeId, eventLog: deps.eventLog, sender: deps.webhookSender },
+      ...{ seal: keyring.seal, open: keyring.unseal },
+    }),
+    ...supportBundleEndpoints(deps.supportBundle),
     ...auditEndpoints(),
     ...outcomeEndpoints({ barrier }),
   ];

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { establishIdentity } from './cluster/boot';
-import { termAt } from './cluster/leadership/queries';
 import type { Identity } from './cluster/pki/identity';
 import { readinessChecks } from './cluster/readiness';
 import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
@@ -10,8 +9,6 @@ import { FEATURE_LEVEL } from './commands/define-command';
 import { apiUsesTls, type Config } from './config/derive';
 import { type Core, openCore } from './core';
 import { createEndpoints, loadBalancerSource } from './endpoints';
-import { createEventBus } from './events/bus';
-import { createEventLog } from './events/event-log';
 import { createLocalEvents, type LocalEvents } from './events/local-events';
 import { lastEventSeq } from './events/queries';
 import { createRevisionReconciler } from './haproxy/revision-reconciler';
@@ -30,6 +27,7 @@ import { parseHostPort } from './lib/net';
 import { startReconciler } from './reconcile/driver';
 import { createAuthenticator, LOCAL_PRINCIPAL } from './resources/session/authenticate';
 import { clusterInfo } from './resources/setup/table';
+import { startWatching, type Watching } from './watching';
 
 export interface NodeDeps {
   readonly logger: Logger;
@@ -39,6 +37,10 @@ export interface NodeDeps {
   readonly webDir: string | undefined;
   /** Called once when something happened after which this process must not go on. */
   readonly onFatal: (error: unknown) => void;
+  /** Where each configuration key came from, for the support bundle. */
+  readonly origins?: ReadonlyMap<string, string>;
+  /** The last lines of the log, for the support bundle. */
+  readonly logTail?: () => readonly string[];
   /** Joins the cluster that the configuration names; leaves identity and node.json behind. */
   readonly join: () => Promise<void>;
   readonly clock?: Clock;
@@ -73,8 +75,10 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
   const undo: (() => unknown)[] = [unlock];
   try {
     let cluster: ClusterRuntime | undefined;
+    const metrics = createMetrics();
     const core = openCore({
       config,
+      metrics,
       migrationsDir: deps.migrationsDir,
       clock,
       logger,
@@ -110,7 +114,12 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       logger,
     );
     undo.push(() => revisions.stop());
-    const api = await openPublicApi({ config, deps, clock, core, cluster: runtime });
+    const setupCode = createSetupCode();
+    const { origins, logTail = () => [] } = deps;
+    const common = { config, clock, core, cluster: runtime, metrics, setupCode };
+    const watching = startWatching({ ...common, logger, version, origins, logTail });
+    undo.push(() => watching.stop());
+    const api = await openPublicApi({ ...common, deps, watching });
     return {
       nodeId: runtime.nodeId,
       cluster: runtime,
@@ -120,6 +129,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
         await api.close();
         if (runtime.journal.mode === 'raft' && runtime.view.leaderId() === runtime.nodeId)
           await runtime.announce(runtime.nodeId, 'shutdown', '');
+        await watching.stop();
         core.proposer.close();
         await revisions.stop();
         await runtime.stop();
@@ -139,27 +149,16 @@ interface PublicApiParts {
   readonly clock: Clock;
   readonly core: Core;
   readonly cluster: ClusterRuntime;
-}
-
-function createNodeMetrics({ core, cluster }: PublicApiParts): Metrics {
-  const { view, journal } = cluster;
-  return createMetrics({
-    appliedIndex: () => core.applier.position.index,
-    tipIndex: view.tipIndex,
-    isLeader: () => view.leaderId() === cluster.nodeId,
-    quorumHeld: journal.quorumHeld,
-    queuedCommands: () => core.proposer.queued,
-    voters: () => view.members().filter((member) => member.suffrage === 'voter').length,
-  });
+  readonly metrics: Metrics;
+  readonly setupCode: string;
+  readonly watching: Watching;
 }
 
 /** The public listener and the agent socket, over the same endpoints. */
 async function openPublicApi(parts: PublicApiParts) {
-  const { config, deps, clock, core, cluster } = parts;
+  const { config, deps, clock, core, cluster, metrics, setupCode, watching } = parts;
   const { logger, version } = deps;
   const stopping = new AbortController();
-  const setupCode = createSetupCode();
-  const metrics = createNodeMetrics(parts);
   const { keyring } = cluster;
   const { proposer, applier, store } = core;
   const endpoints = createEndpoints({
@@ -170,9 +169,8 @@ async function openPublicApi(parts: PublicApiParts) {
     secureCookies: apiUsesTls(config),
     clock,
     proposer,
-    bus: createEventBus(applier, logger),
-    eventLog: createEventLog({ db: () => store.db, local: cluster.localEvents, termAt }),
-    onStreams: () => {},
+    ...watching,
+    onStreams: metrics.eventStreams,
     checks: () => readinessChecks(cluster.journal, cluster.view),
     metrics: metrics.registry,
     stopping: stopping.signal,

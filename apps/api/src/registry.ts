@@ -7,6 +7,7 @@ import { apiTokenCommands } from './resources/api-tokens/commands';
 import { sessionCommands } from './resources/session/commands';
 import { setupCommands } from './resources/setup/commands';
 import { userCommands } from './resources/users/commands';
+import { webhookCommands } from './resources/webhooks/commands';
 
 /** Every command of this build: one line for each resource. */
 export const commandRegistry = createRegistry([
@@ -18,4 +19,5 @@ export const commandRegistry = createRegistry([
   ...joinTokenCommands,
   ...leadershipCommands,
   ...haproxyCommands,
+  ...webhookCommands,
 ]);

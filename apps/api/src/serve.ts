@@ -10,6 +10,7 @@ import { exitCodeOf, explainFailure } from './host/start-errors';
 import { checkStateFile } from './host/state-file';
 import { delay } from './lib/async';
 import { systemClock } from './lib/clock';
+import { createLogRing, type LogRing } from './lib/log-ring';
 import { createLogger, type Logger } from './lib/logger';
 import { parseHostPort } from './lib/net';
 import { type QuorateNode, startNode } from './node';
@@ -47,9 +48,9 @@ function announce(node: QuorateNode, logger: Logger): void {
   );
 }
 
-function loggerOf(config: Config, tty: boolean, quiet: boolean): Logger {
+function loggerOf(config: Config, tty: boolean, quiet: boolean, ring: LogRing): Logger {
   const format = config.log.format === 'auto' ? (tty ? 'text' : 'json') : config.log.format;
-  const logger = createLogger({ level: config.log.level, format });
+  const logger = createLogger({ level: config.log.level, format, ring });
   if (quiet && ['info', 'warn'].includes(config.log.level)) logger.level = 'error';
   return logger;
 }
@@ -76,7 +77,8 @@ function checkBeforeStart(config: Config, migrationsDir: string): void {
 export async function serve(options: ServeOptions): Promise<number> {
   const { watch, version, migrationsDir, webDir } = options;
   const { config, warnings } = options.loaded;
-  const logger = loggerOf(config, options.tty, watch !== undefined);
+  const ring = createLogRing();
+  const logger = loggerOf(config, options.tty, watch !== undefined, ring);
   for (const warning of warnings) logger.warn(warning);
   const onFatal = (error: unknown): void => {
     logger.fatal(
@@ -92,7 +94,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   const signalled = firstSignal(logger);
   const starting = (async () => {
     checkBeforeStart(config, migrationsDir);
-    return startNode(config, { logger, version, migrationsDir, webDir, onFatal, join });
+    const { origins } = options.loaded;
+    return startNode(config, { logger, version, migrationsDir, webDir, onFatal, join, origins, logTail: ring.lines });
   })();
   const outcome = await Promise.race([starting.catch((error: unknown) => ({ error })), signalled]);
   if (outcome === 'stop') {

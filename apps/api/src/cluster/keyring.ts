@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import type { StateDb } from '../db/state-store';
 import { clusterSecrets } from '../resources/setup/table';
-import { decryptSecret } from './pki/secrets';
+import { decryptSecret, encryptSecret } from './pki/secrets';
 
 /** Names under which the cluster's keys stand in the replicated state, wrapped by the cluster key. */
 export const SECRET = { caKey: 'ca_key', sessionKey: 'session_key' } as const;
@@ -15,6 +15,10 @@ export interface Keyring {
   caKey(): Promise<string>;
   /** Keys fingerprints and derived secrets; the same on every core node. */
   deriveKey(): Buffer;
+  /** Encrypts a secret for the replicated state, bound to `name`. */
+  seal(name: string, plaintext: string): Promise<string>;
+  /** @throws SecretError when it was sealed under another key or name */
+  unseal(name: string, jwe: string): Promise<string>;
   /** Opens what the state holds by now. @throws SecretError when the cluster key does not fit */
   refresh(): Promise<void>;
 }
@@ -43,6 +47,8 @@ export function createKeyring(options: { db: () => StateDb; clusterKey: () => Ui
       }
       return derived.key;
     },
+    seal: (name, plaintext) => encryptSecret(options.clusterKey(), name, plaintext),
+    unseal: (name, jwe) => decryptSecret(options.clusterKey(), name, jwe),
     async refresh() {
       const text = await open(SECRET.sessionKey);
       sessionKey = text === undefined ? undefined : Buffer.from(text, 'base64url');

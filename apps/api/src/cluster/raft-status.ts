@@ -15,6 +15,8 @@ export interface RaftStatus {
   readonly isLearner: boolean;
   readonly etcdVersion: string | null;
   readonly alarms: readonly string[];
+  /** Size of its database, free pages included. */
+  readonly dbSizeBytes: number | null;
   /** When the answer came, ms. */
   readonly at: number;
 }
@@ -36,6 +38,7 @@ const NO_STATUS: RaftStatus = {
   isLearner: false,
   etcdVersion: null,
   alarms: [],
+  dbSizeBytes: null,
   at: 0,
 };
 
@@ -82,6 +85,7 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
         isLearner: status.is_learner,
         etcdVersion: status.version,
         alarms: status.errors,
+        dbSizeBytes: Number(status.db_size),
         at: clock(),
       };
     } catch (error) {

@@ -167,6 +167,23 @@ export const configSchema = z.strictObject({
     cert: text.default('').meta({ description: 'PEM file with the client certificate.' }),
     key: text.default('').meta({ description: 'PEM file with the client key.' }),
   }),
+  events: section('What becomes of events beside the API.', {
+    file: text
+      .default('')
+      .meta({ description: 'File to which every event is appended as a line of JSON; empty = none.' }),
+    file_max_bytes: z.int().min(65_536).max(1_073_741_824).default(10_485_760).meta({
+      description: 'Size in bytes at which the file is rotated.',
+    }),
+    file_keep: z
+      .int()
+      .min(0)
+      .max(100)
+      .default(5)
+      .meta({ description: 'Rotated files that are kept: FILE.1 is the newest.' }),
+    webhook_loopback: z.boolean().default(false).meta({
+      description: 'Let webhooks reach loopback addresses, which are those of whichever node leads.',
+    }),
+  }),
   log: section('What the node says on standard error.', {
     level: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

@@ -1,5 +1,6 @@
-import { type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import type { LogRing } from './log-ring';
 
 export type Logger = PinoLogger;
 
@@ -12,6 +13,8 @@ export function createLogger(options: {
   level: string;
   format: 'json' | 'text';
   base?: Record<string, unknown>;
+  /** Keeps the last lines, as JSON in either format. */
+  ring?: LogRing;
 }): Logger {
   const settings = {
     level: options.level,
@@ -19,17 +22,28 @@ export function createLogger(options: {
     redact: { paths: REDACT_PATHS, censor: '[redacted]' },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  if (options.format === 'json') return pino(settings, pino.destination({ fd: 2, sync: true }));
+  const out = outputOf(options.format);
+  if (!options.ring) return pino(settings, out);
+  // The logger's own level decides; the streams take whatever passes it.
+  const level = 'trace' as const;
   return pino(
     settings,
-    pretty({
-      destination: 2,
-      sync: true,
-      colorize: process.stderr.isTTY,
-      translateTime: 'HH:MM:ss.l',
-      ignore: 'hostname,pid',
-    }),
+    pino.multistream([
+      { level, stream: out },
+      { level, stream: options.ring.stream },
+    ]),
   );
+}
+
+function outputOf(format: 'json' | 'text'): DestinationStream {
+  if (format === 'json') return pino.destination({ fd: 2, sync: true });
+  return pretty({
+    destination: 2,
+    sync: true,
+    colorize: process.stderr.isTTY,
+    translateTime: 'HH:MM:ss.l',
+    ignore: 'hostname,pid',
+  });
 }
 
 export const silentLogger = (): Logger => pino({ level: 'silent' });
