@@ -10,6 +10,8 @@ export const EVENT_TYPES = [
   'cluster.initialized',
   'cluster.setup',
   'cluster.grown',
+  'cluster.restored',
+  'cluster.recovered',
   'leadership.gained',
   'leadership.lost',
   'state.has_leader',

@@ -31,6 +31,8 @@ export interface RouteDefinition<
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** The body is a file of any size, which the handler reads as a stream. */
+  readonly upload: boolean;
   /** The JSON of a success; undefined = 204 without a body, or `contentType` says what else. */
   readonly response: Response;
   readonly status: number;
@@ -52,6 +54,7 @@ interface RouteInput<P, Q, B, R> {
   params?: P;
   query?: Q;
   body?: B;
+  upload?: boolean;
   response?: R;
   status?: number;
   contentType?: string;
@@ -77,6 +80,7 @@ export function defineRoute<
     params: input.params as P,
     query: input.query as Q,
     body: input.body as B,
+    upload: input.upload ?? false,
     response: input.response as R,
     status: input.status ?? (input.response || input.contentType ? 200 : 204),
     contentType: input.contentType,

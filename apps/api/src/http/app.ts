@@ -123,7 +123,7 @@ function createHandler(options: AppOptions, item: Endpoint): (c: Context<Env>) =
       const principal = await identify(options, route.access, c);
       authorize(route.access, principal, options.local === true);
       if (isRead) await awaitConsistency(options, c);
-      const raw = isRead ? Buffer.alloc(0) : await readBody(c.req.raw);
+      const raw = isRead || route.upload ? Buffer.alloc(0) : await readBody(c.req.raw);
       const input = readInput(c, raw);
       const headers = commonHeaders(options, requestId);
       const ctx = new HttpRequestContext(options, c, { principal, requestId, raw, headers });

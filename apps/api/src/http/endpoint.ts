@@ -17,6 +17,8 @@ export interface RequestContext {
   readonly logger: Logger;
   readonly db: StateDb;
   readonly signal: AbortSignal;
+  /** The body of a route that takes an upload; elsewhere it is read already. */
+  readonly upload: ReadableStream<Uint8Array> | null;
   readonly url: URL;
   header(name: string): string | undefined;
   setHeader(name: string, value: string): void;

@@ -37,6 +37,7 @@ const TAGS: Record<string, string> = {
   Cluster: 'Members, quorum and leadership.',
   Joining: 'Join tokens, and nodes on their way in.',
   'Load balancer': 'The HAProxy configuration for the live membership.',
+  'Data safety': 'Backups and restoring from them.',
   Watching: 'What happened, and who did it.',
   Commands: 'What became of a write.',
 };
@@ -105,6 +106,9 @@ function operationOf(route: RouteDefinition, book: SchemaBook): JsonObject {
             content: { 'application/json': { schema: book.request(route.body) } },
           },
         }
+      : {}),
+    ...(route.upload
+      ? { requestBody: { required: true, content: { 'application/octet-stream': { schema: { type: 'string' } } } } }
       : {}),
     responses: responsesOf(route, book),
   };

@@ -90,6 +90,10 @@ export class HttpRequestContext implements RequestContext {
     return this.#c.req.raw.signal;
   }
 
+  get upload(): ReadableStream<Uint8Array> | null {
+    return this.#c.req.raw.body;
+  }
+
   get url(): URL {
     return new URL(this.#c.req.url);
   }
