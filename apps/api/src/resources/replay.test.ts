@@ -16,6 +16,8 @@ const newId = fc.constant('new');
 const NEW_ID_FIELDS = ['id', 'userId'] as const;
 const role = fc.constantFrom('viewer', 'operator', 'admin');
 const name = fc.constantFrom('ada', 'bob', 'cyd');
+const memberId = fc.integer({ min: 1, max: 3 });
+const term = fc.integer({ min: 1, max: 9 });
 const passwordHash = fc.constantFrom('$argon2id$one', '$argon2id$two');
 
 const inputs: Record<string, fc.Arbitrary<unknown>> = {
@@ -55,6 +57,51 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
     ttlMs: fc.integer({ min: 60_000, max: 86_400_000 }),
   }),
   'join_tokens.revoke': fc.record({ id: smallId }),
+  'webhooks.create': fc.record({
+    id: newId,
+    name,
+    url: fc.constant('https://example.com/'),
+    types: fc.constantFrom([], ['user.*']),
+    enabled: fc.boolean(),
+    secretJwe: fc.constant('jwe'),
+  }),
+  'webhooks.update': fc.record({ id: smallId, name, enabled: fc.boolean() }, { requiredKeys: ['id'] }),
+  'webhooks.delete': fc.record({ id: smallId }),
+  'webhooks.replay': fc.record({ id: smallId, seq: fc.option(fc.integer({ min: 1, max: 9 })) }),
+  'webhooks.report': fc.record({
+    id: smallId,
+    failing: fc.option(fc.constant('HTTP 500')),
+    deliveries: fc.array(
+      fc.record({
+        seq: fc.integer({ min: 1, max: 9 }),
+        eventId: fc.constant('e'),
+        eventType: fc.constant('user.created'),
+        state: fc.constantFrom('delivered', 'dead'),
+        attempts: fc.nat({ max: 5 }),
+        httpStatus: fc.option(fc.constant(500)),
+        error: fc.constantFrom('', 'HTTP 500'),
+        durationMs: fc.nat({ max: 100 }),
+        event: fc.option(fc.constant('{}')),
+      }),
+      { maxLength: 3 },
+    ),
+  }),
+  'leadership.record': fc.record({ nodeId: memberId, term }),
+  'failover.announce': fc.record({
+    fromNode: memberId,
+    reason: fc.constantFrom('transfer', 'drain'),
+    requestedBy: name,
+  }),
+  'failover.record': fc.record({
+    term,
+    fromNode: memberId,
+    toNode: memberId,
+    at: fc.nat({ max: 10_000 }),
+    seen: fc.constantFrom('crash', 'unknown'),
+    writeGapMs: fc.option(fc.nat({ max: 500 })),
+    measuredFrom: fc.option(fc.constantFrom('last_write', 'leader_last_seen')),
+  }),
+  'failover.test': fc.record({ term, fromNode: memberId, toNode: memberId, probeGapMs: fc.nat({ max: 500 }) }),
 };
 
 const command = fc

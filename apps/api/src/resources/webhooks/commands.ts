@@ -3,6 +3,7 @@ import { and, count, eq, max, ne } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
+import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { events } from '../../db/system-table';
 import { webhookDeliveries, webhooks } from './table';
@@ -185,13 +186,15 @@ function tellTurn(ctx: ApplyContext, hook: WebhookRow, error: string): void {
   }
 }
 
+const statements = prepared((db) => ({
+  prune: db.$client.prepare(
+    'DELETE FROM webhook_deliveries WHERE webhook_id = ? AND state = ? AND seq <= (SELECT seq FROM webhook_deliveries ' +
+      'WHERE webhook_id = ? AND state = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)',
+  ),
+}));
+
 function prune(tx: StateDb, id: string, state: string, kept: number): void {
-  tx.$client
-    .prepare(
-      'DELETE FROM webhook_deliveries WHERE webhook_id = ?1 AND state = ?2 AND seq <= (SELECT seq FROM webhook_deliveries ' +
-        'WHERE webhook_id = ?1 AND state = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3)',
-    )
-    .run(id, state, kept);
+  statements(tx).prune.run(id, state, id, state, kept);
 }
 
 export const webhookCommands = [createWebhook, updateWebhook, deleteWebhook, replayDeliveries, reportDeliveries];
