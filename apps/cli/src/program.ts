@@ -15,8 +15,10 @@ import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
 import { registerSetup } from './commands/setup';
 import { registerStatus } from './commands/status';
+import { registerSupport } from './commands/support';
 import { registerToken } from './commands/token';
 import { registerUser } from './commands/user';
+import { registerWebhook } from './commands/webhook';
 import type { Exit } from './exit-codes';
 import { addGlobalOptions, type Globals } from './globals';
 import { openInvocation } from './invocation';
@@ -35,8 +37,10 @@ const NOUNS: readonly Register[] = [
   registerHaproxy,
   registerEvent,
   registerAudit,
+  registerWebhook,
   registerUser,
   registerApiToken,
+  registerSupport,
   registerCommand,
   registerCompletion,
 ];

@@ -19,10 +19,11 @@ const isFinal = (error: unknown): boolean => error instanceof ApiError && error.
  */
 export async function* followEvents(
   inv: Invocation,
-  query: { type?: string | undefined; namespace?: string | undefined },
+  query: { type?: string | undefined; namespace?: string | undefined; source?: number | undefined },
   afterSeq?: number,
 ): AsyncGenerator<ServerEvent> {
-  const search = new URLSearchParams(Object.entries(query).filter((entry): entry is [string, string] => !!entry[1]));
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value) search.set(key, String(value));
   const path = search.size > 0 ? `${eventRoutes.stream.path}?${search}` : eventRoutes.stream.path;
   let lastId = afterSeq === undefined ? undefined : String(afterSeq);
   let connectedOnce = false;

@@ -7,6 +7,7 @@ import type { Invocation } from '../invocation';
 import { findMember, learnEndpoints, MEMBER_COLUMNS, memberFields, previewText } from '../member-view';
 import { listView, recordView } from '../output';
 import type { Register, Run } from '../register';
+import { addFailoverCommands } from './failover';
 
 async function listMembers(inv: Invocation): Promise<void> {
   const data = await inv.call(clusterRoutes.members, {});
@@ -100,6 +101,7 @@ export function addMemberCommands(parent: Command, run: Run, listName: string): 
 export const registerCluster: Register = (program, run) => {
   const cluster = program.command('cluster').description('Members and leadership');
   addMemberCommands(cluster, run, 'members');
+  addFailoverCommands(cluster, run);
   cluster
     .command('show')
     .description('Everything about one member')

@@ -12,7 +12,7 @@ const COLUMNS: readonly Column<QuorateEvent>[] = [
   { header: 'SEQ', value: (e) => e.seq },
   { header: 'TIME', value: (e) => utcTime(e.at) },
   { header: 'TYPE', value: (e) => e.type },
-  { header: 'NODE', value: (e) => e.event_src_id },
+  { header: 'NODE', value: (e) => (e.local ? `${e.event_src_id} (local)` : e.event_src_id) },
   { header: 'ACTOR', value: (e) => e.actor },
   { header: 'MESSAGE', value: (e) => e.message },
 ];
@@ -21,6 +21,7 @@ interface EventOptions {
   follow?: boolean;
   type?: string;
   namespace?: string;
+  node?: number;
   limit: number;
 }
 
@@ -42,7 +43,7 @@ function lineOf(inv: Invocation, event: QuorateEvent): string {
 
 async function follow(inv: Invocation, recent: readonly QuorateEvent[], options: EventOptions): Promise<void> {
   for (const event of [...recent].reverse()) inv.write(lineOf(inv, event));
-  const filter = { type: options.type, namespace: options.namespace };
+  const filter = { type: options.type, namespace: options.namespace, source: options.node };
   for await (const { event, data } of followEvents(inv, filter, recent[0]?.seq ?? 0)) {
     const parsed = event === 'event' ? eventSchema.safeParse(JSON.parse(data)) : undefined;
     if (parsed?.success) inv.write(lineOf(inv, parsed.data));
@@ -55,13 +56,14 @@ export const registerEvent: Register = (program, run) => {
     .description('What happened in the cluster, newest first; with --follow, as it happens')
     .option('-f, --follow', 'stay and print each event as it comes (JSON: one object a line)')
     .addOption(new Option('--type <type>', 'only this type').choices(EVENT_TYPES))
-    .option('--namespace <name>', 'only types that begin with this word, such as member')
+    .option('--namespace <name>', 'only this namespace (cluster), or types that begin with this word, such as member')
+    .option('--node <id>', 'only events from this node', integerBetween(1, 63))
     .option('--limit <count>', 'how many earlier events to show', integerBetween(1, MAX_LISTED), 50)
     .action(
       run(async (inv, options: EventOptions) => {
-        const { type, namespace } = options;
+        const { type, namespace, node: source } = options;
         const data = await collectPages(options.limit, (query) =>
-          inv.call(eventRoutes.list, { query: { ...query, type, namespace } }),
+          inv.call(eventRoutes.list, { query: { ...query, type, namespace, source } }),
         );
         if (options.follow) return follow(inv, data.items, options);
         const name = (e: QuorateEvent): number => e.seq;
