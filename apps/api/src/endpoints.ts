@@ -3,8 +3,10 @@ import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
 import { failoverEndpoints } from './cluster/leadership/routes';
 import { liveMembers } from './cluster/members/admission';
+import { restoreEndpoints } from './cluster/restore/routes';
 import { clusterEndpoints } from './cluster/routes';
 import { type ClusterRuntime, requireInfo } from './cluster/runtime';
+import { DomainError } from './commands/domain-error';
 import type { Config } from './config/derive';
 import type { StateDb } from './db/state-store';
 import type { EventBus } from './events/bus';
@@ -70,6 +72,10 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
   const { cluster, config, clock, db } = deps;
   const { view, membership, barrier, keyring } = cluster;
   const throttle = createLoginThrottle();
+  const noBackup = (id: string): never => {
+    throw new DomainError('not_found', `there is no backup ${id}`);
+  };
+  const backups = { require: noBackup, fetch: async (id: string) => noBackup(id) };
   const node = { id: cluster.nodeId, name: cluster.name };
   return [
     ...healthEndpoints({ ...deps, isLeader: () => view.leaderId() === cluster.nodeId }),
@@ -85,6 +91,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
       caCert: () => requireInfo(db()).caCert,
       clusterAddress: () => advertisedAddresses(config).cluster,
     }),
+    ...restoreEndpoints({ restorer: cluster.restorer, backups, view, ensureCluster: () => cluster.ensureCluster() }),
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
     ...haproxyEndpoints(loadBalancerSource),
     ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),

@@ -100,7 +100,18 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       appliedIndex: () => core.applier.position.index,
       term: () => cluster?.journal.raft?.current.term ?? null,
     });
-    cluster = createClusterRuntime({ ...core, config, boot, version, clock, logger, localEvents, onFatal });
+    const { migrationsDir } = deps;
+    cluster = createClusterRuntime({
+      ...core,
+      config,
+      boot,
+      version,
+      migrationsDir,
+      clock,
+      logger,
+      localEvents,
+      onFatal,
+    });
     const runtime = cluster;
     undo.push(() => runtime.stop());
     await runtime.open();

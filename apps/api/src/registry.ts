@@ -1,6 +1,7 @@
 import { joinTokenCommands } from './cluster/join-tokens/commands';
 import { leadershipCommands } from './cluster/leadership/commands';
 import { memberCommands } from './cluster/members/commands';
+import { restoreCommands } from './cluster/restore/commands';
 import { createRegistry } from './commands/define-command';
 import { haproxyCommands } from './haproxy/commands';
 import { apiTokenCommands } from './resources/api-tokens/commands';
@@ -18,6 +19,7 @@ export const commandRegistry = createRegistry([
   ...memberCommands,
   ...joinTokenCommands,
   ...leadershipCommands,
+  ...restoreCommands,
   ...haproxyCommands,
   ...webhookCommands,
 ]);

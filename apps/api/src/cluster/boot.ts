@@ -1,8 +1,10 @@
 import type { Config } from '../config/derive';
+import type { StateDb } from '../db/state-store';
 import { assert } from '../lib/assert';
 import type { Clock } from '../lib/clock';
 import { advertisedAddresses } from './addresses';
 import { type Founding, prepareFounding } from './founding';
+import { liveMembers } from './members/admission';
 import { type Identity, loadIdentity } from './pki/identity';
 import { loadNodeFile, type NodeFile, saveNodeFile } from './pki/node-file';
 
@@ -95,4 +97,24 @@ export function updateNodeFile(dataDir: string, change: Partial<NodeFile>): void
   const current = loadNodeFile(dataDir);
   assert(current, 'node.json is there');
   saveNodeFile(dataDir, { ...current, ...change });
+}
+
+/** Where to fetch the state from, should this node ever start without its own. */
+export function rememberMembers(dataDir: string, db: StateDb): void {
+  const members = liveMembers(db).flatMap(({ id, name, state, ...member }) =>
+    state === 'removed'
+      ? []
+      : [
+          {
+            id,
+            name,
+            cluster_address: member.clusterAddress,
+            raft_peer_address: member.raftPeerAddress,
+            raft_client_address: member.raftClientAddress,
+            api_url: member.apiUrl,
+            state,
+          },
+        ],
+  );
+  updateNodeFile(dataDir, { members });
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import { etcdVersion } from '../replication/etcd/binary';
 import { createEtcdLog } from '../replication/etcd-log';
-import { readGenesis, writeGenesis } from '../replication/etcd-log-genesis';
+import { readGenesis, type StoredGenesis, writeGenesis } from '../replication/etcd-log-genesis';
 import { createLocalLog } from '../replication/local-log';
 import { type Log, LogUnavailable } from '../replication/log';
 import type { Proposer } from '../replication/proposer';
@@ -52,6 +52,13 @@ export interface JournalOptions {
   readonly commitRaftMode: () => void;
   /** Fetches a newer state from a peer and installs it. @throws Error when there is none */
   readonly resync: () => Promise<void>;
+  /** What to do where an epoch begins that this node has not entered yet. */
+  readonly restores: {
+    /** Applies what the ended epoch still holds beyond this node's state. */
+    catchUp(next: StoredGenesis): Promise<boolean>;
+    /** Switches to the restored state that the epoch begins with. @throws Error when this node does not have it */
+    adopt(next: StoredGenesis): Promise<void>;
+  };
   /** The local member has started: from now on its own files say how to start it again. */
   readonly onMemberStarted: () => void;
   /** Something after which this process must not go on. */
@@ -140,14 +147,25 @@ export function createJournal(options: JournalOptions): Journal {
     }
   }
 
-  /** Learns the epoch in force, adopting the one that a growth or a restart has just begun. */
+  /** Learns the epoch in force, and enters it when a growth, a restart or a restore has begun it. */
   async function currentEpoch(next: RaftEngine): Promise<number | undefined> {
     const genesis = await readGenesis(next.client, logPrefixOf(config)).catch(() => null);
     if (!genesis) return undefined;
-    const { epoch, index, chain } = applier.position;
-    const continues = genesis.base_index === index && genesis.chain === Buffer.from(chain).toString('hex');
-    if (genesis.epoch > epoch && continues) applier.rebase({ epoch: genesis.epoch, cursor: '' });
+    if (genesis.epoch > applier.position.epoch) {
+      await enterEpoch(genesis).catch((error: unknown) => {
+        logger.warn({ err: error, epoch: genesis.epoch }, 'this node cannot enter the new epoch by itself');
+      });
+    }
     return genesis.epoch;
+  }
+
+  /** Only with all that came before it: otherwise the state must come from a peer. */
+  async function enterEpoch(genesis: StoredGenesis): Promise<void> {
+    if (genesis.base_index > applier.position.index) await options.restores.catchUp(genesis);
+    const { index, chain } = applier.position;
+    if (genesis.base_index !== index || genesis.chain !== Buffer.from(chain).toString('hex')) return;
+    if (genesis.restore === undefined) applier.rebase({ epoch: genesis.epoch, cursor: '' });
+    else await options.restores.adopt(genesis);
   }
 
   async function followEtcd(next: RaftEngine): Promise<void> {

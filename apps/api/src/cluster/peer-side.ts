@@ -32,6 +32,8 @@ export interface PeerSideDeps {
   readonly registerLearner: (nodeId: number) => Promise<LearnerTicket>;
   /** Serves `POST /v1/cluster/join`, the only path without a client certificate. */
   readonly joinApp: Hono<ClusterEnv>;
+  /** Adds the paths of a restore. */
+  readonly serveRestore: (app: Hono<ClusterEnv>) => void;
 }
 
 /** This node as its peers ask about it. */
@@ -67,6 +69,7 @@ export function openPeerListener(deps: PeerSideDeps): Promise<ClusterListener> {
     if (!peer) throw new DomainError('certificate_required', 'a node certificate is required');
     return c.json(await deps.registerLearner(peer.nodeId));
   });
+  deps.serveRestore(app);
   app.route('/', deps.joinApp);
   const address = parseHostPort(deps.config.cluster.address);
   assert(address, 'cluster.address is host:port');

@@ -12,24 +12,26 @@ import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
 import { clusterInfo } from '../resources/setup/table';
 import { advertisedAddresses } from './addresses';
-import { type Boot, BootError, updateNodeFile } from './boot';
+import { type Boot, BootError, rememberMembers, updateNodeFile } from './boot';
 import { createCompactor } from './compaction';
 import { proposeFounder, proposeFounding, SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
-import { createJournal, type Journal } from './journal';
+import { createJournal, type Journal, logPrefixOf } from './journal';
 import { createKeyring, type Keyring } from './keyring';
 import { type Announce, createAnnouncer } from './leadership/announce';
 import { recordGrowth } from './leadership/commands';
 import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar, requestLearnerTicket } from './learners';
 import type { ClusterListener } from './listener';
-import { type Liveness, nodeStatusSchema, type Peer, startLiveness } from './liveness';
+import { type NodeStatus, nodeStatusSchema, type Peer, startLiveness } from './liveness';
 import { liveMembers } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener, STATUS_PATH } from './peer-side';
 import { type Identity, saveIdentity } from './pki/identity';
 import { createMembershipReconciler } from './promotion';
+import { createRestorer, type Restorer } from './restore/restorer';
+import { createResync } from './resync';
 import { createSelfCare } from './self-care';
 import { fetchAndInstall, removeUnfinishedSnapshots } from './snapshot-exchange';
 import { type ClusterView, createClusterView } from './view';
@@ -41,6 +43,7 @@ export interface ClusterRuntimeOptions {
   readonly applier: Applier;
   readonly proposer: Proposer;
   readonly schemaVersion: number;
+  readonly migrationsDir: string;
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -60,6 +63,7 @@ export interface ClusterRuntime {
   readonly view: ClusterView;
   readonly membership: Membership;
   readonly localEvents: LocalEvents;
+  readonly restorer: Restorer;
   /** Writes down why leadership is about to move. */
   readonly announce: Announce;
   /** Changes of leadership that this node has seen since it started. */
@@ -114,50 +118,48 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     updateNodeFile(config.data_dir, { stage });
   }
 
-  /** Where to fetch the state from, should this node ever start without its own. */
-  function rememberMembers(): void {
-    const known = liveMembers(db()).flatMap((m) =>
-      m.state === 'removed'
-        ? []
-        : [
-            {
-              id: m.id,
-              name: m.name,
-              cluster_address: m.clusterAddress,
-              raft_peer_address: m.raftPeerAddress,
-              raft_client_address: m.raftClientAddress,
-              api_url: m.apiUrl,
-              state: m.state,
-            },
-          ],
-    );
-    updateNodeFile(config.data_dir, { members: known });
-  }
-
   /** A removed node's pin is gone from the state; what it still holds open goes too. */
   function fence(removed: number): void {
     listener?.closeConnectionsOf(removed);
     void peerClient.forget(removed);
   }
 
-  function installFrom(peer: PeerTarget): Promise<boolean> {
-    const { schemaVersion: knownSchema } = options;
-    const { data_dir: dataDir } = config;
-    const { signal } = stopping;
-    return fetchAndInstall({ peer, client: peerClient, dataDir, store, applier, knownSchema, logger, signal });
-  }
-
-  /** @throws Error when no peer has a newer state */
-  async function resync(): Promise<void> {
-    const peer = newestPeer(targets(), liveness);
-    if (!peer) throw new Error('no peer is known');
-    const seen = liveness.observe(peer.nodeId)?.status;
-    const { epoch, index } = applier.position;
-    const isOld = seen && (seen.epoch < epoch || (seen.epoch === epoch && seen.applied_index <= index));
-    if (isOld || !(await installFrom(peer))) throw new Error(`node ${peer.nodeId} has no newer state than this node`);
-    proposer.settleFrom((id) => findOutcome(db(), id));
-    await keyring.refresh();
-  }
+  const { schemaVersion: knownSchema } = options;
+  const { data_dir: dataDir } = config;
+  const { signal } = stopping;
+  const installFrom = (peer: PeerTarget): Promise<boolean> =>
+    fetchAndInstall({ peer, client: peerClient, dataDir, store, applier, knownSchema, logger, signal });
+  const statusOf = (id: number): NodeStatus | undefined => {
+    const seen = liveness.observe(id);
+    return seen?.reachable ? seen.status : undefined;
+  };
+  const resync = createResync({
+    peers: targets,
+    statusOf: (id) => liveness.observe(id)?.status,
+    installFrom,
+    applier,
+    onInstalled: async () => {
+      proposer.settleFrom((id) => findOutcome(db(), id));
+      await keyring.refresh();
+    },
+  });
+  const restorer = createRestorer({
+    nodeId,
+    dataDir,
+    migrationsDir: options.migrationsDir,
+    prefix: logPrefixOf(config),
+    store,
+    applier,
+    proposer,
+    journal: () => journal,
+    barrier: () => barrier(),
+    client: peerClient,
+    statusOf,
+    refreshKeys: () => keyring.refresh(),
+    clock,
+    logger,
+    signal,
+  });
 
   const journal = createJournal({
     config,
@@ -171,6 +173,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     otherClients: () => others().map((m) => m.raftClientAddress),
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
+    restores: restorer,
     onFatal: options.onFatal,
     onMemberStarted() {
       if (boot.nodeFile.stage === 'admitted') setStage('learner');
@@ -190,7 +193,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   applier.onApplied(({ events }) => {
     for (const { type, data } of events) {
       if (type === 'member.removed' && typeof data['node'] === 'number') fence(data['node']);
-      if (type === 'members.changed') rememberMembers();
+      if (type === 'members.changed') rememberMembers(dataDir, db());
     }
   });
   const startedAt = clock();
@@ -235,6 +238,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       clock,
       logger,
       registerLearner,
+      serveRestore: restorer.serve,
       joinApp: createJoinApp({
         db,
         propose: proposer.propose,
@@ -340,6 +344,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     view,
     membership,
     localEvents,
+    restorer,
     announce,
     leaderChanges: () => leadership?.leaderChanges ?? 0,
     identity: () => identity,
@@ -358,6 +363,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       await keyring.refresh();
       if (journal.mode === 'single') await selfCare.run();
       reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: selfCare.run }, logger));
+      reconcilers.push(startReconciler({ name: 'restore', intervalMs: 1_000, run: restorer.run }, logger));
     },
     ensureCluster() {
       if (journal.mode === 'raft' && !growing) return Promise.resolve();
@@ -371,16 +377,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       liveness.stop();
       await Promise.all(reconcilers.map((reconciler) => reconciler.stop()));
       await listener?.close();
+      await restorer.stop();
       await journal.stop();
       await peerClient.close();
     },
   };
-}
-
-/** The peer that has applied the most; any when none has answered yet. */
-function newestPeer(peers: readonly PeerTarget[], liveness: Liveness): PeerTarget | undefined {
-  const applied = (peer: PeerTarget): number => liveness.observe(peer.nodeId)?.status?.applied_index ?? -1;
-  return [...peers].sort((a, b) => applied(b) - applied(a))[0];
 }
 
 export const requireInfo = (db: StateDb) => {

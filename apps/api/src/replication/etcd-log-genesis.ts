@@ -8,6 +8,8 @@ export interface Genesis {
   readonly base_index: number;
   /** Hash chain (hex) at `base_index`. */
   readonly chain: string;
+  /** The epoch begins with a restore: what to put in place of the state at `base_index`. */
+  readonly restore?: unknown;
 }
 
 /** A genesis as it stands in etcd: the bytes are what guards every append. */
@@ -33,7 +35,8 @@ export async function readGenesis(client: EtcdClient, prefix: string): Promise<S
 
 /**
  * Writes the genesis of an epoch, only where none stands yet, or only in place of `replaces` (a restore). Repeating
- * it after an unknown outcome is safe: finding one's own genesis counts as written.
+ * it after an unknown outcome is safe: finding one's own genesis counts as written. With `unchanged`, it is written only
+ * while that key has that version: nothing was appended meanwhile.
  * @throws RangeError a number that is no safe integer, or an epoch that doesn't grow
  * @throws EtcdError
  */
@@ -42,6 +45,7 @@ export async function writeGenesis(
   prefix: string,
   genesis: Genesis,
   replaces: StoredGenesis | null = null,
+  unchanged?: { readonly key: Buffer; readonly version: number },
 ): Promise<GenesisWrite> {
   if (!Number.isSafeInteger(genesis.epoch) || genesis.epoch <= (replaces?.epoch ?? 0)) {
     throw new RangeError(`epoch ${genesis.epoch} must be above ${replaces?.epoch ?? 0}`);
@@ -51,14 +55,22 @@ export async function writeGenesis(
   }
   const key = genesisKey(prefix);
   const value = Buffer.from(
-    JSON.stringify({ epoch: genesis.epoch, base_index: genesis.base_index, chain: genesis.chain }),
+    JSON.stringify({
+      epoch: genesis.epoch,
+      base_index: genesis.base_index,
+      chain: genesis.chain,
+      restore: genesis.restore,
+    }),
   );
-  const compare: Compare = replaces
-    ? { result: COMPARE_EQUAL, target: TARGET_VALUE, key, value: replaces.bytes }
-    : { result: COMPARE_EQUAL, target: TARGET_VERSION, key, version: 0 };
+  const compare: Compare[] = [
+    replaces
+      ? { result: COMPARE_EQUAL, target: TARGET_VALUE, key, value: replaces.bytes }
+      : { result: COMPARE_EQUAL, target: TARGET_VERSION, key, version: 0 },
+  ];
+  if (unchanged) compare.push({ result: COMPARE_EQUAL, target: TARGET_VERSION, ...unchanged });
   const answer = await client.call(
     'KV.Txn',
-    { compare: [compare], success: [{ request_put: { key, value } }], failure: [{ request_range: { key } }] },
+    { compare, success: [{ request_put: { key, value } }], failure: [{ request_range: { key } }] },
     { retry: 'safe' },
   );
   if (answer.succeeded) return { written: true };
@@ -75,7 +87,7 @@ export function parseGenesis(kv: KeyValue): StoredGenesis {
   } catch {
     // Reported below, like any other foreign content.
   }
-  const { epoch, base_index, chain } = record ?? {};
+  const { epoch, base_index, chain, restore } = record ?? {};
   if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(base_index) || typeof chain !== 'string') {
     throw new Error(
       `etcd key ${kv.key.toString('utf8')} holds no epoch record: is this prefix used by another program?`,
@@ -85,6 +97,7 @@ export function parseGenesis(kv: KeyValue): StoredGenesis {
     epoch: Number(epoch),
     base_index: Number(base_index),
     chain,
+    ...(restore === undefined ? {} : { restore }),
     bytes: kv.value,
     modRevision: Number(kv.mod_revision),
   };

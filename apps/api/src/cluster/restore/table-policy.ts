@@ -1,0 +1,44 @@
+/**
+ * What becomes of each table of the present state when a backup takes its place.
+ *
+ * `backup`: what people have set up, from the file. `present`: what is true of the running cluster whatever the file
+ * says: who belongs to it, its keys, what happened and what was done already. `merged` tables have rules of their own in
+ * merge.ts. A new table must be put here: a test compares the list with the schema.
+ */
+export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merged'>> = {
+  system_state: 'merged',
+  seen_commands: 'present',
+  events: 'present',
+  audit: 'present',
+  cluster_info: 'present',
+  cluster_secrets: 'present',
+  members: 'present',
+  join_tokens: 'present',
+  join_token_redemptions: 'present',
+  leadership_terms: 'present',
+  failovers: 'present',
+  failover_intents: 'present',
+  webhook_deliveries: 'present',
+  haproxy_revisions: 'present',
+  users: 'merged',
+  revoked_sessions: 'merged',
+  webhooks: 'merged',
+  api_tokens: 'backup',
+  haproxy_settings: 'backup',
+};
+
+/**
+ * What a fresh node keeps of its own when it is made from the file of another cluster: its identity and nothing else.
+ * `emptied`: tied to the members, keys and terms of the cluster that the file came from.
+ */
+export const INIT_POLICY: Readonly<Record<string, 'present' | 'emptied'>> = {
+  cluster_secrets: 'present',
+  members: 'present',
+  join_tokens: 'emptied',
+  join_token_redemptions: 'emptied',
+  leadership_terms: 'emptied',
+  failovers: 'emptied',
+  failover_intents: 'emptied',
+  revoked_sessions: 'emptied',
+  webhook_deliveries: 'emptied',
+};
