@@ -71,7 +71,18 @@ function openStream(client: QueryClient, onState: (streaming: boolean) => void):
       failures = 0;
       onState(true);
       // Events may have passed while there was no stream.
-      if (openedBefore) refresher.add(['events', 'audit', 'joins', 'join-tokens', 'haproxy', 'users', 'api-tokens']);
+      if (openedBefore)
+        refresher.add([
+          'events',
+          'audit',
+          'joins',
+          'join-tokens',
+          'haproxy',
+          'users',
+          'api-tokens',
+          'failovers',
+          'webhooks',
+        ]);
       openedBefore = true;
     };
     current.onerror = () => {

@@ -11,6 +11,7 @@ import type { RouteDefinition } from '@quorate/shared/route';
 import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
+import { webhookRoutes } from '@quorate/shared/webhooks';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { afterLastWrite, call, callFull } from './api';
 
@@ -92,11 +93,26 @@ export interface AuditFilter {
 
 export const eventsQuery = (filter: EventFilter) => pages('events', eventRoutes.list, { ...filter });
 export const failoversQuery = pages('failovers', failoverRoutes.list, {});
+export const webhooksQuery = pages('webhooks', webhookRoutes.list, {});
 export const auditQuery = (filter: AuditFilter) => pages('audit', auditRoutes.list, { ...filter });
 export const joinTokensQuery = pages('join-tokens', joinTokenRoutes.list, {});
 export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
+
+/** Deliveries of one webhook, newest event first. */
+export const webhookDeliveriesQuery = (id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['webhooks' satisfies Resource, 'deliveries', id],
+    queryFn: ({ pageParam, signal }) =>
+      call(webhookRoutes.deliveries, {
+        params: { id },
+        query: { limit: PAGE, cursor: pageParam ?? undefined },
+        signal,
+      }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  });
 
 export const haproxySettingsQuery = queryOptions({
   queryKey: ['haproxy' satisfies Resource, 'settings'],

@@ -1,5 +1,5 @@
 import type { Role } from '@quorate/shared/route';
-import { Gauge, KeyRound, type LucideIcon, Network, Radio, ScrollText, Split, Users } from 'lucide-react';
+import { Gauge, KeyRound, type LucideIcon, Network, Radio, ScrollText, Settings2, Split, Users } from 'lucide-react';
 
 export interface Destination {
   href: string;
@@ -54,6 +54,13 @@ export const NAVIGATION: readonly Group[] = [
         icon: Users,
         needs: 'admin',
         keywords: ['accounts', 'passwords', 'roles', 'keys'],
+      },
+      {
+        href: '/settings',
+        label: 'Settings',
+        icon: Settings2,
+        needs: 'admin',
+        keywords: ['webhooks', 'support bundle', 'notifications'],
       },
     ],
   },

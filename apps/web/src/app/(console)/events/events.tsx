@@ -1,9 +1,9 @@
 'use client';
 
-import { EVENT_TYPES } from '@quorate/shared/events';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { EVENT_TYPES, namespaceOf, topicOf } from '@quorate/shared/events';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Radio } from 'lucide-react';
-import { parseAsString, useQueryStates } from 'nuqs';
+import { parseAsInteger, parseAsString, useQueryStates } from 'nuqs';
 import { useState } from 'react';
 import { EventList } from '@/components/event-list';
 import { MoreButton } from '@/components/more-button';
@@ -14,28 +14,42 @@ import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { useListPollMs } from '@/lib/live';
-import { eventsQuery } from '@/lib/queries';
+import { clusterQuery, type EventFilter, eventsQuery } from '@/lib/queries';
+import { FailoversPanel } from './failovers-panel';
 
-const NAMESPACES = [...new Set(EVENT_TYPES.map((type) => type.slice(0, type.indexOf('.'))))];
-const FILTERS = { namespace: parseAsString.withDefault(''), type: parseAsString.withDefault('') };
+/** `cluster` first, then the topics by themselves: `member` is narrower than `cluster`. */
+const NAMESPACES = [...new Set([...EVENT_TYPES.map(namespaceOf), ...EVENT_TYPES.map(topicOf)])];
+const FILTERS = {
+  namespace: parseAsString.withDefault(''),
+  type: parseAsString.withDefault(''),
+  node: parseAsInteger,
+};
 
 const namespaceOptions = [
   { value: '', label: 'Everything' },
   ...NAMESPACES.map((namespace) => ({ value: namespace, label: namespace.replaceAll('_', ' ') })),
 ];
+const isIn = (type: string, namespace: string): boolean =>
+  !namespace || namespaceOf(type) === namespace || topicOf(type) === namespace;
 const typeOptions = (namespace: string) => [
   { value: '', label: 'Every type' },
-  ...EVENT_TYPES.filter((type) => !namespace || type.startsWith(`${namespace}.`)).map((type) => ({
-    value: type,
-    label: type,
-  })),
+  ...EVENT_TYPES.filter((type) => isIn(type, namespace)).map((type) => ({ value: type, label: type })),
 ];
 
 export function Events() {
-  const [{ namespace, type }, setFilters] = useQueryStates(FILTERS);
-  const filter = { ...(namespace ? { namespace } : {}), ...(type ? { type } : {}) };
-  const filtered = namespace !== '' || type !== '';
-  const clear = () => void setFilters({ namespace: null, type: null });
+  const [{ namespace, type, node }, setFilters] = useQueryStates(FILTERS);
+  const cluster = useQuery(clusterQuery);
+  const filter: EventFilter = {
+    ...(namespace ? { namespace } : {}),
+    ...(type ? { type } : {}),
+    ...(node === null ? {} : { source: node }),
+  };
+  const filtered = Object.keys(filter).length > 0;
+  const clear = () => void setFilters({ namespace: null, type: null, node: null });
+  const nodeOptions = [
+    { value: '', label: 'Every node' },
+    ...(cluster.data?.members ?? []).map(({ id, name }) => ({ value: String(id), label: name })),
+  ];
   return (
     <Page
       title="Events"
@@ -57,20 +71,30 @@ export function Events() {
             value={type}
             onChange={(event) => void setFilters({ type: event.target.value || null })}
           />
+          <Select
+            aria-label="Source"
+            className="w-full sm:w-40"
+            options={nodeOptions}
+            value={node === null ? '' : String(node)}
+            onChange={(event) => void setFilters({ node: event.target.value ? Number(event.target.value) : null })}
+          />
           {filtered ? (
             <Button variant="ghost" onClick={clear}>
               Clear
             </Button>
           ) : null}
         </search>
-        <EventPages key={`${namespace} ${type}`} filter={filter} filtered={filtered} onClear={clear} />
+        <div className="flex flex-col gap-4 2xl:grid 2xl:grid-cols-[minmax(0,1fr)_34rem] 2xl:items-start">
+          <EventPages key={`${namespace} ${type} ${node}`} filter={filter} filtered={filtered} onClear={clear} />
+          <FailoversPanel />
+        </div>
       </div>
     </Page>
   );
 }
 
 interface EventPagesProps {
-  filter: { namespace?: string; type?: string };
+  filter: EventFilter;
   filtered: boolean;
   onClear: () => void;
 }

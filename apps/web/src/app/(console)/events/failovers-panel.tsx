@@ -1,0 +1,167 @@
+'use client';
+
+import { type Failover, failoverRoutes } from '@quorate/shared/failovers';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { ArrowRight, Crown } from 'lucide-react';
+import { useState } from 'react';
+import { MoreButton } from '@/components/more-button';
+import { ProblemNotice } from '@/components/problem-notice';
+import { EmptyState, ErrorState } from '@/components/states';
+import { Time } from '@/components/time';
+import { Badge, type Tone } from '@/components/ui/badge';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { Notice } from '@/components/ui/notice';
+import { Facts, Panel } from '@/components/ui/panel';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { Table, Td, Th, Tr } from '@/components/ui/table';
+import { WriteButton } from '@/components/write-button';
+import { formatMs } from '@/lib/format';
+import { useListPollMs } from '@/lib/live';
+import { clusterQuery, failoversQuery } from '@/lib/queries';
+import { useWrite } from '@/lib/use-write';
+
+const REASONS: Record<Failover['reason'], readonly [word: string, tone: Tone]> = {
+  transfer: ['Transferred', 'plain'],
+  test: ['Test', 'info'],
+  drain: ['Drained', 'plain'],
+  removal: ['Removed', 'plain'],
+  shutdown: ['Shut down', 'plain'],
+  crash: ['Crashed or cut off', 'bad'],
+  unknown: ['Not known', 'warn'],
+};
+
+const MEASURED = {
+  last_write: 'between two writes',
+  leader_last_seen: 'nothing was written: since the old leader was seen',
+} as const;
+
+/** Who led after whom, why, and how long writes waited. */
+export function FailoversPanel() {
+  const [testing, setTesting] = useState(false);
+  const cluster = useQuery(clusterQuery);
+  const failovers = useInfiniteQuery({ ...failoversQuery, refetchInterval: useListPollMs() });
+  const items = failovers.data?.pages.flatMap((page) => page.items) ?? [];
+  const nameOf = (id: number) => cluster.data?.members.find((member) => member.id === id)?.name ?? `node ${id}`;
+  const canTest = (cluster.data?.quorum.voters ?? 0) > 1;
+  const test = canTest ? (
+    <WriteButton needs="admin" size="sm" onClick={() => setTesting(true)}>
+      Test failover
+    </WriteButton>
+  ) : undefined;
+  return (
+    <>
+      <Panel title="Failovers" flush actions={test}>
+        {failovers.isPending ? <SkeletonRows rows={3} /> : null}
+        {failovers.isError && !failovers.data ? (
+          <ErrorState error={failovers.error} onRetry={() => void failovers.refetch()} />
+        ) : null}
+        {failovers.isSuccess && items.length === 0 ? (
+          <EmptyState icon={Crown} title="Leadership has not changed yet" cli="quorate cluster failovers test">
+            Each change is listed with the time for which no write was committed.
+          </EmptyState>
+        ) : null}
+        {items.length > 0 ? (
+          <Table label="Failovers">
+            <thead>
+              <tr>
+                <Th>Leader</Th>
+                <Th>Reason</Th>
+                <Th className="text-right">Write gap</Th>
+                <Th className="text-right max-sm:hidden">Term</Th>
+                <Th className="text-right">When</Th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((failover) => (
+                <FailoverRow key={failover.term} failover={failover} nameOf={nameOf} />
+              ))}
+            </tbody>
+          </Table>
+        ) : null}
+        <MoreButton query={failovers} />
+      </Panel>
+      {testing ? <TestDialog nameOf={nameOf} onClose={() => setTesting(false)} /> : null}
+    </>
+  );
+}
+
+function FailoverRow({ failover, nameOf }: { failover: Failover; nameOf: (id: number) => string }) {
+  const { from, to, reason, requested_by, write_gap_ms, probe_gap_ms, measured_from, term, at } = failover;
+  const [word, tone] = REASONS[reason];
+  return (
+    <Tr>
+      <Td>
+        <span className="flex flex-wrap items-center gap-1.5">
+          {nameOf(from)}
+          <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
+          <span className="font-medium">{nameOf(to)}</span>
+        </span>
+      </Td>
+      <Td>
+        <Badge tone={tone}>{word}</Badge>
+        {requested_by ? <p className="text-ink-3 text-xs">by {requested_by}</p> : null}
+      </Td>
+      <Td className="text-right">
+        <p className="tabular-nums">{formatMs(probe_gap_ms ?? write_gap_ms)}</p>
+        <p className="text-ink-3 text-xs max-sm:hidden">
+          {probe_gap_ms !== null ? 'by the probe' : measured_from ? MEASURED[measured_from] : ''}
+        </p>
+      </Td>
+      <Td className="text-right tabular-nums max-sm:hidden">{term}</Td>
+      <Td className="text-right">
+        <Time at={at} />
+      </Td>
+    </Tr>
+  );
+}
+
+function TestDialog({ nameOf, onClose }: { nameOf: (id: number) => string; onClose: () => void }) {
+  const test = useWrite(failoverRoutes.test, { refresh: ['failovers', 'cluster'] });
+  const result = test.data;
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title="Test failover"
+      footer={
+        result ? (
+          <Button variant="primary" onClick={onClose}>
+            Close
+          </Button>
+        ) : (
+          <>
+            <Button onClick={onClose}>Cancel</Button>
+            <Button variant="primary" pending={test.pending} onClick={() => test.run({ body: {} })}>
+              Hand over and measure
+            </Button>
+          </>
+        )
+      }
+    >
+      <div className="space-y-4">
+        {result ? (
+          <>
+            <Notice tone={result.failed_writes === 0 ? 'ok' : 'warn'} role="status">
+              {nameOf(result.to)} leads now. No write was acknowledged for {formatMs(result.write_gap_ms)}.
+            </Notice>
+            <Facts
+              items={[
+                { label: 'From', value: nameOf(result.from) },
+                { label: 'To', value: nameOf(result.to) },
+                { label: 'Usual write', value: formatMs(result.usual_write_ms) },
+                { label: 'Writes', value: `${result.writes} acknowledged, ${result.failed_writes} failed` },
+              ]}
+            />
+          </>
+        ) : (
+          <p className="text-ink-2">
+            Leadership goes to the best other voter while this node writes a probe through the log. Clients' writes wait
+            for as long as the probe's; voters and quorum stay as they are.
+          </p>
+        )}
+        <ProblemNotice error={test.error} />
+      </div>
+    </Dialog>
+  );
+}
