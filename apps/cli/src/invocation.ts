@@ -26,8 +26,8 @@ export interface Invocation {
   readonly colors: Colors;
   call<R extends RouteDefinition>(route: R, input: CallInput<R>): Promise<CallResult<R>>;
   callFull<R extends RouteDefinition>(route: R, input: CallInput<R>): Promise<CallAnswer<R>>;
-  /** Opens a stream; the body ends or throws when the connection does. */
-  open(path: string, headers: Record<string, string>): Promise<Response>;
+  /** Opens a stream; the body ends or throws when the connection does. With `body`, posts that stream first. */
+  open(path: string, headers: Record<string, string>, body?: ReadableStream<Uint8Array>): Promise<Response>;
   connection(): Promise<Resolved>;
   /** Data, on stdout, in the chosen format. */
   print(view: View): void;
@@ -138,10 +138,12 @@ export function openInvocation(
     colors,
     callFull,
     call: async (route, input) => (await callFull(route, input)).data,
-    async open(path, headers) {
+    async open(path, headers, body) {
       const { transport, token } = await open();
       const auth: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      return transport.fetch(path, { headers: { ...auth, ...headers }, signal: io.signal });
+      // A body that streams needs `duplex`, which the DOM's type of a request does not know.
+      const upload: object = body ? { method: 'POST', body, duplex: 'half' } : {};
+      return transport.fetch(path, { headers: { ...auth, ...headers }, signal: io.signal, ...upload });
     },
     connection,
     print(view) {

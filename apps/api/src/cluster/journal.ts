@@ -189,7 +189,7 @@ export function createJournal(options: JournalOptions): Journal {
       if (end === 'upgrade_required') {
         health = 'upgrade_required';
         await delay(UPGRADE_RETRY_MS, fenced.signal);
-      } else {
+      } else if (end !== 'epoch_changed') {
         await resync();
       }
     }

@@ -2,6 +2,7 @@ import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
 import type { Register } from '../register';
 import { addMemberCommands } from './cluster';
+import { addAgentRestoreCommands } from './restore';
 import { newPassword, type PasswordOptions, passwordFileOption, passwordOption } from './user';
 
 /** Speaks to the node on this host over its socket: no login, the file's permission is the guard. */
@@ -9,6 +10,7 @@ export const registerAgent: Register = (program, run) => {
   const agent = program.command('agent').description('Operate the node on this host over its socket, without login');
   const cluster = agent.command('cluster').description('Members and leadership');
   addMemberCommands(cluster, run, 'list');
+  addAgentRestoreCommands(cluster, run);
   agent
     .command('setup-code')
     .description('Show the code that creates the first admin from another host')

@@ -25,6 +25,7 @@ const RESERVE_BYTES = 64 * 1024 ** 2;
 const CHECK_EVERY_BYTES = 16 * 1024 ** 2;
 /** Copies from before a restore that are kept, of each kind. */
 const KEPT_COPIES = 2;
+const STAGED_MS = 24 * 60 * 60_000;
 
 export interface RestoreDirectory {
   readonly path: string;
@@ -42,8 +43,10 @@ export interface RestoreDirectory {
   /** Copies a file, with its WAL where it has one. */
   copyIn(from: string, to: string): Promise<void>;
   removeStaged(except?: string): void;
-  /** Removes what a killed process left, and old copies. */
+  /** Removes what a killed process left. For use while nothing is under way. */
   tidy(): void;
+  /** Keeps the newest copies of replaced states. */
+  removeOldCopies(): void;
 }
 
 export function openRestoreDirectory(dataDir: string): RestoreDirectory {
@@ -84,6 +87,9 @@ export function openRestoreDirectory(dataDir: string): RestoreDirectory {
     });
   }
 
+  /** Staged for a restore that never came to its switch. */
+  const isStale = (file: string): boolean =>
+    file.startsWith('staged-') && Date.now() - statSync(join(path, file)).mtimeMs > STAGED_MS;
   const remove = (file: string): void => rmSync(join(path, file), { force: true });
 
   return {
@@ -110,8 +116,12 @@ export function openRestoreDirectory(dataDir: string): RestoreDirectory {
       }
     },
     tidy() {
+      for (const file of readdirSync(path)) {
+        if (/^work-|-(wal|shm)$/.test(file) || isStale(file)) remove(file);
+      }
+    },
+    removeOldCopies() {
       const files = readdirSync(path).sort();
-      for (const file of files) if (/^work-|-(wal|shm)$/.test(file)) remove(file);
       for (const prefix of ['before-', 'replaced-']) {
         const copies = files.filter((file) => file.startsWith(prefix) && file.endsWith('.db'));
         for (const file of copies.slice(0, Math.max(0, copies.length - KEPT_COPIES))) remove(file);

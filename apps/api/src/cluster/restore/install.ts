@@ -117,8 +117,7 @@ export function createInstaller(deps: InstallerDeps): Installer {
       const options = { actor: mark.actor, id: `restore-${mark.operation}`, timeoutMs: RECORD_TIMEOUT_MS };
       await proposer.propose(recordRestore, input, options);
       rmSync(pendingPath, { force: true });
-      directory.removeStaged();
-      directory.tidy();
+      directory.removeOldCopies();
     },
   };
 }

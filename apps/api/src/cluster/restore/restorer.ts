@@ -40,6 +40,8 @@ export interface RestoreSource {
   readonly fetch: (path: string, directory: RestoreDirectory) => Promise<void>;
   /** Already at this path, which is a temporary file of the restore directory. */
   readonly path?: string;
+  /** Where it can be looked at before it is fetched. */
+  readonly origin?: string;
 }
 
 export interface RestorerDeps {
@@ -241,7 +243,8 @@ export function createRestorer(deps: RestorerDeps): Restorer {
     async start(source, kind, actor) {
       refuse(kind);
       const path = source.path ?? directory.temporary();
-      if (source.path !== undefined) inspect(path, kind);
+      const seenAt = source.path ?? source.origin;
+      if (seenAt !== undefined) inspect(seenAt, kind);
       if (deps.journal().mode === 'raft') await deps.barrier();
       refuse(kind);
       const name = basename(source.name).slice(0, 255);
@@ -281,5 +284,5 @@ export function sourceOfPath(path: string): RestoreSource {
   }
   if (!existsSync(path)) throw new DomainError('not_found', `there is no file ${path} on this host`);
   if (!statSync(path).isFile()) throw new DomainError('backup_not_a_state', `${path} is no file; name the file itself`);
-  return { name: path, fetch: (to, directory) => directory.copyIn(path, to) };
+  return { name: path, origin: path, fetch: (to, directory) => directory.copyIn(path, to) };
 }
