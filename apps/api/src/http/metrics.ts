@@ -95,7 +95,7 @@ function registerGauges(registry: Registry, source: MetricsSource): void {
       registers,
       collect() {
         const value = read();
-        if (value === null) this.reset();
+        if (value === null) this.remove();
         else this.set(Number(value));
       },
     });

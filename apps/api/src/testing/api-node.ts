@@ -5,7 +5,7 @@ import type { Problem } from '@quorate/shared/problem';
 import type { Role } from '@quorate/shared/route';
 import { loadConfig } from '../config/load';
 import type { Clock } from '../lib/clock';
-import { silentLogger } from '../lib/logger';
+import { type Logger, silentLogger } from '../lib/logger';
 import { type QuorateNode, startNode } from '../node';
 import { freePorts } from './etcd';
 import { MIGRATIONS_DIR } from './state';
@@ -63,7 +63,12 @@ export async function callApi(baseUrl: string, method: string, path: string, opt
 }
 
 export async function startApiNode(
-  options: { clock?: Clock; settings?: Record<string, string> } = {},
+  options: {
+    clock?: Clock;
+    settings?: Record<string, string>;
+    logger?: Logger;
+    logTail?: () => readonly string[];
+  } = {},
 ): Promise<ApiNode> {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-api-'));
   const [api, cluster, peer, client] = await freePorts(4);
@@ -80,7 +85,8 @@ export async function startApiNode(
   const { config } = loadConfig({ file: undefined, env: {}, flags, host: { hostname: 'alpha', ipv4: undefined } });
   const fatal: unknown[] = [];
   const node = await startNode(config, {
-    logger: silentLogger(),
+    logger: options.logger ?? silentLogger(),
+    ...(options.logTail ? { logTail: options.logTail } : {}),
     version: '0.0.0-test',
     migrationsDir: MIGRATIONS_DIR,
     webDir: undefined,

@@ -1,5 +1,5 @@
 import { type Failover, failoverRoutes } from '@quorate/shared/failovers';
-import { and, desc, eq, lt, sql } from 'drizzle-orm';
+import { desc, eq, lt, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint } from '../../http/endpoint';
@@ -12,7 +12,7 @@ import { testFailover } from './failover-test';
 import { failovers, leadershipTerms } from './table';
 
 const previous = alias(leadershipTerms, 'previous');
-const previousTerm = sql`(select max(term) from leadership_terms where term < ${leadershipTerms.term})`;
+const previousTerm = sql`(select max(earlier.term) from leadership_terms earlier where earlier.term < ${leadershipTerms.term})`;
 
 /** The first leader of a cluster took over from nobody: it is no failover. */
 function listFailovers(db: StateDb, before: number, limit: number): Failover[] {
@@ -20,7 +20,7 @@ function listFailovers(db: StateDb, before: number, limit: number): Failover[] {
     .select({ led: leadershipTerms, from: previous.nodeId, cost: failovers })
     .from(leadershipTerms)
     .innerJoin(previous, eq(previous.term, previousTerm))
-    .leftJoin(failovers, and(eq(failovers.term, leadershipTerms.term)))
+    .leftJoin(failovers, eq(failovers.term, leadershipTerms.term))
     .where(lt(leadershipTerms.term, before))
     .orderBy(desc(leadershipTerms.term))
     .limit(limit)

@@ -3,7 +3,8 @@ const REDACTED = '[redacted]';
 /** How secrets look wherever they stand: in a message, a URL, an error. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g, REDACTED],
-  [/\b(qj_|qa_|whsec_)[A-Za-z0-9_\-+/=]{16,}/g, `$1${REDACTED}`],
+  [/\b(qj_|qa_)[\w-]{16,}/g, `$1${REDACTED}`],
+  [/\b(whsec_)[A-Za-z0-9+/=]{16,}/g, `$1${REDACTED}`],
   // JWT and JWE, compact.
   [/\beyJ[\w-]{8,}(?:\.[\w-]*){2,4}/g, REDACTED],
   [/\$argon2[a-z]*\$[^\s"']+/g, REDACTED],
