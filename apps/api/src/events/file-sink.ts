@@ -33,6 +33,8 @@ const MAX_PENDING = 1_000;
  */
 export function startFileSink(options: FileSinkOptions): FileSink {
   const { file, log, logger } = options;
+  /** Where a new file begins. */
+  const firstSeq = log.lastSeq();
   let locals: QuorateEvent[] = [];
   let sent: number | undefined;
   let running: Promise<void> | undefined;
@@ -51,7 +53,7 @@ export function startFileSink(options: FileSinkOptions): FileSink {
   async function pump(): Promise<void> {
     if (sent === undefined) {
       await mkdir(dirname(file), { recursive: true });
-      sent = (await lastSeqIn(file)) ?? log.lastSeq();
+      sent = (await lastSeqIn(file)) ?? firstSeq;
     }
     // A restored backup is behind what the file has: its events are new all the same.
     sent = Math.min(sent, log.lastSeq());
