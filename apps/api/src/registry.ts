@@ -1,6 +1,7 @@
 import { joinTokenCommands } from './cluster/join-tokens/commands';
 import { leadershipCommands } from './cluster/leadership/commands';
 import { memberCommands } from './cluster/members/commands';
+import { recoveryCommands } from './cluster/recovery/commands';
 import { restoreCommands } from './cluster/restore/commands';
 import { createRegistry } from './commands/define-command';
 import { haproxyCommands } from './haproxy/commands';
@@ -20,6 +21,7 @@ export const commandRegistry = createRegistry([
   ...joinTokenCommands,
   ...leadershipCommands,
   ...restoreCommands,
+  ...recoveryCommands,
   ...haproxyCommands,
   ...webhookCommands,
 ]);

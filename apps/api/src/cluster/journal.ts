@@ -35,6 +35,8 @@ export interface Journal {
   openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void>;
   /** Turns a single node into a cluster of one voter, live. Idempotent. @throws DomainError raft_engine_unavailable */
   grow(): Promise<void>;
+  /** This node was removed: nothing is read or written any more, and its member does not vote. */
+  fence(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -115,13 +117,17 @@ export function createJournal(options: JournalOptions): Journal {
     engine = next;
     raft = startRaftStatusPoller(next, clock);
     next.supervisor.onExit((exit) => {
-      if (exit.reason !== 'removed') return;
-      health = 'removed';
-      fenced.abort();
-      logger.error(
-        'this node was removed from the cluster; it serves its last state read-only. Empty its data directory to join again',
-      );
+      if (exit.reason === 'removed') beRemoved();
     });
+  }
+
+  function beRemoved(): void {
+    if (health === 'removed') return;
+    health = 'removed';
+    fenced.abort();
+    logger.error(
+      'this node was removed from the cluster; it serves its last state read-only. Empty its data directory to join again',
+    );
   }
 
   async function openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void> {
@@ -275,11 +281,16 @@ export function createJournal(options: JournalOptions): Journal {
     openSingle,
     openRaft,
     grow() {
+      if (health === 'removed') throw new DomainError('node_removed', 'this node was removed from its cluster');
       if (engine) return Promise.resolve();
       growing ??= growNow().finally(() => {
         growing = undefined;
       });
       return growing;
+    },
+    async fence() {
+      beRemoved();
+      await engine?.supervisor.stop();
     },
     async stop() {
       stopping.abort();

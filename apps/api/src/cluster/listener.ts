@@ -14,6 +14,9 @@ import type { Logger } from '../lib/logger';
 import type { ClusterTls } from './peer-client';
 import { type PeerIdentity, peerIdentityOf } from './pki/peer-identity';
 
+/** Epoch of the node that refuses. */
+export const EPOCH_HEADER = 'x-quorate-epoch';
+
 /** Environment of handlers on the cluster listener. */
 export type ClusterEnv = {
   Bindings: HttpBindings;
@@ -34,6 +37,8 @@ export interface ClusterListenerOptions {
   readonly isPinned: (nodeId: number, keyPin: string) => boolean;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Goes out with every refusal, so that a removed node can tell who is ahead. */
+  readonly epoch?: () => number;
 }
 
 /** The node-to-node listener: mutual TLS 1.3, where only the join path serves clients without a certificate. */
@@ -130,10 +135,10 @@ function identityOf(socket: TLSSocket): PeerIdentity | undefined {
 
 function guardedApp(options: ClusterListenerOptions): Hono<ClusterEnv> {
   const app = new Hono<ClusterEnv>();
-  app.onError((error, c) => answerError(options.logger, c, error));
+  app.onError((error, c) => answerError(options, c, error));
   app.notFound((c) => {
     const detail = `there is no ${c.req.method} ${c.req.path} on the cluster listener`;
-    return answerError(options.logger, c, new DomainError('not_found', detail));
+    return answerError(options, c, new DomainError('not_found', detail));
   });
   app.use('*', async (c, next) => {
     c.set('requestId', uuidv7());
@@ -169,9 +174,10 @@ function authenticate(options: ClusterListenerOptions, c: Context<ClusterEnv>): 
   return peer;
 }
 
-function answerError(logger: Logger, c: Context<ClusterEnv>, error: unknown): Response {
+function answerError(options: ClusterListenerOptions, c: Context<ClusterEnv>, error: unknown): Response {
+  const { logger, epoch } = options;
   const requestId = c.get('requestId') ?? uuidv7();
   const problem = toProblem(error, requestId);
   if (problem.status === 500) logger.error({ err: error, request_id: requestId, path: c.req.path }, 'request failed');
-  return problemResponse(problem);
+  return problemResponse(problem, epoch ? { [EPOCH_HEADER]: String(epoch()) } : {});
 }

@@ -81,5 +81,6 @@ export function openPeerListener(deps: PeerSideDeps): Promise<ClusterListener> {
     isPinned: (nodeId, pin) => isLiveMember(deps.store.db as StateDb, nodeId, pin),
     logger: deps.logger,
     clock: deps.clock,
+    epoch: () => deps.applier.position.epoch,
   });
 }

@@ -23,13 +23,15 @@ import { recordGrowth } from './leadership/commands';
 import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar, requestLearnerTicket } from './learners';
 import type { ClusterListener } from './listener';
-import { type NodeStatus, nodeStatusSchema, type Peer, startLiveness } from './liveness';
+import { type NodeStatus, type Peer, startLiveness } from './liveness';
 import { liveMembers } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
-import { openPeerListener, STATUS_PATH } from './peer-side';
+import { openPeerListener } from './peer-side';
 import { type Identity, saveIdentity } from './pki/identity';
 import { createMembershipReconciler } from './promotion';
+import { createFence } from './recovery/fence';
+import { createRegrowth } from './recovery/regrowth';
 import { createRestorer, type Restorer } from './restore/restorer';
 import { createResync } from './resync';
 import { createSelfCare } from './self-care';
@@ -179,15 +181,13 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (boot.nodeFile.stage === 'admitted') setStage('learner');
     },
   });
+  const onRemoved = (): void => void journal.fence();
+  const membershipFence = createFence({ client: peerClient, applier, logger, timeoutMs: PEER_TIMEOUT_MS, onRemoved });
   const barrier = createBarrier({ log: () => journal.log, applier });
   const liveness = startLiveness({
     peers: (): Peer[] =>
       journal.mode === 'raft' ? others().map((m) => ({ id: m.id, address: m.clusterAddress })) : [],
-    ask: async (peer) => {
-      const target = { nodeId: peer.id, address: peer.address };
-      const response = await peerClient.fetch(target, STATUS_PATH, { signal: AbortSignal.timeout(PEER_TIMEOUT_MS) });
-      return nodeStatusSchema.parse(await response.json());
-    },
+    ask: (peer) => membershipFence.askStatus({ nodeId: peer.id, address: peer.address }),
     clock,
   });
   applier.onApplied(({ events }) => {
@@ -288,6 +288,14 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
   }
 
+  function ensureCluster(): Promise<void> {
+    if (journal.mode === 'raft' && !growing) return Promise.resolve();
+    growing ??= grow().finally(() => {
+      growing = undefined;
+    });
+    return growing;
+  }
+
   /** Opening as a single node deletes the journal: an old copy of node.json must not make it so. @throws BootError */
   function refuseToLeaveCluster(): void {
     const members = liveMembers(db()).filter((member) => member.id !== nodeId);
@@ -356,7 +364,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         await openSingle();
       } else {
         if (boot.nodeFile.stage === 'admitted') await openAsJoiner();
-        else await journal.openRaft({ cluster: '', state: 'existing' });
+        else if (!(await membershipFence.askPeers(targets())))
+          await journal.openRaft({ cluster: '', state: 'existing' });
         await openListener();
         startReconcilers();
       }
@@ -364,14 +373,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (journal.mode === 'single') await selfCare.run();
       reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: selfCare.run }, logger));
       reconcilers.push(startReconciler({ name: 'restore', intervalMs: 1_000, run: restorer.run }, logger));
+      const regrowth = createRegrowth({ ...boot, dataDir, journal, grow: ensureCluster });
+      reconcilers.push(startReconciler(regrowth, logger));
     },
-    ensureCluster() {
-      if (journal.mode === 'raft' && !growing) return Promise.resolve();
-      growing ??= grow().finally(() => {
-        growing = undefined;
-      });
-      return growing;
-    },
+    ensureCluster,
     async stop() {
       stopping.abort();
       liveness.stop();

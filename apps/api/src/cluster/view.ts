@@ -43,6 +43,7 @@ export function createClusterView(deps: ViewDeps): ClusterView {
   }
 
   const leaderId = (): number | null => {
+    if (journal.health === 'removed') return null;
     if (journal.mode === 'single') return nodeId;
     return journal.raft?.current.leaderId ?? null;
   };

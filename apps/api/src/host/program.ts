@@ -8,6 +8,7 @@ import { runInitConfig } from './init-config';
 import { runJoin } from './join';
 import type { JoinCliOptions } from './join-plan';
 import { printCertificate, printFingerprint } from './pki-command';
+import { type RecoverOptions, runRecover } from './recover';
 import { exitCodeOf, explainFailure } from './start-errors';
 
 /** Runs one command line. @returns 0 ok, 1 error, 2 wrong call or configuration; never throws */
@@ -29,6 +30,9 @@ export async function runProgram(argv: readonly string[], context: HostContext):
     code = result;
   });
   registerPki(program, context);
+  registerRecover(program, context, (result) => {
+    code = result;
+  });
   try {
     await program.parseAsync(argv);
     return code;
@@ -110,4 +114,25 @@ function registerPki(program: Command, context: HostContext): void {
     .description('print what a certificate says')
     .argument('<file>', 'PEM file')
     .action((file: string) => printCertificate(file));
+}
+
+function registerRecover(program: Command, context: HostContext, finish: Finish): void {
+  const collect = (value: string, previous: string[]): string[] => [...previous, value];
+  const recover = program
+    .command('recover')
+    .description('the quorum is lost for good: make this node a cluster of one from the best of what is left')
+    .addOption(
+      new Option('--from <path>', 'data directory or state file of another survivor; may be repeated')
+        .argParser(collect)
+        .default([]),
+    )
+    .option('--use <path>', 'the survivor to go on from (default: the most advanced)')
+    .option('--dry-run', 'only say what would be done and what could be lost')
+    .option('--yes', 'do not ask')
+    .option('--force', 'although other members still answer');
+  withConfigOptions(recover)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .action(async (options: RecoverOptions) => {
+      finish(await runRecover(context, options));
+    });
 }

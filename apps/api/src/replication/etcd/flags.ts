@@ -31,6 +31,8 @@ export interface EtcdMemberOptions {
    * has been connected for 5 s ("unhealthy cluster"); off, the caller must keep the quorum safe itself.
    */
   readonly strictReconfigCheck?: boolean;
+  /** Makes a cluster of one of an old member's data; for reading a copy of it, never for the data itself. */
+  readonly forceNewCluster?: boolean;
 }
 
 /**
@@ -65,6 +67,7 @@ export function etcdFlags(options: EtcdMemberOptions, version: EtcdVersion): str
     '--enable-grpc-gateway=false',
     '--logger=zap',
     '--log-outputs=stderr',
+    ...(options.forceNewCluster ? ['--force-new-cluster=true'] : []),
     ...(options.tls ? tlsFlags(options.tls, skipSan) : []),
   ];
 }
