@@ -1,8 +1,9 @@
 import { FAILOVER_REASONS, MEASURED_FROM } from '@quorate/shared/failovers';
 import { nodeId } from '@quorate/shared/names';
-import { desc, eq, lt, sql } from 'drizzle-orm';
+import { desc, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
+import type { StateDb } from '../../db/state-store';
 import { findMember } from '../members/commands';
 import { failoverIntents, failovers, leadershipTerms } from './table';
 
@@ -30,6 +31,7 @@ export const recordLeadership = defineCommand({
     tx.delete(failovers)
       .where(lt(failovers.term, input.term - KEPT_TERMS))
       .run();
+    if (last) startAccount(tx, { ...input, fromNode: last.nodeId, at: ctx.at });
     if (last && last.nodeId !== input.nodeId) {
       ctx.event('leadership.lost', `node ${last.nodeId} no longer leads (term ${last.term})`, {
         node: last.nodeId,
@@ -43,6 +45,21 @@ export const recordLeadership = defineCommand({
     return { recorded: true };
   },
 });
+
+/** Opens the account of a change with the reason that was announced. What it cost is known later. */
+function startAccount(tx: StateDb, change: { term: number; nodeId: number; fromNode: number; at: number }): void {
+  const { term, nodeId: toNode, fromNode, at } = change;
+  const intent = tx.select().from(failoverIntents).where(eq(failoverIntents.id, INTENT_ID)).get();
+  const fits = intent?.fromNode === fromNode && at - intent.at < INTENT_MS;
+  const why = intent && fits ? intent : { reason: 'unknown', requestedBy: '' };
+  const { reason, requestedBy } = why;
+  const cost = { writeGapMs: null, measuredFrom: null, probeGapMs: null };
+  tx.insert(failovers)
+    .values({ term, fromNode, toNode, at, reason, requestedBy, ...cost })
+    .onConflictDoNothing()
+    .run();
+  tx.delete(failoverIntents).run();
+}
 
 /** First entry of a grown cluster's epoch. */
 export const recordGrowth = defineCommand({
@@ -69,37 +86,22 @@ export const announceHandOver = defineCommand({
   },
 });
 
-/** The new leader's account of a change: who, why, and how long no write was committed. The first account stands. */
+/** What the new leader saw of a change: how long no write was committed, and why, when that was not announced. */
 export const recordFailover = defineCommand({
   type: 'failover.record',
   since: 1,
   audited: false,
   input: z.object({
     term: z.int().positive(),
-    fromNode: nodeId,
-    toNode: nodeId,
-    /** When leadership was gained, ms. */
-    at: z.int(),
-    /** What the leader saw by itself; an announced reason goes before it. */
     seen: z.enum(FAILOVER_REASONS),
     writeGapMs: z.int().nonnegative().nullable(),
     measuredFrom: z.enum(MEASURED_FROM).nullable(),
   }),
-  apply(tx, { seen, ...input }) {
-    const intent = tx.select().from(failoverIntents).where(eq(failoverIntents.id, INTENT_ID)).get();
-    const announced =
-      intent && intent.fromNode === input.fromNode && Math.abs(input.at - intent.at) < INTENT_MS ? intent : undefined;
-    const { writeGapMs, measuredFrom } = input;
-    const reason = announced?.reason ?? seen;
-    const row = { ...input, reason, requestedBy: announced?.requestedBy ?? '' };
-    tx.insert(failovers)
-      .values(row)
-      .onConflictDoUpdate({
-        target: failovers.term,
-        set: { writeGapMs, measuredFrom, reason, requestedBy: row.requestedBy },
-        setWhere: sql`${failovers.measuredFrom} is null`,
-      })
-      .run();
+  apply(tx, { term, seen, writeGapMs, measuredFrom }) {
+    const row = tx.select().from(failovers).where(eq(failovers.term, term)).get();
+    if (!row || row.measuredFrom !== null) return;
+    const reason = row.reason === 'unknown' ? seen : row.reason;
+    tx.update(failovers).set({ reason, writeGapMs, measuredFrom }).where(eq(failovers.term, term)).run();
   },
 });
 
@@ -125,17 +127,7 @@ export const recordFailoverTest = defineCommand({
   target: (input) => `node ${input.toNode}`,
   apply(tx, input, ctx) {
     const { fromNode, toNode, probeGapMs, term } = input;
-    tx.insert(failovers)
-      .values({
-        ...input,
-        at: ctx.at,
-        reason: 'test',
-        requestedBy: ctx.actor.name,
-        writeGapMs: null,
-        measuredFrom: null,
-      })
-      .onConflictDoUpdate({ target: failovers.term, set: { probeGapMs } })
-      .run();
+    tx.update(failovers).set({ probeGapMs }).where(eq(failovers.term, term)).run();
     const message = `a test moved leadership from node ${fromNode} to node ${toNode}: no write was acknowledged for ${probeGapMs} ms`;
     ctx.event('failover.tested', message, { from: fromNode, to: toNode, term, write_gap_ms: probeGapMs });
   },

@@ -3,7 +3,6 @@ import { eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { StateDb } from '../../db/state-store';
 import type { LocalEvents } from '../../events/local-events';
-import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
 import { type ReconcilerHandle, startReconciler } from '../../reconcile/driver';
 import type { Applier } from '../../replication/applier';
@@ -15,6 +14,7 @@ import { members } from '../members/table';
 import type { RaftStatus, RaftStatusPoller } from '../raft-status';
 import { recordFailover, recordLeadership } from './commands';
 import { createGapMeter, type WriteGap } from './gap-meter';
+import { failovers } from './table';
 
 export interface LeadershipWatchDeps {
   readonly nodeId: number;
@@ -22,7 +22,6 @@ export interface LeadershipWatchDeps {
   readonly applier: Applier;
   readonly proposer: Proposer;
   readonly liveness: Liveness;
-  readonly clock: Clock;
   readonly localEvents: LocalEvents;
   readonly db: () => StateDb;
   readonly logger: Logger;
@@ -39,9 +38,8 @@ const REASON_AFTER_MS = 2_500;
 /** A change of leadership to this node that is not on record yet. */
 interface Change {
   readonly term: number;
-  readonly from: number | undefined;
-  readonly leaderLastSeenMs: number;
-  readonly gainedAt: number;
+  /** When another leader, or this one in an earlier term, was last seen; undefined = never by this process. */
+  readonly leaderLastSeenMs: number | undefined;
   readonly seenMs: number;
   recorded: boolean;
   gap: WriteGap | undefined;
@@ -68,7 +66,7 @@ export function startLeadershipWatch(deps: LeadershipWatchDeps): LeadershipWatch
   undo.push(
     applier.onApplied(({ commands }) => {
       meter.applied(performance.now());
-      if (!change || change.gap) return;
+      if (change?.leaderLastSeenMs === undefined || change.gap) return;
       const id = leaderCommandId(change.term, nodeId);
       if (commands.some((command) => command.id === id)) change.gap = meter.gapAround(change.leaderLastSeenMs);
     }),
@@ -86,10 +84,10 @@ export function startLeadershipWatch(deps: LeadershipWatchDeps): LeadershipWatch
     }
     if (leader) leaderChanges += 1;
     if (status.leaderId === nodeId) {
-      const from = leader?.id;
-      const leaderLastSeenMs = leader?.seenMs ?? seenMs;
-      const times = { leaderLastSeenMs, gainedAt: deps.clock(), seenMs };
-      change = { term: status.term, from, ...times, recorded: false, gap: undefined };
+      // etcd may name the new leader a moment before the new term: both are one change.
+      const same = leader?.id === nodeId && change && !change.recorded ? change : undefined;
+      const leaderLastSeenMs = same ? same.leaderLastSeenMs : leader?.seenMs;
+      change = { term: status.term, leaderLastSeenMs, seenMs, recorded: false, gap: undefined };
       reconciler.trigger();
     }
     leader = { id: status.leaderId, term: status.term, seenMs };
@@ -109,10 +107,11 @@ export function startLeadershipWatch(deps: LeadershipWatchDeps): LeadershipWatch
     return seen.reachable && seen.status?.etcd_answers ? 'unknown' : 'crash';
   }
 
-  async function account(pending: Change, fromNode: number): Promise<void> {
-    const { term, gainedAt: at, gap } = pending;
-    const measured = gap ?? { writeGapMs: null, measuredFrom: null };
-    const input = { term, fromNode, toNode: nodeId, at, seen: reasonFor(fromNode), ...measured };
+  async function account(pending: Change): Promise<void> {
+    const { term, gap = { writeGapMs: null, measuredFrom: null } } = pending;
+    const row = deps.db().select().from(failovers).where(eq(failovers.term, term)).get();
+    if (!row) return;
+    const input = { term, seen: reasonFor(row.fromNode), ...gap };
     await proposer.propose(recordFailover, input, { actor: SYSTEM_ACTOR, id: uuidv7() });
   }
 
@@ -125,7 +124,7 @@ export function startLeadershipWatch(deps: LeadershipWatchDeps): LeadershipWatch
     if (!pending) return;
     if (!pending.recorded) await record(pending);
     if (performance.now() - pending.seenMs < REASON_AFTER_MS) return;
-    if (pending.from !== undefined) await account(pending, pending.from);
+    await account(pending);
     if (change === pending) change = undefined;
   }
   const reconciler = startReconciler({ name: 'leadership', intervalMs: 250, run }, deps.logger);

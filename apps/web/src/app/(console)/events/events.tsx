@@ -3,7 +3,7 @@
 import { EVENT_TYPES, namespaceOf, topicOf } from '@quorate/shared/events';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Radio } from 'lucide-react';
-import { parseAsInteger, parseAsString, useQueryStates } from 'nuqs';
+import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryState, useQueryStates } from 'nuqs';
 import { useState } from 'react';
 import { EventList } from '@/components/event-list';
 import { MoreButton } from '@/components/more-button';
@@ -13,6 +13,7 @@ import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
 import { SkeletonRows } from '@/components/ui/skeleton';
+import { Tabs } from '@/components/ui/tabs';
 import { useListPollMs } from '@/lib/live';
 import { clusterQuery, type EventFilter, eventsQuery } from '@/lib/queries';
 import { FailoversPanel } from './failovers-panel';
@@ -36,7 +37,29 @@ const typeOptions = (namespace: string) => [
   ...EVENT_TYPES.filter((type) => isIn(type, namespace)).map((type) => ({ value: type, label: type })),
 ];
 
+const TABS = ['events', 'failovers'] as const;
+
 export function Events() {
+  const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(TABS).withDefault('events'));
+  return (
+    <Page
+      title="Events"
+      description="What happened in the cluster, newest first. New ones appear on top by themselves."
+    >
+      <Tabs
+        label="Events"
+        value={tab}
+        onValueChange={(value) => void setTab(value)}
+        tabs={[
+          { value: 'events', label: 'Events', content: <EventsTab /> },
+          { value: 'failovers', label: 'Failovers', content: <FailoversPanel /> },
+        ]}
+      />
+    </Page>
+  );
+}
+
+function EventsTab() {
   const [{ namespace, type, node }, setFilters] = useQueryStates(FILTERS);
   const cluster = useQuery(clusterQuery);
   const filter: EventFilter = {
@@ -51,45 +74,37 @@ export function Events() {
     ...(cluster.data?.members ?? []).map(({ id, name }) => ({ value: String(id), label: name })),
   ];
   return (
-    <Page
-      title="Events"
-      description="What happened in the cluster, newest first. New ones appear on top by themselves."
-    >
-      <div className="space-y-4">
-        <search className="flex flex-wrap items-center gap-2">
-          <Select
-            aria-label="Namespace"
-            className="w-full sm:w-44"
-            options={namespaceOptions}
-            value={namespace}
-            onChange={(event) => void setFilters({ namespace: event.target.value || null, type: null })}
-          />
-          <Select
-            aria-label="Type"
-            className="w-full sm:w-60"
-            options={typeOptions(namespace)}
-            value={type}
-            onChange={(event) => void setFilters({ type: event.target.value || null })}
-          />
-          <Select
-            aria-label="Source"
-            className="w-full sm:w-40"
-            options={nodeOptions}
-            value={node === null ? '' : String(node)}
-            onChange={(event) => void setFilters({ node: event.target.value ? Number(event.target.value) : null })}
-          />
-          {filtered ? (
-            <Button variant="ghost" onClick={clear}>
-              Clear
-            </Button>
-          ) : null}
-        </search>
-        <div className="flex flex-col gap-4 2xl:grid 2xl:grid-cols-[minmax(0,1fr)_34rem] 2xl:items-start">
-          <EventPages key={`${namespace} ${type} ${node}`} filter={filter} filtered={filtered} onClear={clear} />
-          <FailoversPanel />
-        </div>
-      </div>
-    </Page>
+    <div className="space-y-4">
+      <search className="flex flex-wrap items-center gap-2">
+        <Select
+          aria-label="Namespace"
+          className="w-full sm:w-44"
+          options={namespaceOptions}
+          value={namespace}
+          onChange={(event) => void setFilters({ namespace: event.target.value || null, type: null })}
+        />
+        <Select
+          aria-label="Type"
+          className="w-full sm:w-60"
+          options={typeOptions(namespace)}
+          value={type}
+          onChange={(event) => void setFilters({ type: event.target.value || null })}
+        />
+        <Select
+          aria-label="Source"
+          className="w-full sm:w-40"
+          options={nodeOptions}
+          value={node === null ? '' : String(node)}
+          onChange={(event) => void setFilters({ node: event.target.value ? Number(event.target.value) : null })}
+        />
+        {filtered ? (
+          <Button variant="ghost" onClick={clear}>
+            Clear
+          </Button>
+        ) : null}
+      </search>
+      <EventPages key={`${namespace} ${type} ${node}`} filter={filter} filtered={filtered} onClear={clear} />
+    </div>
   );
 }
 

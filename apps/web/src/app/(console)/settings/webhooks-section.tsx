@@ -72,7 +72,7 @@ export function WebhooksSection() {
                 <Th>State</Th>
                 <Th className="max-sm:hidden">Events</Th>
                 <Th className="text-right max-sm:hidden">Waiting</Th>
-                <Th className="text-right">Dead letters</Th>
+                <Th className="text-right max-sm:hidden">Dead letters</Th>
                 <Th>
                   <span className="sr-only">Actions</span>
                 </Th>
@@ -83,7 +83,7 @@ export function WebhooksSection() {
                 <Tr key={webhook.id}>
                   <Td>
                     <p className="break-all font-medium">{webhook.name}</p>
-                    <p className="max-w-72 truncate font-mono text-2xs text-ink-3" title={webhook.url}>
+                    <p className="max-w-36 truncate sm:max-w-72 font-mono text-2xs text-ink-3" title={webhook.url}>
                       {webhook.url}
                     </p>
                   </Td>
@@ -97,7 +97,7 @@ export function WebhooksSection() {
                   </Td>
                   <Td className="max-sm:hidden">{webhook.types.length === 0 ? 'all' : webhook.types.join(', ')}</Td>
                   <Td className="text-right tabular-nums max-sm:hidden">{formatInt(webhook.waiting)}</Td>
-                  <Td className="text-right tabular-nums">{formatInt(webhook.dead_letters)}</Td>
+                  <Td className="text-right tabular-nums max-sm:hidden">{formatInt(webhook.dead_letters)}</Td>
                   <Td className="w-20 text-right">
                     <Button size="sm" onClick={() => setOpenId(webhook.id)} aria-label={`Open ${webhook.name}`}>
                       Open
