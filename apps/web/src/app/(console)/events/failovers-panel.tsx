@@ -69,7 +69,7 @@ export function FailoversPanel() {
                 <Th>Reason</Th>
                 <Th className="text-right">Write gap</Th>
                 <Th className="text-right max-sm:hidden">Term</Th>
-                <Th className="text-right">When</Th>
+                <Th className="text-right max-sm:hidden">When</Th>
               </tr>
             </thead>
             <tbody>
@@ -92,11 +92,12 @@ function FailoverRow({ failover, nameOf }: { failover: Failover; nameOf: (id: nu
   return (
     <Tr>
       <Td>
-        <span className="flex flex-wrap items-center gap-1.5">
+        <span className="flex flex-wrap items-center gap-1.5 whitespace-nowrap">
           {nameOf(from)}
           <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
           <span className="font-medium">{nameOf(to)}</span>
         </span>
+        <Time at={at} className="text-ink-3 text-xs sm:hidden" />
       </Td>
       <Td>
         <Badge tone={tone}>{word}</Badge>
@@ -109,7 +110,7 @@ function FailoverRow({ failover, nameOf }: { failover: Failover; nameOf: (id: nu
         </p>
       </Td>
       <Td className="text-right tabular-nums max-sm:hidden">{term}</Td>
-      <Td className="text-right">
+      <Td className="text-right max-sm:hidden">
         <Time at={at} />
       </Td>
     </Tr>
