@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { delay } from '../../lib/async';
+import { silentLogger } from '../../lib/logger';
+import type { EtcdClient } from '../../replication/etcd/client';
+import { createEtcdLog } from '../../replication/etcd-log';
+import { type Genesis, readGenesis, writeGenesis } from '../../replication/etcd-log-genesis';
+import { startTestEtcd, type TestEtcd } from '../../testing/etcd';
+import { type Replica, startReplica, storedValues } from '../../testing/replica';
+import { testCommands } from '../../testing/test-commands';
+import { until } from '../../testing/until';
+import { beginEpoch } from './begin-epoch';
+import { finishEpoch } from './ended-epoch';
+
+const CHAIN_START = '00'.repeat(32);
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+describe('a new epoch', () => {
+  let etcd: TestEtcd;
+  let client: EtcdClient;
+  let prefix = '';
+  let runs = 0;
+  const replicas: Replica[] = [];
+
+  beforeAll(async () => {
+    etcd = await startTestEtcd();
+    client = etcd.client();
+  }, 60_000);
+  afterAll(() => etcd.stop());
+  beforeEach(async () => {
+    prefix = `/epochs/${runs++}`;
+    await writeGenesis(client, prefix, { epoch: 1, base_index: 0, chain: CHAIN_START });
+  });
+  afterEach(async () => {
+    for (const replica of replicas.splice(0)) await replica.stop();
+  });
+
+  async function open(nodeId: number): Promise<Replica> {
+    const log = createEtcdLog({ client, prefix, epoch: 1, log: silentLogger() });
+    const replica = await startReplica({ log, nodeId });
+    replicas.push(replica);
+    return replica;
+  }
+  const put = (replica: Replica, name: string) => replica.propose(testCommands.put, { key: name, value: name });
+  const begin = (replica: Replica, hold = async () => {}): Promise<Genesis> => {
+    const { applier, barrier } = replica;
+    return beginEpoch({ client, prefix, applier, barrier, restore: { file: 'x' }, hold });
+  };
+  const finish = (replica: Replica, next: Genesis): Promise<boolean> =>
+    finishEpoch({ client, prefix, applier: replica.applier, next, signal: new AbortController().signal });
+
+  it('begins right after the last entry, though another node writes all the while', async () => {
+    const [one, two] = [await open(1), await open(2)];
+    let written = 0;
+    let stopped = false;
+    const writer = (async () => {
+      while (!stopped) {
+        const name = `w${written}`;
+        // After the change its log refuses; what was acknowledged before must be below the base.
+        const done = await two
+          .propose(testCommands.put, { key: name, value: name }, { timeoutMs: 1_000 })
+          .catch(() => undefined);
+        if (done) written = Math.max(written, done.index);
+        await delay(1);
+      }
+    })();
+    await until(() => written > 20, 'writes flow');
+    const next = await begin(one, async () => {
+      await two.proposer.pause();
+      setTimeout(() => two.proposer.attach(two.log), 100);
+    });
+    stopped = true;
+    await writer;
+    expect(next).toMatchObject({ epoch: 2, restore: { file: 'x' } });
+    expect(next.base_index).toBeGreaterThanOrEqual(written);
+    expect(await readGenesis(client, prefix)).toMatchObject({ epoch: 2, base_index: next.base_index });
+    expect(next.chain).toBe(hex(one.applier.position.chain));
+    expect(one.followEnd ?? 'epoch_changed').toBe('epoch_changed');
+  });
+
+  it('never begins twice from one epoch', async () => {
+    const [one, two] = [await open(1), await open(2)];
+    await put(one, 'a');
+    await until(() => two.applier.position.index === 1, 'both have it');
+    const outcomes = await Promise.allSettled([begin(one), begin(two)]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('lets a node that was behind apply the rest of the ended epoch by itself', async () => {
+    const [one, two] = [await open(1), await open(2)];
+    await put(one, 'a');
+    await until(() => two.applier.position.index === 1, 'both have the first entry');
+    await two.follow(false);
+    for (const name of ['b', 'c', 'd']) await put(one, name);
+    const next = await begin(one);
+    expect(next.base_index).toBe(4);
+    expect(two.applier.position.index).toBe(1);
+    expect(await finish(two, next)).toBe(true);
+    expect(hex(two.applier.position.chain)).toBe(next.chain);
+    expect(storedValues(two)).toEqual(storedValues(one));
+    expect(await finish(two, next)).toBe(true);
+  });
+
+  it('says when the rest is trimmed, and applies nothing of it', async () => {
+    const [one, two] = [await open(1), await open(2)];
+    await put(one, 'a');
+    await until(() => two.applier.position.index === 1, 'both have the first entry');
+    await two.follow(false);
+    for (const name of ['b', 'c', 'd']) await put(one, name);
+    await one.log.compact(4);
+    const next = await begin(one);
+    expect(await finish(two, next)).toBe(false);
+    expect(two.applier.position.index).toBe(1);
+    expect(await finish(two, { ...next, epoch: 3 })).toBe(false);
+  });
+});
