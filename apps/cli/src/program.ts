@@ -13,6 +13,7 @@ import { registerEvent } from './commands/event';
 import { registerHaproxy } from './commands/haproxy';
 import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
+import { registerRestore } from './commands/restore';
 import { registerSetup } from './commands/setup';
 import { registerStatus } from './commands/status';
 import { registerSupport } from './commands/support';
@@ -41,6 +42,7 @@ const NOUNS: readonly Register[] = [
   registerUser,
   registerApiToken,
   registerSupport,
+  registerRestore,
   registerCommand,
   registerCompletion,
 ];

@@ -16,7 +16,7 @@ import { utcTime } from '../duration';
 import { exitOf } from '../exit-codes';
 import type { Invocation } from '../invocation';
 import { recordView } from '../output';
-import type { Run } from '../register';
+import type { Register, Run } from '../register';
 
 const POLL_MS = 300;
 /** A node that switches may be silent for a moment; one that is gone is not waited for. */
@@ -102,7 +102,9 @@ interface RestoreOptions {
 }
 
 /** `backup restore`, below the noun `backup`. */
-export function addRestoreCommand(backup: Command, run: Run): void {
+export const registerRestore: Register = (program, run) => {
+  const noun = program.commands.find((command) => command.name() === 'backup');
+  const backup = noun ?? program.command('backup').description('Backups of the state');
   backup
     .command('restore')
     .description('Put a backup, or a state file, in place of the state of the whole cluster, without a restart')
@@ -119,7 +121,7 @@ export function addRestoreCommand(backup: Command, run: Run): void {
         return follow(inv, await inv.call(restoreRoutes.fromBackup, { params: { id: id ?? '' } }));
       }),
     );
-}
+};
 
 /** What only the host of a node may ask for, below `agent cluster`. */
 export function addAgentRestoreCommands(cluster: Command, run: Run): void {
