@@ -109,9 +109,11 @@ describe('the console in Chromium', () => {
       ['revisions', '/load-balancer?tab=revisions', 'Load balancer'],
       ['check', '/load-balancer?tab=check', 'Load balancer'],
       ['events', '/events', 'Events'],
+      ['failovers', '/events?tab=failovers', 'Events'],
       ['audit', '/audit', 'Audit'],
       ['users', '/access', 'Users and API tokens'],
       ['api-tokens', '/access?tab=api-tokens', 'Users and API tokens'],
+      ['settings', '/settings', 'Settings'],
     ];
     const found: string[] = [];
     const { url } = cluster.node(1);
