@@ -10,17 +10,18 @@ import { type Applier, createApplier } from '@quorate/api/src/replication/applie
 import { createLocalLog } from '@quorate/api/src/replication/local-log';
 import type { Log } from '@quorate/api/src/replication/log';
 import { createProposer, type Proposer } from '@quorate/api/src/replication/proposer';
-import { createApiToken } from '@quorate/api/src/resources/api-tokens/commands';
+import type { createApiToken } from '@quorate/api/src/resources/api-tokens/commands';
+import { recordSignIn } from '@quorate/api/src/resources/session/commands';
 import { uuidv7 } from 'uuidv7';
 
 export const MIGRATIONS_DIR = join(import.meta.dirname, '../../drizzle');
 export const ACTOR: Actor = { kind: 'user', id: uuidv7(), name: 'ada' };
 
-/** A real command of the product: it checks a name, writes a row, an event, an audit record and its outcome. */
-export const command = createApiToken;
-export type CommandInput = Parameters<typeof command.apply>[1];
+/** The smallest command of the product that leaves its full trace: event, audit record and outcome. */
+export const signIn = { username: 'ada', address: '192.0.2.7' };
 
-export function commandInput(): CommandInput {
+/** A large command: it checks two unique values and writes a row with three indexes beside its trace. */
+export function tokenInput(): Parameters<typeof createApiToken.apply>[1] {
   const id = uuidv7();
   const hash = createHash('sha256').update(id).digest('hex');
   return { id, name: `token ${id}`, role: 'viewer', hash, hint: 'qa_12345', ttlMs: null };
@@ -32,9 +33,9 @@ export function serializedCommand<Input>(definition: CommandDefinition<Input, un
   return JSON.stringify({ id: uuidv7(), type, since, at: Date.now(), actor: ACTOR, node: 1, fingerprint: '', input });
 }
 
-/** Bytes of the size of one command, never twice the same. */
-export const valueLikeACommand = (): Uint8Array => {
-  const bytes = Buffer.from(serializedCommand(command, commandInput()));
+/** Bytes of the size of a recorded sign-in, never twice the same. */
+export const valueLikeASignIn = (): Uint8Array => {
+  const bytes = Buffer.from(serializedCommand(recordSignIn, signIn));
   randomBytes(16).copy(bytes);
   return bytes;
 };
@@ -48,7 +49,7 @@ export interface Replica {
   readonly store: StateStore;
   readonly applier: Applier;
   readonly proposer: Proposer;
-  propose(): Promise<unknown>;
+  propose<Input, Result>(command: CommandDefinition<Input, Result>, input: NoInfer<Input>): Promise<unknown>;
   close(): void;
 }
 
@@ -76,7 +77,7 @@ export function openReplica(directory: string, durability: Durability, log?: Log
     store,
     applier,
     proposer,
-    propose: () => proposer.propose(command, commandInput(), { actor: ACTOR, id: uuidv7() }),
+    propose: (command, input) => proposer.propose(command, input, { actor: ACTOR, id: uuidv7() }),
     close() {
       proposer.close();
       store.close();

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { createApiToken } from '@quorate/api/src/resources/api-tokens/commands';
 import Database from 'better-sqlite3';
 import { type Figure, pairedRatio } from '../figure';
-import { ACTOR, commandInput, openReplica, withDirectory } from '../workload';
+import { ACTOR, openReplica, tokenInput, withDirectory } from '../workload';
 
 const BATCH = 64;
 const BATCHES = 40;
@@ -22,7 +23,7 @@ function openRaw(directory: string, schemaOf: Database.Database) {
   const position = db.prepare('INSERT OR REPLACE INTO system_state VALUES (1, 1, ?, ?, ?, ?)');
   const chain = Buffer.alloc(32);
   let index = 0;
-  const writeBatch = db.transaction((inputs: ReturnType<typeof commandInput>[]) => {
+  const writeBatch = db.transaction((inputs: ReturnType<typeof tokenInput>[]) => {
     index += 1;
     const at = Date.now();
     for (const { id, name, role, hash, hint } of inputs) {
@@ -49,7 +50,7 @@ export const localLog: Figure = {
   name: 'embedded log',
   unit: 'ratio',
   bound: { at: 'least', value: 0.7 },
-  why: `commands/s through proposer, log and applier against the same rows by plain better-sqlite3 transactions; synchronous=FULL, ${BATCH} a transaction`,
+  why: `created API tokens/s through proposer, log and applier against the same rows by plain better-sqlite3 transactions; synchronous=FULL, ${BATCH} a transaction`,
   measure: () =>
     withDirectory(async (directory) => {
       const replica = openReplica(directory, 'FULL');
@@ -62,8 +63,9 @@ export const localLog: Figure = {
       try {
         return await pairedRatio(
           7,
-          () => rate(() => Promise.all(Array.from({ length: BATCH }, () => replica.propose()))),
-          () => rate(() => raw.writeBatch(Array.from({ length: BATCH }, commandInput))),
+          () =>
+            rate(() => Promise.all(Array.from({ length: BATCH }, () => replica.propose(createApiToken, tokenInput())))),
+          () => rate(() => raw.writeBatch(Array.from({ length: BATCH }, tokenInput))),
         );
       } finally {
         raw.close();

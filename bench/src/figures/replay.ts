@@ -4,7 +4,7 @@ import { recordSignIn } from '@quorate/api/src/resources/session/commands';
 import { createUser, updateUser } from '@quorate/api/src/resources/users/commands';
 import { uuidv7 } from 'uuidv7';
 import { type Figure, secondsOf } from '../figure';
-import { commandInput, openReplica, serializedCommand, withDirectory } from '../workload';
+import { openReplica, serializedCommand, signIn, tokenInput, withDirectory } from '../workload';
 
 const COMMANDS = 100_000;
 /** What group commit makes of 256 concurrent writers. */
@@ -18,8 +18,8 @@ function* life(): Generator<string> {
   const other = uuidv7();
   yield serializedCommand(createUser, { id: other, username: 'bob', role: 'admin', passwordHash });
   for (let n = 0; ; n += 1) {
-    const token = commandInput();
-    yield serializedCommand(recordSignIn, { username: 'ada', address: '192.0.2.7' });
+    const token = tokenInput();
+    yield serializedCommand(recordSignIn, signIn);
     yield serializedCommand(createApiToken, token);
     yield serializedCommand(updateUser, { id: other, role: n % 2 === 0 ? 'viewer' : 'operator' });
     yield serializedCommand(deleteApiToken, { id: token.id });

@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '../commands/apply-entry';
+import type { RecordedEvent } from '../commands/entry-records';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 

@@ -1,5 +1,5 @@
 import { passesFilter, type QuorateEvent } from '@quorate/shared/events';
-import type { RecordedEvent } from '../commands/apply-entry';
+import type { RecordedEvent } from '../commands/entry-records';
 import type { StateDb } from '../db/state-store';
 import type { LocalEvents } from './local-events';
 import { type EventFilter, eventsAfter, eventsBefore, lastEventSeq, type TermLookup, viewEvent } from './queries';

@@ -8,7 +8,7 @@ import {
 } from '@quorate/shared/events';
 import { and, asc, desc, eq, gt, inArray, lt, max, type SQL } from 'drizzle-orm';
 import type { z } from 'zod';
-import type { RecordedEvent } from '../commands/apply-entry';
+import type { RecordedEvent } from '../commands/entry-records';
 import type { StateDb } from '../db/state-store';
 import { events } from '../db/system-table';
 import { toTimestamp } from '../lib/clock';

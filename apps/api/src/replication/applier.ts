@@ -1,6 +1,13 @@
-import { type AppliedBatch, type AppliedCommand, applyEntry, type RecordedEvent } from '../commands/apply-entry';
+import {
+  type AppliedBatch,
+  type AppliedCommand,
+  applyEntry,
+  type Isolation,
+  SavepointsNeeded,
+} from '../commands/apply-entry';
 import type { CommandRegistry } from '../commands/define-command';
-import { CHAIN_GENESIS, decodeEntry, nextChain, UpgradeRequired } from '../commands/entry';
+import { CHAIN_GENESIS, type CommandEnvelope, decodeEntry, nextChain, UpgradeRequired } from '../commands/entry';
+import type { RecordedEvent } from '../commands/entry-records';
 import { prepared } from '../db/prepared';
 import type { StateDb, StateStore } from '../db/state-store';
 import { delay } from '../lib/async';
@@ -103,14 +110,23 @@ export function createApplier(options: ApplierOptions): Applier {
   }
 
   function commitEntry(entry: LogEntry): AppliedBatch {
+    const commands = decodeEntry(entry.bytes);
+    try {
+      return commitCommands(entry, commands, 'trust');
+    } catch (error) {
+      if (!(error instanceof SavepointsNeeded)) throw error;
+      return commitCommands(entry, commands, 'savepoints');
+    }
+  }
+
+  function commitCommands(entry: LogEntry, commands: readonly CommandEnvelope[], isolation: Isolation): AppliedBatch {
     const { db } = store;
     const sql = statements(db);
-    const commands = decodeEntry(entry.bytes);
     const chain = nextChain(position.chain, entry.bytes);
     const { epoch, index, cursor } = entry;
     sql.begin.run();
     try {
-      const batch = applyEntry(db, registry, { epoch, index, lastAt: position.lastAt }, commands);
+      const batch = applyEntry(db, registry, { epoch, index, lastAt: position.lastAt }, commands, isolation);
       const next = { epoch, index, cursor, chain, lastAt: batch.lastAt };
       writePosition(db, next);
       sql.commit.run();
