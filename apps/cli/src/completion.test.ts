@@ -41,7 +41,7 @@ describe('bash completion', () => {
   it('offers nouns and verbs', () => {
     expect(offers('st')).toEqual(['status']);
     expect(offers('token', '')).toEqual(['create', 'list', 'revoke']);
-    expect(offers('agent', 'cluster', 're')).toEqual(['remove', 'resume']);
+    expect(offers('agent', 'cluster', 're')).toEqual(['remove', 'resume', 'restore-from-db']);
   });
 
   it('is not misled by options and their values', () => {
