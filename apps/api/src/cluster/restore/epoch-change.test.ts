@@ -41,9 +41,9 @@ describe('a new epoch', () => {
     return replica;
   }
   const put = (replica: Replica, name: string) => replica.propose(testCommands.put, { key: name, value: name });
-  const begin = (replica: Replica, hold = async () => {}): Promise<Genesis> => {
+  const begin = (replica: Replica, hold = async () => {}, file = 'x'): Promise<Genesis> => {
     const { applier, barrier } = replica;
-    return beginEpoch({ client, prefix, applier, barrier, restore: { file: 'x' }, hold });
+    return beginEpoch({ client, prefix, applier, barrier, restore: { file }, hold });
   };
   const finish = (replica: Replica, next: Genesis): Promise<boolean> =>
     finishEpoch({ client, prefix, applier: replica.applier, next, signal: new AbortController().signal });
@@ -77,11 +77,33 @@ describe('a new epoch', () => {
     expect(one.followEnd ?? 'epoch_changed').toBe('epoch_changed');
   });
 
+  it('takes an entry in that slips between the last look and the change', async () => {
+    const [one, two] = [await open(1), await open(2)];
+    await put(one, 'a');
+    let slipped = false;
+    const racing: EtcdClient = {
+      ...client,
+      call: async (method, request, options) => {
+        const isChange = method === 'KV.Txn' && JSON.stringify(request).includes('"success":[{"request_put"');
+        if (isChange && !slipped) {
+          slipped = true;
+          await put(two, 'late');
+        }
+        return client.call(method, request, options);
+      },
+    };
+    const { applier, barrier } = one;
+    const next = await beginEpoch({ client: racing, prefix, applier, barrier, restore: {}, hold: async () => {} });
+    expect(slipped).toBe(true);
+    expect(next.base_index).toBe(2);
+    expect(storedValues(one)).toEqual({ a: 'a', late: 'late' });
+  });
+
   it('never begins twice from one epoch', async () => {
     const [one, two] = [await open(1), await open(2)];
     await put(one, 'a');
     await until(() => two.applier.position.index === 1, 'both have it');
-    const outcomes = await Promise.allSettled([begin(one), begin(two)]);
+    const outcomes = await Promise.allSettled([begin(one), begin(two, undefined, 'another')]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
