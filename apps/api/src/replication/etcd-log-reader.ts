@@ -5,6 +5,7 @@ import { EtcdError } from './etcd/errors';
 import type { WatchEvent, WatchResponse } from './etcd/proto';
 import { parseGenesis } from './etcd-log-genesis';
 import type { LogSource } from './etcd-log-source';
+import { unpackEntry } from './etcd-log-value';
 import { EpochChanged, LogCompacted, type LogEntry, LogGap, type LogPosition, LogUnavailable } from './log';
 
 /** How often a silent watch is checked against the linearizable tip. Two checks ahead in a row = it lost events. */
@@ -157,7 +158,7 @@ async function accept(source: LogSource, epoch: number, at: Point, event: WatchE
   const index = (await source.genesis()).base_index + Number(kv.version);
   if (index <= at.index) throw new LogGap(`entry ${index} came again at revision ${revision}, after ${at.index}`);
   if (index !== at.index + 1) throw new WatchFault(`the watch skipped to ${index}`);
-  return { epoch, index, cursor: kv.mod_revision, bytes: kv.value };
+  return { epoch, index, cursor: kv.mod_revision, bytes: unpackEntry(kv.value) };
 }
 
 /** Events of one watch in order; a number is the compact revision that ended it. */

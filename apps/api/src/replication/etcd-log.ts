@@ -4,6 +4,7 @@ import { EtcdError } from './etcd/errors';
 import { readLog } from './etcd-log-reader';
 import { createLogSource, type LogSource } from './etcd-log-source';
 import { createStallGuard, type StallGuard } from './etcd-log-stall';
+import { packEntry } from './etcd-log-value';
 import { AppendUnknown, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
 
 export interface EtcdLogOptions {
@@ -72,7 +73,7 @@ async function append(source: LogSource, stalls: StallGuard, bytes: Uint8Array, 
     throw asUnavailable(error);
   });
   // The range sees the put before it in the same transaction: the answer carries the version that it got.
-  const operations = [{ request_put: { key, value: bytes } }, { request_range: { key, keys_only: true } }];
+  const operations = [{ request_put: { key, value: packEntry(bytes) } }, { request_range: { key, keys_only: true } }];
   try {
     const answer = await stalls.run((over) => source.guarded(operations, { retry: 'unsent', signal: over }), signal);
     stalls.observe(answer.header.raft_term);

@@ -3,6 +3,7 @@ import type { EtcdClient } from '../../replication/etcd/client';
 import type { KeyValue } from '../../replication/etcd/proto';
 import { type Genesis, logKey } from '../../replication/etcd-log-genesis';
 import { createLogSource } from '../../replication/etcd-log-source';
+import { unpackEntry } from '../../replication/etcd-log-value';
 
 /** Further behind, a snapshot is quicker. */
 const MAX_ENTRIES = 10_000;
@@ -39,7 +40,7 @@ export async function finishEpoch(options: {
     const revision = await source.revisionOf(at - base, tip);
     const kv = revision === null ? undefined : await read(revision);
     if (!kv || Number(kv.version) !== at - base) return false;
-    applier.apply({ epoch, index: at, cursor: kv.mod_revision, bytes: kv.value });
+    applier.apply({ epoch, index: at, cursor: kv.mod_revision, bytes: unpackEntry(kv.value) });
   }
   return applier.position.index === next.base_index;
 }
