@@ -290,6 +290,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
 
   function ensureCluster(): Promise<void> {
     if (journal.mode === 'raft' && !growing) return Promise.resolve();
+    if (restorer.busy)
+      throw new DomainError('restore_in_progress', 'a restore is running; try again when it is over', [], 5);
     growing ??= grow().finally(() => {
       growing = undefined;
     });

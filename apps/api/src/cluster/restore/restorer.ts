@@ -67,6 +67,8 @@ export interface RestorerDeps {
 export interface Restorer {
   /** Stages, switches and reports; see RESTORE_STAGES. The file is looked at before this resolves when it is there already. @throws DomainError */
   start(source: RestoreSource, kind: MergeKind, actor: Actor): Promise<RestoreOperation>;
+  /** True from the first check to the end: this node must not be grown meanwhile. */
+  readonly busy: boolean;
   /** The newest operation that this node or a member that answers knows of. */
   look(): Promise<RestoreOperation | null>;
   readonly directory: RestoreDirectory;
@@ -116,7 +118,7 @@ export function createRestorer(deps: RestorerDeps): Restorer {
     if (current?.view.state === 'running') {
       throw new DomainError('restore_in_progress', 'a restore is running already; see GET /v1/cluster/restore', [], 5);
     }
-    if (journal.growing) throw new DomainError('conflict', 'the node is being grown into a cluster; try again shortly');
+    if (journal.growing) throw growing();
     if (kind === 'restore') return;
     const info = store.db.select().from(clusterInfo).get();
     const isFresh = journal.mode === 'single' && info?.setUpAt === null && others().length === 0;
@@ -137,6 +139,7 @@ export function createRestorer(deps: RestorerDeps): Restorer {
   }
 
   async function switchSingle(mark: RestoreMark): Promise<void> {
+    if (deps.journal().growing) throw growing();
     await proposer.pause();
     try {
       const epoch = applier.position.epoch + 1;
@@ -234,6 +237,9 @@ export function createRestorer(deps: RestorerDeps): Restorer {
 
   return {
     directory,
+    get busy() {
+      return current?.view.state === 'running';
+    },
     async look() {
       const own = current?.view;
       if (own?.state === 'running') return own;
@@ -268,6 +274,9 @@ export function createRestorer(deps: RestorerDeps): Restorer {
     stop: () => running,
   };
 }
+
+const growing = (): DomainError =>
+  new DomainError('conflict', 'the node is being grown into a cluster; try again when that is done', [], 5);
 
 const fileOf = (facts: StateFileFacts) => ({
   epoch: facts.epoch,
