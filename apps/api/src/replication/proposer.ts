@@ -64,7 +64,8 @@ interface Pending {
   readonly bytes: number;
   readonly fingerprint: string;
   readonly done: Deferred<Proposed<unknown>>;
-  readonly timer: NodeJS.Timeout;
+  /** On the clock of `performance.now()`, ms. */
+  readonly deadline: number;
   /** An append with it is under way: it may be written at any moment. */
   inFlight: boolean;
   /** Sent at least once without a clear no: from then on the outcome may be unknown. */
@@ -80,6 +81,8 @@ const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
 /** In flight at once: etcd commits them in order of arrival, the round trips overlap. */
 const MAX_IN_FLIGHT = 4;
 const RETRY_DELAY_MS = 25;
+/** How late a command may be given up: one timer for all is cheaper than one each. */
+const EXPIRY_CHECK_MS = 50;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** Group commit with pipelining: what arrives while batches are in flight forms the next batch. */
@@ -96,11 +99,20 @@ export function createProposer(options: ProposerOptions): Proposer {
   let pumpScheduled = false;
   let idle: Deferred<void> | undefined;
   const stopping = new AbortController();
+  let expiry: NodeJS.Timeout | undefined;
+
+  function watchDeadlines(): void {
+    expiry ??= setTimeout(() => {
+      expiry = undefined;
+      const now = performance.now();
+      for (const item of pending.values()) if (item.deadline <= now) expire(item, noQuorum);
+      if (pending.size > 0) watchDeadlines();
+    }, EXPIRY_CHECK_MS);
+  }
 
   function settle(item: Pending, finish: (done: Pending['done']) => void): void {
     if (item.settled) return;
     item.settled = true;
-    clearTimeout(item.timer);
     pending.delete(item.id);
     pendingBytes -= item.bytes;
     finish(item.done);
@@ -194,13 +206,14 @@ export function createProposer(options: ProposerOptions): Proposer {
       throw new DomainError('body_too_large', `the command needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed`);
     }
     const done = deferred<Proposed<unknown>>();
-    const timer = setTimeout(() => expire(item, noQuorum), timeoutMs);
     const { id, fingerprint } = envelope;
+    const deadline = performance.now() + timeoutMs;
     const fresh = { inFlight: false, maybeSent: false, settled: false };
-    const item: Pending = { id, fingerprint, serialized, bytes, done, timer, ...fresh };
+    const item: Pending = { id, fingerprint, serialized, bytes, done, deadline, ...fresh };
     pending.set(id, item);
     pendingBytes += bytes;
     queue.push(item);
+    watchDeadlines();
     schedulePump();
     return done.promise;
   }
@@ -262,6 +275,7 @@ export function createProposer(options: ProposerOptions): Proposer {
     },
     close() {
       closed = true;
+      clearTimeout(expiry);
       stopping.abort();
       unsubscribe();
       for (const item of [...pending.values()]) expire(item, nodeStopping);
