@@ -3,7 +3,7 @@ import type { EtcdClient } from '../../replication/etcd/client';
 import type { KeyValue } from '../../replication/etcd/proto';
 import { type Genesis, logKey } from '../../replication/etcd-log-genesis';
 import { createLogSource } from '../../replication/etcd-log-source';
-import { unpackEntry, unpackEntry } from '../../replication/etcd-log-value';
+import { unpackEntry } from '../../replication/etcd-log-value';
 
 /** Further behind, a snapshot is quicker. */
 const MAX_ENTRIES = 10_000;
