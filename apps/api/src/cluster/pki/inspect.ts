@@ -72,8 +72,21 @@ const USAGE_NAMES: Record<string, 'serverAuth' | 'clientAuth'> = {
   [x509.ExtendedKeyUsage.clientAuth]: 'clientAuth',
 };
 
+/** A node looks at the same few certificates over and over; parsing one costs more than the rest of such a look. */
+const inspected = new Map<string, CertificateInfo>();
+const INSPECTED_MAX = 32;
+
 /** The facts of the first certificate in a PEM text. @throws CertificateError malformed */
 export function inspectCertificate(certPem: string, what = 'the certificate'): CertificateInfo {
+  const known = inspected.get(certPem);
+  if (known) return known;
+  const info = readCertificate(certPem, what);
+  if (inspected.size >= INSPECTED_MAX) inspected.clear();
+  inspected.set(certPem, info);
+  return info;
+}
+
+function readCertificate(certPem: string, what: string): CertificateInfo {
   const { node, asn } = parse(certPem, what);
   const subjectCn = asn.subjectName.getField('CN')[0] ?? '';
   const names = asn.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
