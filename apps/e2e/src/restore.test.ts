@@ -67,7 +67,7 @@ describe('restoring a cluster of three', () => {
     for (const one of cluster.nodes) expect(await namesAt(one)).toEqual(acknowledged);
   });
 
-  it('refuses a file that is cut short and one of another cluster, and changes nothing', async () => {
+  it('refuses a file that is cut short and one that is no state, and changes nothing', async () => {
     const { epoch } = await cluster.view();
     const short = join(workspace.dir, 'short.db');
     copyFileSync(file(), short);
