@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { boundText, type Figure, holds, Unmeasurable } from './figure';
-import { joinToVoter, leaderFailover } from './figures/cluster';
+import { catchUp } from './figures/catch-up';
+import { idleMemory, joinToVoter, leaderFailover, plannedTransfer, worstFailover } from './figures/cluster';
 import { httpReads } from './figures/http';
 import { localLog } from './figures/local-log';
 import { ready } from './figures/ready';
@@ -17,6 +18,10 @@ const FIGURES: readonly Figure[] = [
   ready,
   joinToVoter,
   leaderFailover,
+  worstFailover,
+  plannedTransfer,
+  catchUp,
+  idleMemory,
 ];
 
 interface Result {

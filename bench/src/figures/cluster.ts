@@ -1,12 +1,19 @@
-import { existsSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { Cluster } from '@quorate/e2e/src/harness/cluster';
 import { DAEMON } from '@quorate/e2e/src/harness/paths';
 import { createWorkspace } from '@quorate/e2e/src/harness/workspace';
 import { write } from '@quorate/e2e/src/harness/writes';
+import type { Client } from '@quorate/shared/client';
 import { eventRoutes } from '@quorate/shared/events';
 import { type Figure, median, note, Unmeasurable } from '../figure';
 
-const KILLS = 10;
+const KILLS = 20;
+const TRANSFERS = 5;
+/** Writes go on this long before and after what is measured. */
+const SETTLE_MS = 500;
+const IDLE_MS = 20_000;
 
 /** A cluster of `nodes` real daemons on loopback addresses of its own, for the length of `run`. */
 async function withCluster<T>(nodes: number, run: (cluster: Cluster) => Promise<T>): Promise<T> {
@@ -60,15 +67,87 @@ export const joinToVoter: Figure = {
   measure: () => withCluster(3, async (cluster) => Math.max(...(await joinTimes(cluster)))),
 };
 
+/** One series of kills gives two figures. */
+let kills: Promise<number[]> | undefined;
+const killTimes = (): Promise<number[]> => {
+  kills ??= withCluster(3, async (cluster) => {
+    const times: number[] = [];
+    for (let round = 1; round <= KILLS; round += 1) times.push(await failover(cluster, round));
+    return times;
+  });
+  return kills;
+};
+
 export const leaderFailover: Figure = {
   name: 'failover of the leader',
   unit: 's',
   bound: { at: 'most', value: 1 },
   why: `from kill -9 of the leader to the first new write acknowledged by another node; median of ${KILLS}`,
+  measure: async () => median(await killTimes()),
+};
+
+export const worstFailover: Figure = {
+  name: 'worst failover',
+  unit: 's',
+  bound: { at: 'most', value: 2 },
+  why: `the longest of the same ${KILLS}`,
+  measure: async () => Math.max(...(await killTimes())),
+};
+
+/** Longest time in ms between two acknowledged writes, of one writer that never pauses, while `during` runs. */
+async function writeGap(client: Client, during: () => Promise<unknown>): Promise<number> {
+  let running = true;
+  let longest = 0;
+  const writer = async (): Promise<void> => {
+    let last = performance.now();
+    while (running) {
+      await write(client, `gap-${randomUUID()}`);
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }
+  };
+  const written = writer();
+  await setTimeout(SETTLE_MS);
+  await during();
+  await setTimeout(SETTLE_MS);
+  running = false;
+  await written;
+  return longest;
+}
+
+export const plannedTransfer: Figure = {
+  name: 'planned transfer',
+  unit: 'ms',
+  bound: { at: 'most', value: 150 },
+  why: `longest time between two acknowledged writes through a follower while leadership is handed over; median of ${TRANSFERS}`,
   measure: () =>
     withCluster(3, async (cluster) => {
-      const times: number[] = [];
-      for (let round = 1; round <= KILLS; round += 1) times.push(await failover(cluster, round));
-      return median(times);
+      const gaps: number[] = [];
+      for (let round = 1; round <= TRANSFERS; round += 1) {
+        const [follower] = await cluster.followers();
+        if (!follower) throw new Unmeasurable('there is no follower');
+        gaps.push(await writeGap(follower.client(), () => cluster.moveLeadership()));
+        note(`  transfer ${round}: ${gaps.at(-1)?.toPrecision(4)} ms`);
+      }
+      return median(gaps);
     }),
 };
+
+export const idleMemory: Figure = {
+  name: 'memory when idle',
+  unit: 'MB',
+  bound: { at: 'most', value: 150 },
+  why: 'resident memory of the daemon (without its etcd) of one of three voters, 20 s after the last request; the largest of the three',
+  measure: () =>
+    withCluster(3, async (cluster) => {
+      await setTimeout(IDLE_MS);
+      return Math.max(...cluster.nodes.map((node) => residentBytes(node.pid))) / 1e6;
+    }),
+};
+
+function residentBytes(pid: number): number {
+  const kilobytes = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Unmeasurable('the memory of a process can be read on Linux only');
+  return Number(kilobytes) * 1024;
+}

@@ -7,10 +7,10 @@ import { startTestEtcd } from '@quorate/api/src/testing/etcd';
 import { concurrently, type Figure, median, pairedRatio } from '../figure';
 import { openReplica, type Replica, signIn, valueLikeASignIn, withDirectory } from '../workload';
 
-const PREFIX = '/quorate';
+export const PREFIX = '/quorate';
 
 /** A replica on a real etcd of three members, and the same client for raw puts. */
-async function withCluster<T>(run: (replica: Replica, client: EtcdClient) => Promise<T>): Promise<T> {
+export async function withReplicaOnEtcd<T>(run: (replica: Replica, client: EtcdClient) => Promise<T>): Promise<T> {
   const etcd = await startTestEtcd({ size: 3 });
   const client = etcd.client();
   const following = new AbortController();
@@ -67,7 +67,7 @@ export const replicatedLatency: Figure = {
   bound: { at: 'most', value: 1.3 },
   why: 'p50 of one recorded sign-in at a time, applied and answered, against a raw put of the same size; three members, same client',
   measure: () =>
-    withCluster((replica, client) =>
+    withReplicaOnEtcd((replica, client) =>
       pairedRatio(
         9,
         () => p50(100, () => recordOne(replica)),
@@ -82,7 +82,7 @@ export const replicatedThroughput: Figure = {
   bound: { at: 'least', value: 10 },
   why: 'recorded sign-ins/s at concurrency 256, applied and answered, against raw puts/s of the same size at the same concurrency',
   measure: () =>
-    withCluster((replica, client) =>
+    withReplicaOnEtcd((replica, client) =>
       pairedRatio(
         5,
         () => perSecond(15_000, 256, () => recordOne(replica)),
