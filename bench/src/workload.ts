@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Actor, CommandDefinition } from '@quorate/api/src/commands/define-command';
 import { type Durability, openStateStore, type StateStore } from '@quorate/api/src/db/state-store';
+import { uuidv7 } from '@quorate/api/src/lib/ids';
 import { silentLogger } from '@quorate/api/src/lib/logger';
 import { commandRegistry } from '@quorate/api/src/registry';
 import { type Applier, createApplier } from '@quorate/api/src/replication/applier';
@@ -12,7 +13,6 @@ import type { Log } from '@quorate/api/src/replication/log';
 import { createProposer, type Proposer } from '@quorate/api/src/replication/proposer';
 import type { createApiToken } from '@quorate/api/src/resources/api-tokens/commands';
 import { recordSignIn } from '@quorate/api/src/resources/session/commands';
-import { uuidv7 } from 'uuidv7';
 
 export const MIGRATIONS_DIR = join(import.meta.dirname, '../../drizzle');
 export const ACTOR: Actor = { kind: 'user', id: uuidv7(), name: 'ada' };

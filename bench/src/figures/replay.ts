@@ -1,8 +1,8 @@
 import { encodeEntry } from '@quorate/api/src/commands/entry';
+import { uuidv7 } from '@quorate/api/src/lib/ids';
 import { createApiToken, deleteApiToken } from '@quorate/api/src/resources/api-tokens/commands';
 import { recordSignIn } from '@quorate/api/src/resources/session/commands';
 import { createUser, updateUser } from '@quorate/api/src/resources/users/commands';
-import { uuidv7 } from 'uuidv7';
 import { type Figure, secondsOf } from '../figure';
 import { openReplica, serializedCommand, signIn, tokenInput, withDirectory } from '../workload';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { uuidv7 } from 'uuidv7';
 import { FEATURE_LEVEL } from '../commands/define-command';
 import type { Clock } from '../lib/clock';
+import { uuidv7 } from '../lib/ids';
 import type { Proposer } from '../replication/proposer';
 import { initializeCluster } from '../resources/setup/commands';
 import type { NodeAddresses } from './addresses';

@@ -1,8 +1,8 @@
-import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { DomainError } from '../commands/domain-error';
 import type { StateDb } from '../db/state-store';
 import { delay } from '../lib/async';
+import { uuidv7 } from '../lib/ids';
 import { addLearner, listMembers } from '../replication/etcd/members';
 import type { Proposer } from '../replication/proposer';
 import { SYSTEM_ACTOR } from './founding';

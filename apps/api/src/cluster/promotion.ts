@@ -1,7 +1,7 @@
 import type { Member as MemberView } from '@quorate/shared/cluster';
-import { uuidv7 } from 'uuidv7';
 import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
+import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Reconciler } from '../reconcile/driver';
 import { EtcdError } from '../replication/etcd/errors';

@@ -1,7 +1,7 @@
-import { uuidv7 } from 'uuidv7';
 import { FEATURE_LEVEL } from '../commands/define-command';
 import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
+import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Proposer } from '../replication/proposer';
 import type { NodeAddresses } from './addresses';

@@ -2,9 +2,9 @@ import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../commands/domain-error';
 import type { StateStore } from '../db/state-store';
+import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import { createSnapshot, installSnapshot, snapshotManifestSchema, verifySnapshot } from '../replication/snapshot';

@@ -1,4 +1,4 @@
-import { getTableColumns, type InferSelectModel, sql } from 'drizzle-orm';
+import { getTableColumns, getTableName, type InferSelectModel } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { StateDb } from './state-store';
 
@@ -19,12 +19,12 @@ export function prepared<T>(build: (db: StateDb) => T): (db: StateDb) => T {
 
 /** An INSERT of whole rows, built once: every column needs a value, be it null. */
 export function preparedInsert<T extends SQLiteTable>(table: T): (db: StateDb, row: InferSelectModel<T>) => void {
-  const statement = prepared((db) => {
-    const values = Object.keys(getTableColumns(table)).map((key) => [key, sql.placeholder(key)]);
-    return db
-      .insert(table)
-      .values(Object.fromEntries(values) as never)
-      .prepare();
-  });
-  return (db, row) => void statement(db).run(row);
+  const columns = Object.entries(getTableColumns(table));
+  const names = columns.map(([, column]) => `"${column.name}"`).join(', ');
+  const insert = `INSERT INTO "${getTableName(table)}" (${names}) VALUES (${columns.map(() => '?').join(', ')})`;
+  const statement = prepared((db) => db.$client.prepare(insert));
+  return (db, row) => {
+    const values = row as Record<string, unknown>;
+    statement(db).run(columns.map(([key, column]) => column.mapToDriverValue(values[key])));
+  };
 }

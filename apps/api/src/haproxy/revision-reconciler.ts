@@ -1,6 +1,6 @@
-import { uuidv7 } from 'uuidv7';
 import type { Actor } from '../commands/define-command';
 import type { StateDb } from '../db/state-store';
+import { uuidv7 } from '../lib/ids';
 import type { Reconciler } from '../reconcile/driver';
 import type { Proposer } from '../replication/proposer';
 import { recordRevision } from './commands';

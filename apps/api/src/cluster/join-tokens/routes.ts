@@ -1,12 +1,12 @@
 import { JOIN_TOKEN_PREFIX, type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { asc, desc, eq, inArray, lt } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
 import { expectPresent } from '../../lib/assert';
 import { type Clock, toTimestamp } from '../../lib/clock';
 import { sha256Hex } from '../../lib/hash';
+import { uuidv7 } from '../../lib/ids';
 import { isLoopback, isUnspecified, parseHostPort } from '../../lib/net';
 import { formatJoinString } from '../join/join-string';
 import { liveMembers, MAX_CORE_MEMBERS } from '../members/admission';

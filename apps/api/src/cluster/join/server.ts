@@ -11,7 +11,6 @@ import {
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { uuidv7 } from 'uuidv7';
 import type { Actor } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
@@ -19,6 +18,7 @@ import { fieldErrors } from '../../http/problem';
 import { normalizeAddress } from '../../http/remote-address';
 import type { Clock } from '../../lib/clock';
 import { sha256Hex } from '../../lib/hash';
+import { uuidv7 } from '../../lib/ids';
 import type { Logger } from '../../lib/logger';
 import { parseHostPort } from '../../lib/net';
 import type { Proposer } from '../../replication/proposer';

@@ -1,5 +1,5 @@
 import type { FailoverReason } from '@quorate/shared/failovers';
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '../../lib/ids';
 import type { Logger } from '../../lib/logger';
 import type { Proposer } from '../../replication/proposer';
 import { SYSTEM_ACTOR } from '../founding';

@@ -1,6 +1,6 @@
 import type { FailoverTest } from '@quorate/shared/failovers';
-import { uuidv7 } from 'uuidv7';
 import { delay } from '../../lib/async';
+import { uuidv7 } from '../../lib/ids';
 import type { Proposer } from '../../replication/proposer';
 import { SYSTEM_ACTOR } from '../founding';
 import type { Membership } from '../membership';

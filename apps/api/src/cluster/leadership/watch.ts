@@ -1,8 +1,8 @@
 import type { FailoverReason } from '@quorate/shared/failovers';
 import { eq } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import type { StateDb } from '../../db/state-store';
 import type { LocalEvents } from '../../events/local-events';
+import { uuidv7 } from '../../lib/ids';
 import type { Logger } from '../../lib/logger';
 import { type ReconcilerHandle, startReconciler } from '../../reconcile/driver';
 import type { Applier } from '../../replication/applier';

@@ -1,11 +1,11 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { uuidv7 } from 'uuidv7';
 import type { CommandRegistry } from '../../commands/define-command';
 import { FEATURE_LEVEL } from '../../commands/define-command';
 import { openStateStore } from '../../db/state-store';
 import type { Clock } from '../../lib/clock';
+import { uuidv7 } from '../../lib/ids';
 import type { Logger } from '../../lib/logger';
 import { createApplier } from '../../replication/applier';
 import { createLocalLog } from '../../replication/local-log';

@@ -12,8 +12,8 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
+import { uuidv7 } from '../../lib/ids';
 
 /** Where restores keep their files: on the same file system as the state, so that a rename can put one in its place. */
 export const restoreDirOf = (dataDir: string): string => join(dataDir, 'restore');

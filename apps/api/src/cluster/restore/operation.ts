@@ -1,7 +1,7 @@
 import { RESTORE_STAGES, type RestoreOperation, type RestoreStage } from '@quorate/shared/restore';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
 import { type Clock, toTimestamp } from '../../lib/clock';
+import { uuidv7 } from '../../lib/ids';
 
 type Stage = RestoreStage;
 

@@ -1,9 +1,9 @@
 import { HEADER } from '@quorate/shared/http-headers';
-import { uuidv7 } from 'uuidv7';
 import { afterEach, expect, it } from 'vitest';
 import { createRegistry } from '../../commands/define-command';
 import { seenCommands } from '../../db/system-table';
 import { sha256Hex } from '../../lib/hash';
+import { uuidv7 } from '../../lib/ids';
 import { startApiNode } from '../../testing/api-node';
 import { startReplica } from '../../testing/replica';
 import { apiTokenCommands, createApiToken } from './commands';

@@ -14,16 +14,8 @@ const queries = prepared((db) => ({
     .from(apiTokens)
     .where(eq(apiTokens.id, sql.placeholder('id')))
     .prepare(),
-  byName: db
-    .select({ id: apiTokens.id })
-    .from(apiTokens)
-    .where(eq(apiTokens.name, sql.placeholder('name')))
-    .prepare(),
-  byHash: db
-    .select({ id: apiTokens.id })
-    .from(apiTokens)
-    .where(eq(apiTokens.hash, sql.placeholder('hash')))
-    .prepare(),
+  byName: db.$client.prepare('SELECT 1 FROM api_tokens WHERE name = ?'),
+  byHash: db.$client.prepare('SELECT 1 FROM api_tokens WHERE hash = ?'),
   remove: db
     .delete(apiTokens)
     .where(eq(apiTokens.id, sql.placeholder('id')))
@@ -43,12 +35,12 @@ export const createApiToken = defineCommand({
   }),
   target: (input) => input.name,
   apply(tx, { ttlMs, ...input }, ctx) {
-    if (queries(tx).byName.get({ name: input.name })) {
+    if (queries(tx).byName.get(input.name)) {
       const errors = [{ pointer: '/name', detail: 'already in use' }];
       throw new DomainError('name_taken', `an API token named ${input.name} exists already`, errors);
     }
     // The plaintext is made from the Idempotency-Key: one that is used again after its outcome was forgotten makes it again.
-    if (queries(tx).byHash.get({ hash: input.hash })) throw keyReused();
+    if (queries(tx).byHash.get(input.hash)) throw keyReused();
     const expiresAt = ttlMs === null ? null : ctx.at + ttlMs;
     insertToken(tx, { ...input, createdBy: ctx.actor.name, createdAt: ctx.at, expiresAt });
     ctx.event('api_token.created', `${ctx.actor.name} created the API token ${input.name} (${input.role})`);

@@ -1,11 +1,11 @@
 import { API_TOKEN_PREFIX, type ApiToken, apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { asc, eq, gt } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
 import { toTimestamp } from '../../lib/clock';
 import { sha256Hex } from '../../lib/hash';
+import { uuidv7 } from '../../lib/ids';
 import { createApiToken, deleteApiToken } from './commands';
 import { apiTokens } from './table';
 

@@ -1,12 +1,12 @@
 import { SESSION_COOKIE, sessionRoutes } from '@quorate/shared/session';
 import { eq } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
 import type { LoginThrottle } from '../../http/login-throttle';
 import { expectPresent } from '../../lib/assert';
 import { type Clock, toTimestamp } from '../../lib/clock';
+import { uuidv7 } from '../../lib/ids';
 import { verifyPassword } from '../../lib/password';
 import type { Proposer } from '../../replication/proposer';
 import { clusterInfo } from '../setup/table';

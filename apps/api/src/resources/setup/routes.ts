@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 import { HEADER } from '@quorate/shared/http-headers';
 import { setupRoutes } from '@quorate/shared/setup';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
 import type { LoginThrottle } from '../../http/login-throttle';
+import { uuidv7 } from '../../lib/ids';
 import { hashPassword } from '../../lib/password';
 import { setUpCluster } from './commands';
 import { clusterInfo } from './table';

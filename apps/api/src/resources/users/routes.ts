@@ -1,11 +1,11 @@
 import { type User, userRoutes } from '@quorate/shared/users';
 import { asc, eq, gt } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import type { LoginThrottle } from '../../http/login-throttle';
 import { pageOf, textCursor } from '../../http/page';
 import { toTimestamp } from '../../lib/clock';
+import { uuidv7 } from '../../lib/ids';
 import { hashPassword, verifyPassword } from '../../lib/password';
 import { presentedSessionId } from '../session/tokens';
 import { clusterInfo } from '../setup/table';

@@ -6,13 +6,13 @@ import {
   webhookWants,
 } from '@quorate/shared/webhooks';
 import { and, asc, count, desc, eq, gt, lt } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import type { StateDb } from '../../db/state-store';
 import { events } from '../../db/system-table';
 import type { EventLog } from '../../events/event-log';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { numberCursor, pageOf, textCursor } from '../../http/page';
 import { type Clock, toTimestamp } from '../../lib/clock';
+import { uuidv7 } from '../../lib/ids';
 import {
   createWebhook,
   deleteWebhook,
