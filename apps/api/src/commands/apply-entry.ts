@@ -3,7 +3,13 @@ import type { FieldError } from '@quorate/shared/problem';
 import Database from 'better-sqlite3';
 import { prepared } from '../db/prepared';
 import type { StateDb } from '../db/state-store';
-import { type AnyCommand, type ApplyContext, type CommandRegistry, FEATURE_LEVEL } from './define-command';
+import {
+  type AnyCommand,
+  type ApplyContext,
+  type CommandRegistry,
+  type EventData,
+  FEATURE_LEVEL,
+} from './define-command';
 import { DomainError } from './domain-error';
 import { type CommandEnvelope, UpgradeRequired } from './entry';
 import { EntryRecords, type RecordedEvent, type SeenCommand, trimRecords } from './entry-records';
@@ -78,14 +84,15 @@ export function applyEntry(
 ): AppliedBatch {
   const applied: AppliedCommand[] = [];
   const records = new EntryRecords(tx, commands);
-  let lastAt = position.lastAt;
+  const applying = { tx, registry, isolation, records };
+  let now = position;
   for (const command of commands) {
-    lastAt = Math.max(lastAt, command.at);
-    applied.push(applyCommand({ tx, registry, isolation, records }, { ...position, lastAt }, command));
+    if (command.at > now.lastAt) now = { ...now, lastAt: command.at };
+    applied.push(applyCommand(applying, now, command));
   }
   records.write();
-  if (position.index % TRIM_EVERY === 0) trimRecords(tx, lastAt);
-  return { commands: applied, events: records.events, lastAt };
+  if (now.index % TRIM_EVERY === 0) trimRecords(tx, now.lastAt);
+  return { commands: applied, events: records.events, lastAt: now.lastAt };
 }
 
 interface Applying {
@@ -130,57 +137,59 @@ function runCommand(
   command: CommandEnvelope,
 ): Outcome {
   const mark = records.events.length;
-  const undo = beginCommand(tx, isolation);
+  const begun = beginCommand(tx, isolation);
   try {
     const result = definition.apply(tx, command.input as never, contextOf(position, command, records));
-    undo.keep();
+    keepCommand(tx, isolation);
     return { ok: true, result };
   } catch (error) {
     const refusal = asRefusal(error);
     if (!refusal) throw error;
-    undo.rollBack();
+    undoCommand(tx, isolation, begun);
     records.keepEvents(mark);
     const { code, message: detail, errors, retryAfter } = refusal;
     return { ok: false, code, detail, errors, retryAfter };
   }
 }
 
-function contextOf(
-  { epoch, index, lastAt: at }: EntryPosition,
-  command: CommandEnvelope,
-  records: EntryRecords,
-): ApplyContext {
-  const { actor, node, id: commandId } = command;
+function contextOf(now: EntryPosition, command: CommandEnvelope, records: EntryRecords): ApplyContext {
+  const { epoch, index } = now;
   return {
-    at,
-    actor,
+    at: now.lastAt,
+    actor: command.actor,
     index,
     epoch,
-    nodeId: node,
-    commandId,
-    event(type, message, data = {}) {
-      const id = `${epoch}.${index}.${records.events.length}`;
-      records.addEvent({ id, type, sourceNode: node, index, at, actor: actor.name, message, data });
+    nodeId: command.node,
+    commandId: command.id,
+    event(type, message, data = NO_DATA) {
+      records.addEvent(`${epoch}.${index}.${records.events.length}`, type, command, now, message, data);
     },
   };
 }
 
-/** @throws SavepointsNeeded from `rollBack` on trust */
-function beginCommand(tx: StateDb, isolation: Isolation): { keep: () => void; rollBack: () => void } {
+const NO_DATA: EventData = Object.freeze({});
+
+/** Where a refused command returns to: the count of changed rows on trust, else a savepoint. */
+function beginCommand(tx: StateDb, isolation: Isolation): number {
   const sql = statements(tx);
-  if (isolation === 'trust') {
-    const before = sql.changes.get();
-    const rollBack = (): void => {
-      if (sql.changes.get() !== before) throw new SavepointsNeeded('a command was refused after it had changed rows');
-    };
-    return { keep() {}, rollBack };
-  }
+  if (isolation === 'trust') return sql.changes.get() ?? 0;
   sql.savepoint.run();
-  const rollBack = (): void => {
+  return 0;
+}
+
+function keepCommand(tx: StateDb, isolation: Isolation): void {
+  if (isolation === 'savepoints') statements(tx).release.run();
+}
+
+/** @throws SavepointsNeeded when it was trusted wrongly */
+function undoCommand(tx: StateDb, isolation: Isolation, begun: number): void {
+  const sql = statements(tx);
+  if (isolation === 'savepoints') {
     sql.rollback.run();
     sql.release.run();
-  };
-  return { keep: () => void sql.release.run(), rollBack };
+  } else if (sql.changes.get() !== begun) {
+    throw new SavepointsNeeded('a command was refused after it had changed rows');
+  }
 }
 
 /**

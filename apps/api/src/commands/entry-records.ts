@@ -26,6 +26,12 @@ export interface SeenCommand {
   readonly outcome: string;
 }
 
+/** Where an entry stands in the log, and the time of the state while it is applied, ms. */
+export interface Moment {
+  readonly index: number;
+  readonly lastAt: number;
+}
+
 /** Outcomes are kept this long, so a client may resend for a day. */
 const SEEN_RETENTION_MS = 24 * 3600 * 1000;
 const SEEN_RETENTION_ROWS = 500_000;
@@ -68,6 +74,7 @@ export class EntryRecords {
   readonly #seen = new Map<string, SeenCommand>();
   readonly #seenRows: unknown[] = [];
   readonly #auditRows: unknown[] = [];
+  readonly #eventRows: unknown[] = [];
   #lastSeq: number | undefined;
 
   constructor(tx: StateDb, commands: readonly CommandEnvelope[]) {
@@ -81,14 +88,18 @@ export class EntryRecords {
     return this.#seen.get(id);
   }
 
-  addEvent(event: Omit<RecordedEvent, 'seq'>): void {
+  addEvent(id: string, type: EventType, command: CommandEnvelope, at: Moment, message: string, data: EventData): void {
     this.#lastSeq ??= statements(this.#tx).lastEvent.get() ?? 0;
-    this.events.push({ ...event, seq: this.#lastSeq + this.events.length + 1 });
+    const seq = this.#lastSeq + this.events.length + 1;
+    const { node: sourceNode, actor } = command;
+    this.events.push({ seq, id, type, sourceNode, index: at.index, at: at.lastAt, actor: actor.name, message, data });
+    this.#eventRows.push(seq, id, type, sourceNode, at.index, at.lastAt, actor.name, message, JSON.stringify(data));
   }
 
   /** Forgets the events of a refused command: all but the first `count`. */
   keepEvents(count: number): void {
     this.events.length = count;
+    this.#eventRows.length = count * EVENT_COLUMNS.length;
   }
 
   addOutcome(command: CommandEnvelope, definition: AnyCommand, index: number, at: number, outcome: Outcome): void {
@@ -106,11 +117,7 @@ export class EntryRecords {
     const sql = statements(this.#tx);
     sql.insertSeen(this.#seenRows);
     sql.insertAudit(this.#auditRows);
-    const rows: unknown[] = [];
-    for (const { seq, id, type, sourceNode, index, at, actor, message, data } of this.events) {
-      rows.push(seq, id, type, sourceNode, index, at, actor, message, JSON.stringify(data));
-    }
-    sql.insertEvents(rows);
+    sql.insertEvents(this.#eventRows);
   }
 }
 

@@ -14,8 +14,9 @@ const queries = prepared((db) => ({
     .from(apiTokens)
     .where(eq(apiTokens.id, sql.placeholder('id')))
     .prepare(),
-  byName: db.$client.prepare('SELECT 1 FROM api_tokens WHERE name = ?'),
-  byHash: db.$client.prepare('SELECT 1 FROM api_tokens WHERE hash = ?'),
+  taken: db.$client.prepare<[string, string], { name: 0 | 1; hash: 0 | 1 }>(
+    'SELECT EXISTS (SELECT 1 FROM api_tokens WHERE name = ?) AS name, EXISTS (SELECT 1 FROM api_tokens WHERE hash = ?) AS hash',
+  ),
   remove: db
     .delete(apiTokens)
     .where(eq(apiTokens.id, sql.placeholder('id')))
@@ -35,12 +36,13 @@ export const createApiToken = defineCommand({
   }),
   target: (input) => input.name,
   apply(tx, { ttlMs, ...input }, ctx) {
-    if (queries(tx).byName.get(input.name)) {
+    const taken = queries(tx).taken.get(input.name, input.hash);
+    if (taken?.name) {
       const errors = [{ pointer: '/name', detail: 'already in use' }];
       throw new DomainError('name_taken', `an API token named ${input.name} exists already`, errors);
     }
     // The plaintext is made from the Idempotency-Key: one that is used again after its outcome was forgotten makes it again.
-    if (queries(tx).byHash.get(input.hash)) throw keyReused();
+    if (taken?.hash) throw keyReused();
     const expiresAt = ttlMs === null ? null : ctx.at + ttlMs;
     insertToken(tx, { ...input, createdBy: ctx.actor.name, createdAt: ctx.at, expiresAt });
     ctx.event('api_token.created', `${ctx.actor.name} created the API token ${input.name} (${input.role})`);
