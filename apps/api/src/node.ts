@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { establishIdentity } from './cluster/boot';
+import { clusterLevel } from './cluster/members/admission';
 import type { Identity } from './cluster/pki/identity';
 import { readinessChecks } from './cluster/readiness';
 import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
-import { FEATURE_LEVEL } from './commands/define-command';
 import { apiUsesTls, type Config } from './config/derive';
 import { type Core, openCore } from './core';
 import { createEndpoints, loadBalancerSource } from './endpoints';
@@ -84,7 +84,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       logger,
       onFatal: deps.onFatal,
       nodeId: () => cluster?.nodeId ?? 0,
-      clusterLevel: () => FEATURE_LEVEL,
+      clusterLevel: () => clusterLevel(core.store.db),
       quorumHeld: () => cluster?.journal.quorumHeld() ?? true,
     });
     undo.push(() => core.store.close());

@@ -1,4 +1,3 @@
-import { FEATURE_LEVEL } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
 import type { StateDb, StateStore } from '../db/state-store';
@@ -24,7 +23,7 @@ import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar, requestLearnerTicket } from './learners';
 import type { ClusterListener } from './listener';
 import { type NodeStatus, type Peer, startLiveness } from './liveness';
-import { liveMembers } from './members/admission';
+import { clusterLevel, liveMembers } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener } from './peer-side';
@@ -249,7 +248,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
           return { id, name, caPem, clusterKey: identity.clusterKey, token: config.cluster.token };
         },
         caKey: () => keyring.caKey(),
-        clusterLevel: () => FEATURE_LEVEL,
+        clusterLevel: () => clusterLevel(db()),
         version,
         clock,
         logger,

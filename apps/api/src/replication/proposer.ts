@@ -81,6 +81,7 @@ const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
 /** In flight at once: etcd commits them in order of arrival, the round trips overlap. */
 const MAX_IN_FLIGHT = 4;
 const RETRY_DELAY_MS = 25;
+const FIRST_LEVEL = 1;
 /** How late a command may be given up: one timer for all is cheaper than one each. */
 const EXPIRY_CHECK_MS = 50;
 const DEFAULT_TIMEOUT_MS = 5_000;
@@ -226,6 +227,8 @@ export function createProposer(options: ProposerOptions): Proposer {
       throw new DomainError('overloaded', `${waiting} writes are waiting already; try again shortly`, [], 1);
     }
     if (!options.quorumHeld()) throw noQuorum();
+    // Every build knows the first level, so what most commands need is not looked up.
+    if (since === FIRST_LEVEL) return;
     const level = options.clusterLevel();
     if (since > level) {
       const detail = `this needs feature level ${since}; the oldest member is at ${level}: upgrade it first`;

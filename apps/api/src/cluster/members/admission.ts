@@ -1,4 +1,5 @@
 import { and, asc, eq, ne } from 'drizzle-orm';
+import { FEATURE_LEVEL } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { blockListOf, isLoopbackAddress, listContains } from '../../http/remote-address';
@@ -34,6 +35,13 @@ const refuse = (code: ConstructorParameters<typeof DomainError>[0], detail: stri
 /** Members that have not been removed, by id. */
 export const liveMembers = (db: StateDb): Member[] =>
   db.select().from(members).where(ne(members.state, 'removed')).orderBy(asc(members.id)).all();
+
+/**
+ * What every member understands: the level of the oldest. Each member records its own once it runs, so while nodes are
+ * upgraded one after the other nothing is proposed that one of them could not apply.
+ */
+export const clusterLevel = (db: StateDb): number =>
+  Math.min(FEATURE_LEVEL, ...liveMembers(db).map((member) => member.featureLevel));
 
 /** The newest member with this key, removed ones included. */
 function memberOfKey(db: StateDb, keyPin: string): Member | undefined {
