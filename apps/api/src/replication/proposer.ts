@@ -156,7 +156,10 @@ export function createProposer(options: ProposerOptions): Proposer {
   function schedulePump(): void {
     if (pumpScheduled) return;
     pumpScheduled = true;
-    setImmediate(pump);
+    // A replicated log fills batches while others are in flight. The embedded one commits at once, so it waits for
+    // what else this turn of the event loop brings.
+    if (log?.kind === 'local') setImmediate(pump);
+    else process.nextTick(pump);
   }
 
   function pump(): void {

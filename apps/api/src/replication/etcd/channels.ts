@@ -17,6 +17,8 @@ const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const CHANNEL_OPTIONS: ClientOptions = {
   // A repeated append must be the caller's decision; grpc-js still re-sends what certainly never left.
   'grpc.enable_retries': 0,
+  // Statistics of each call that nobody reads.
+  'grpc.enable_channelz': 0,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,

@@ -74,7 +74,7 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
     callOptions: CallOptions,
   ): Promise<UnaryMethods[M][1]> {
     const endpoints = callOptions.endpoint ? [callOptions.endpoint] : channels.ordered();
-    let last = new EtcdError('no etcd endpoint is known', 'unreachable', 'not_done', '');
+    let last: EtcdError | null = null;
     for (const endpoint of endpoints) {
       if (closed || callOptions.signal?.aborted) break;
       try {
@@ -91,7 +91,7 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
       }
     }
     if (closed) throw new EtcdError('the etcd client is closed', 'unreachable', 'not_done', '');
-    throw last;
+    throw last ?? new EtcdError('no etcd endpoint is known', 'unreachable', 'not_done', '');
   }
 
   async function attempt<M extends UnaryMethod>(
