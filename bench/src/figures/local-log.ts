@@ -5,7 +5,7 @@ import { type Figure, pairedRatio } from '../figure';
 import { ACTOR, openReplica, tokenInput, withDirectory } from '../workload';
 
 const BATCH = 64;
-const BATCHES = 40;
+const BATCHES = 120;
 
 /** The rows that a command leaves behind, written by hand: what plain SQLite would have to do for the same effect. */
 function openRaw(directory: string, schemaOf: Database.Database) {
