@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { delay } from '../lib/async';
 import type { Clock } from '../lib/clock';
+import type { PeerTarget } from './peer-client';
 
 /** What a node tells its peers about itself, each second, over the cluster listener. */
 export const nodeStatusSchema = z.object({
@@ -30,11 +31,6 @@ export interface PeerObservation {
   readonly error: string;
 }
 
-export interface Peer {
-  readonly id: number;
-  readonly address: string;
-}
-
 export interface Liveness {
   observe(nodeId: number): PeerObservation | undefined;
   /** Runs after each round with the ids that were asked. */
@@ -55,8 +51,8 @@ function reasonOf(error: unknown): string {
 
 /** Polls every other member; lives in memory, never in the log. */
 export function startLiveness(options: {
-  peers: () => readonly Peer[];
-  ask: (peer: Peer) => Promise<NodeStatus>;
+  peers: () => readonly PeerTarget[];
+  ask: (peer: PeerTarget) => Promise<NodeStatus>;
   clock: Clock;
 }): Liveness {
   const { clock } = options;
@@ -64,7 +60,7 @@ export function startLiveness(options: {
   const observations = new Map<number, PeerObservation>();
   const listeners = new Set<(ids: readonly number[]) => void>();
 
-  async function poll(peer: Peer): Promise<void> {
+  async function poll(peer: PeerTarget): Promise<void> {
     const startedAt = clock();
     const started = performance.now();
     try {
@@ -72,9 +68,9 @@ export function startLiveness(options: {
       const roundTripMs = Math.round((performance.now() - started) * 10) / 10;
       const clockOffsetMs = Math.round(status.now - startedAt - roundTripMs / 2);
       const seen = { status, reachable: true, roundTripMs, clockOffsetMs, lastSeenAt: clock(), error: '' };
-      observations.set(peer.id, seen);
+      observations.set(peer.nodeId, seen);
     } catch (error) {
-      const before = observations.get(peer.id);
+      const before = observations.get(peer.nodeId);
       const lastSeenAt = before?.lastSeenAt ?? null;
       const reachable = lastSeenAt !== null && clock() - lastSeenAt < UNREACHABLE_AFTER_MS;
       const why = reasonOf(error);
@@ -86,14 +82,14 @@ export function startLiveness(options: {
         lastSeenAt,
         error: why,
       };
-      observations.set(peer.id, gone);
+      observations.set(peer.nodeId, gone);
     }
   }
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const peers = options.peers();
-      const ids = new Set(peers.map((peer) => peer.id));
+      const ids = new Set(peers.map((peer) => peer.nodeId));
       for (const id of observations.keys()) if (!ids.has(id)) observations.delete(id);
       await Promise.all(peers.map(poll));
       for (const listener of listeners) listener([...ids]);

@@ -11,20 +11,21 @@ import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
 import { clusterInfo } from '../resources/setup/table';
 import { advertisedAddresses } from './addresses';
-import { type Boot, BootError, rememberMembers, updateNodeFile } from './boot';
+import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { createCompactor } from './compaction';
-import { proposeFounder, proposeFounding, SYSTEM_ACTOR } from './founding';
+import { SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal, logPrefixOf } from './journal';
 import { createKeyring, type Keyring } from './keyring';
 import { type Announce, createAnnouncer } from './leadership/announce';
 import { recordGrowth } from './leadership/commands';
 import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
-import { createLearnerRegistrar, requestLearnerTicket } from './learners';
+import { createLearnerRegistrar } from './learners';
 import type { ClusterListener } from './listener';
-import { type NodeStatus, type Peer, startLiveness } from './liveness';
-import { clusterLevel, liveMembers } from './members/admission';
+import { type NodeStatus, startLiveness } from './liveness';
+import { clusterLevel } from './members/admission';
 import { createMembership, type Membership } from './membership';
+import { openAsJoiner, openSingle } from './opening';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener } from './peer-side';
 import { type Identity, saveIdentity } from './pki/identity';
@@ -33,6 +34,7 @@ import { createFence } from './recovery/fence';
 import { createRegrowth } from './recovery/regrowth';
 import { createRestorer, type Restorer } from './restore/restorer';
 import { createResync } from './resync';
+import { createRoster } from './roster';
 import { createSelfCare } from './self-care';
 import { fetchAndInstall, removeUnfinishedSnapshots } from './snapshot-exchange';
 import { type ClusterView, createClusterView } from './view';
@@ -84,7 +86,6 @@ export interface ClusterRuntime {
 const PEER_TIMEOUT_MS = 1_000;
 /** A peer copies its whole state before a snapshot begins to arrive. What should be quicker has a signal of its own. */
 const PEER_ANSWER_MS = 120_000;
-const LEARNER_WAIT_MS = 60_000;
 
 export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRuntime {
   const { config, boot, store, applier, proposer, clock, logger, localEvents } = options;
@@ -102,16 +103,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const peerClient: PeerClient = createPeerClient({ tls, timeoutMs: PEER_TIMEOUT_MS, answerMs: PEER_ANSWER_MS });
   const keyring = createKeyring({ db, clusterKey: () => identity.clusterKey });
 
-  /** Members as the state knows them, or as the join told while the state is still empty. */
-  function others(): { id: number; clusterAddress: string; raftClientAddress: string }[] {
-    const known = liveMembers(db()).filter((member) => member.id !== nodeId);
-    if (known.length > 0 || applier.position.index > 0) return known;
-    return boot.nodeFile.members
-      .filter((member) => member.id !== nodeId)
-      .map((m) => ({ id: m.id, clusterAddress: m.cluster_address, raftClientAddress: m.raft_client_address }));
-  }
-
-  const targets = (): PeerTarget[] => others().map((m) => ({ nodeId: m.id, address: m.clusterAddress }));
+  const roster = createRoster({ nodeFile: boot.nodeFile, db, applier });
+  const { targets } = roster;
 
   let stage = boot.nodeFile.stage;
   function setStage(next: typeof stage): void {
@@ -171,7 +164,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     clock,
     logger,
     tls,
-    otherClients: () => others().map((m) => m.raftClientAddress),
+    otherClients: roster.raftClients,
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
     restores: restorer,
@@ -184,9 +177,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const membershipFence = createFence({ client: peerClient, applier, logger, timeoutMs: PEER_TIMEOUT_MS, onRemoved });
   const barrier = createBarrier({ log: () => journal.log, applier });
   const liveness = startLiveness({
-    peers: (): Peer[] =>
-      journal.mode === 'raft' ? others().map((m) => ({ id: m.id, address: m.clusterAddress })) : [],
-    ask: (peer) => membershipFence.askStatus({ nodeId: peer.id, address: peer.address }),
+    peers: () => (journal.mode === 'raft' ? targets() : []),
+    ask: membershipFence.askStatus,
     clock,
   });
   applier.onApplied(({ events }) => {
@@ -297,47 +289,6 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     return growing;
   }
 
-  /** Opening as a single node deletes the journal: an old copy of node.json must not make it so. @throws BootError */
-  function refuseToLeaveCluster(): void {
-    const members = liveMembers(db()).filter((member) => member.id !== nodeId);
-    if (members.length === 0) return;
-    const names = members.map((member) => member.name).join(', ');
-    throw new BootError(
-      `${config.data_dir}/node.json says that this node is single, but its state knows the members ${names}: ` +
-        'it is an old copy; set "mode" to "raft" in it',
-    );
-  }
-
-  async function openSingle(): Promise<void> {
-    refuseToLeaveCluster();
-    journal.openSingle();
-    const { founding } = boot;
-    const { name, cluster_id: clusterId } = boot.nodeFile;
-    const node = { id: nodeId, name, addresses, version };
-    if (!founding) {
-      // The founding was cut short between its two entries.
-      if (liveMembers(db()).length === 0)
-        await proposeFounder(proposer, { clusterId, certPem: identity.certPem }, node);
-      return;
-    }
-    await proposeFounding(proposer, founding, node);
-    logger.info({ cluster: founding.clusterId, node: nodeId }, 'a new cluster of one node was founded');
-  }
-
-  /** An admitted node becomes a learner: from a member it gets its place in Raft, and the state that the log may not hold any more. */
-  async function openAsJoiner(): Promise<void> {
-    const { ticket, from } = await requestLearnerTicket({
-      client: peerClient,
-      members: targets(),
-      timeoutMs: LEARNER_WAIT_MS,
-      signal: stopping.signal,
-      onWait: (why) => logger.info({ why }, 'waiting to be added as a learner'),
-    });
-    await installFrom(from);
-    logger.info({ index: applier.position.index, tip: ticket.tip_index }, 'join: learner');
-    await journal.openRaft({ cluster: ticket.initial_cluster, state: 'existing' });
-  }
-
   function joinProgress(id: number): { percent: number } | undefined {
     const applied = liveness.observe(id)?.status?.applied_index;
     const tip = view.tipIndex();
@@ -362,9 +313,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     async open() {
       removeUnfinishedSnapshots(config.data_dir);
       if (boot.nodeFile.mode === 'single') {
-        await openSingle();
+        await openSingle({ boot, dataDir, addresses, version, db, journal, proposer, logger });
       } else {
-        if (boot.nodeFile.stage === 'admitted') await openAsJoiner();
+        if (boot.nodeFile.stage === 'admitted')
+          await openAsJoiner({ client: peerClient, members: targets(), installFrom, journal, applier, logger, signal });
         else if (!(await membershipFence.askPeers(targets())))
           await journal.openRaft({ cluster: '', state: 'existing' });
         await openListener();

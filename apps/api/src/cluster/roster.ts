@@ -1,0 +1,34 @@
+import type { StateDb } from '../db/state-store';
+import type { Applier } from '../replication/applier';
+import type { Boot } from './boot';
+import { liveMembers } from './members/admission';
+import type { PeerTarget } from './peer-client';
+
+export interface RosterDeps {
+  readonly nodeFile: Boot['nodeFile'];
+  readonly db: () => StateDb;
+  readonly applier: Applier;
+}
+
+/** The other members, and where they can be reached. */
+export interface Roster {
+  /** Their cluster listeners. */
+  readonly targets: () => PeerTarget[];
+  /** Client URLs of their etcd. */
+  readonly raftClients: () => string[];
+}
+
+/** Members as the state knows them, or as the join told while the state is still empty. */
+export function createRoster({ nodeFile, db, applier }: RosterDeps): Roster {
+  function others(): { id: number; clusterAddress: string; raftClientAddress: string }[] {
+    const known = liveMembers(db()).filter((member) => member.id !== nodeFile.node_id);
+    if (known.length > 0 || applier.position.index > 0) return known;
+    return nodeFile.members
+      .filter((member) => member.id !== nodeFile.node_id)
+      .map((m) => ({ id: m.id, clusterAddress: m.cluster_address, raftClientAddress: m.raft_client_address }));
+  }
+  return {
+    targets: () => others().map((m) => ({ nodeId: m.id, address: m.clusterAddress })),
+    raftClients: () => others().map((m) => m.raftClientAddress),
+  };
+}
