@@ -12,6 +12,11 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   audit: 'present',
   cluster_info: 'present',
   cluster_secrets: 'present',
+  cluster_key: 'present',
+  cluster_key_copies: 'present',
+  retired_session_keys: 'present',
+  node_keys: 'present',
+  ca_rotation: 'present',
   members: 'present',
   join_tokens: 'present',
   join_token_redemptions: 'present',
@@ -33,6 +38,11 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
  */
 export const INIT_POLICY: Readonly<Record<string, 'present' | 'emptied'>> = {
   cluster_secrets: 'present',
+  cluster_key: 'present',
+  cluster_key_copies: 'present',
+  retired_session_keys: 'present',
+  node_keys: 'present',
+  ca_rotation: 'present',
   members: 'present',
   join_tokens: 'emptied',
   join_token_redemptions: 'emptied',

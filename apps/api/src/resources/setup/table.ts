@@ -17,3 +17,10 @@ export const clusterSecrets = sqliteTable('cluster_secrets', {
   jwe: text().notNull(),
   updatedAt: integer('updated_at').notNull(),
 });
+
+/** Which cluster key the secrets above are under. One row, since the first time that it was rotated. */
+export const clusterKey = sqliteTable('cluster_key', {
+  id: integer().primaryKey(),
+  keyId: text('key_id').notNull(),
+  createdAt: integer('created_at').notNull(),
+});
