@@ -24,6 +24,10 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   failovers: 'present',
   failover_intents: 'present',
   webhook_deliveries: 'present',
+  // A restore must not forget the backups, nor where new ones go.
+  backups: 'present',
+  backup_settings: 'present',
+  backup_targets: 'present',
   haproxy_revisions: 'present',
   users: 'merged',
   revoked_sessions: 'merged',
@@ -50,5 +54,8 @@ export const INIT_POLICY: Readonly<Record<string, 'present' | 'emptied'>> = {
   failovers: 'emptied',
   failover_intents: 'emptied',
   revoked_sessions: 'emptied',
+  backups: 'emptied',
+  backup_settings: 'emptied',
+  backup_targets: 'emptied',
   webhook_deliveries: 'emptied',
 };
