@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   member_unhealthy: { status: 409, title: 'A member must be healthy or removed first' },
   quorum_would_be_lost: { status: 409, title: 'The change would lose the quorum' },
   not_caught_up: { status: 409, title: 'The member has not caught up' },
+  ca_rotation_in_progress: { status: 409, title: 'The CA is being replaced' },
   restore_in_progress: { status: 409, title: 'A restore is running' },
   backup_other_cluster: { status: 409, title: 'The file is of another cluster' },
   backup_unavailable: { status: 409, title: 'The file of the backup cannot be reached' },

@@ -58,6 +58,12 @@ export const EVENT_TYPES = [
   'alarm.raised',
   'alarm.cleared',
   'failover.tested',
+  'keys.certificate_renewed',
+  'keys.session_key_rotated',
+  'keys.cluster_key_rotated',
+  'keys.ca_rotation_started',
+  'keys.ca_rotation_stage',
+  'keys.ca_rotated',
   'webhook.created',
   'webhook.updated',
   'webhook.deleted',
@@ -84,6 +90,7 @@ const CLUSTER_TOPICS: ReadonlySet<string> = new Set([
   'backup',
   'alarm',
   'failover',
+  'keys',
 ]);
 
 /** The namespace of a type: `cluster`, or its topic. */
