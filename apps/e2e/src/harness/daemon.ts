@@ -30,6 +30,7 @@ export class Daemon {
   #connection: Connection | undefined;
   #local: Connection | undefined;
   #tls: boolean;
+  #program = DAEMON;
   #ownCertificate = false;
   #token: () => string | undefined = () => undefined;
 
@@ -58,6 +59,11 @@ export class Daemon {
   /** CA of the cluster, once this node has it. */
   get caFile(): string {
     return join(this.dataDir, 'pki/ca.crt');
+  }
+
+  /** Another build of the daemon, from the next start on. */
+  useProgram(program: string): void {
+    this.#program = program;
   }
 
   useToken(token: () => string | undefined): void {
@@ -99,7 +105,7 @@ export class Daemon {
       ...settings,
     };
     const sets = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    const command = [process.execPath, DAEMON, 'serve', '--data-dir', this.dataDir, ...sets];
+    const command = [process.execPath, this.#program, 'serve', '--data-dir', this.dataDir, ...sets];
     const [program = '', ...args] = namespace ? ['ip', 'netns', 'exec', namespace, ...command] : command;
     this.#connection = undefined;
     this.#process = this.workspace.run(program, args, { logFile: this.logFile });

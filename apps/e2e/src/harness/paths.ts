@@ -9,8 +9,10 @@ function rootFolder(from: string): string {
   return rootFolder(parent);
 }
 
+export const ROOT = rootFolder(import.meta.dirname);
+
 /** The daemon under test; QUORATED names another build of it. */
-export const DAEMON = process.env['QUORATED'] ?? join(rootFolder(import.meta.dirname), 'apps/api/dist/quorated.js');
+export const DAEMON = process.env['QUORATED'] ?? join(ROOT, 'apps/api/dist/quorated.js');
 
 /** The end of a log, for messages. */
 export function tailOf(file: string, lines: number): string {
