@@ -19,18 +19,25 @@ export interface StateStore {
   readonly db: StateDb;
   readonly path: string;
   setDurability(durability: Durability): void;
+  /**
+   * Leaves the write-ahead log to a copier, which checkpoints it itself off this thread. Returns the function that ends
+   * it; several may hold at once.
+   */
+  holdCheckpoints(): () => void;
   /** Closes the file, lets `swap` replace it on disk, and opens what is there. Synchronous, so no reader sees a gap. */
   replace(swap: () => void): void;
   close(): void;
 }
+
+/** 16 MiB of journal between checkpoints: each one costs two fsyncs in the middle of applying. */
+const CHECKPOINT_PAGES = 4_000;
 
 function open(options: StateStoreOptions, durability: Durability): StateDb {
   const client = new Database(options.path);
   client.pragma('journal_mode = WAL');
   client.pragma(`synchronous = ${durability}`);
   client.pragma('foreign_keys = ON');
-  // 16 MiB of journal between checkpoints: each one costs two fsyncs in the middle of applying.
-  client.pragma('wal_autocheckpoint = 4000');
+  client.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   client.pragma('cache_size = -32000');
   client.pragma('temp_store = MEMORY');
   const db: StateDb = drizzle({ client });
@@ -42,6 +49,7 @@ function open(options: StateStoreOptions, durability: Durability): StateDb {
 export function openStateStore(options: StateStoreOptions): StateStore {
   let durability = options.durability;
   let db = open(options, durability);
+  let holders = 0;
   return {
     get db() {
       return db;
@@ -50,6 +58,14 @@ export function openStateStore(options: StateStoreOptions): StateStore {
     setDurability(next) {
       durability = next;
       db.$client.pragma(`synchronous = ${next}`);
+    },
+    holdCheckpoints() {
+      holders += 1;
+      db.$client.pragma('wal_autocheckpoint = 0');
+      return () => {
+        holders -= 1;
+        if (holders === 0 && db.$client.open) db.$client.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      };
     },
     replace(swap) {
       db.$client.close();
