@@ -7,6 +7,7 @@ import { delay, withTimeout } from '../lib/async';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
+import { createBarrier } from '../replication/barrier';
 import { etcdVersion } from '../replication/etcd/binary';
 import { createEtcdLog } from '../replication/etcd-log';
 import { readGenesis, type StoredGenesis, writeGenesis } from '../replication/etcd-log-genesis';
@@ -35,7 +36,9 @@ export interface Journal {
   openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void>;
   /** Turns a single node into a cluster of one voter, live. Idempotent. @throws DomainError raft_engine_unavailable */
   grow(): Promise<void>;
-  /** This node was removed: nothing is read or written any more, and its member does not vote. */
+  /** This node was removed, says its own state: nothing is read or written any more. Its member votes until it is out. */
+  retire(): void;
+  /** As {@link retire}, and its member does not vote any more: the others are a cluster without it. */
   fence(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -50,6 +53,8 @@ export interface JournalOptions {
   readonly logger: Logger;
   readonly tls: () => { ca: string; cert: string; key: string };
   readonly otherClients: () => readonly string[];
+  /** The state has this node among the removed ones. */
+  readonly wasRemoved: () => boolean;
   /** The point of no return of growth: after it, a restart comes up on Raft. Must be atomic and durable. */
   readonly commitRaftMode: () => void;
   /** Fetches a newer state from a peer and installs it. @throws Error when there is none */
@@ -70,6 +75,7 @@ export interface JournalOptions {
 const GROW_START_MS = 20_000;
 const START_RETRY_MS = 5_000;
 const RESYNC_RETRY_MS = 1_000;
+const TIP_RETRY_MS = 50;
 const UPGRADE_RETRY_MS = 5_000;
 
 export const logPrefixOf = (config: Config): string => `/${config.cluster.token}`;
@@ -186,9 +192,12 @@ export function createJournal(options: JournalOptions): Journal {
         continue;
       }
       const etcdLog = createEtcdLog({ client: next.client, prefix: logPrefixOf(config), epoch, log: logger });
-      attach(etcdLog);
+      log = etcdLog;
       if (health === 'starting' || health === 'resyncing') health = 'ok';
+      const followed = new AbortController();
+      void admitWrites(etcdLog, AbortSignal.any([followed.signal, fenced.signal]));
       const end = await applier.follow(etcdLog, fenced.signal);
+      followed.abort();
       await etcdLog.close();
       if (end === 'stopped' || end === 'failed') return;
       logger.warn({ end, position: applier.position.index }, 'following the log ended');
@@ -198,6 +207,24 @@ export function createJournal(options: JournalOptions): Journal {
       } else if (end !== 'epoch_changed') {
         await resync();
       }
+    }
+  }
+
+  /**
+   * Only at the tip: the entries that this node has not read yet may hold its own removal, and the members that its
+   * writes would go to know it by the CA alone.
+   */
+  async function admitWrites(next: Log, signal: AbortSignal): Promise<void> {
+    const atTip = createBarrier({ log: () => next, applier });
+    while (!signal.aborted) {
+      const reached = await atTip().then(
+        () => true,
+        () => false,
+      );
+      if (signal.aborted) return;
+      if (options.wasRemoved()) return beRemoved();
+      if (reached) return proposer.attach(next);
+      await delay(TIP_RETRY_MS, signal);
     }
   }
 
@@ -288,6 +315,7 @@ export function createJournal(options: JournalOptions): Journal {
       });
       return growing;
     },
+    retire: beRemoved,
     async fence() {
       beRemoved();
       await engine?.supervisor.stop();

@@ -17,7 +17,7 @@ interface Place {
   readonly dataDir: string;
 }
 
-describe('a node that joins where a removed one was', () => {
+describe('a removed node', () => {
   const nodes: QuorateNode[] = [];
   const places: Place[] = [];
   let token: string;
@@ -83,7 +83,7 @@ describe('a node that joins where a removed one was', () => {
       30_000,
     );
 
-  it('becomes a voter', async () => {
+  it('leaves its address to the next one, which becomes a voter', async () => {
     const second = place();
     const beta = await joinAt(second, 'beta');
     await untilVoter(2);
@@ -93,5 +93,29 @@ describe('a node that joins where a removed one was', () => {
     await beta.stop();
     await joinAt(place(second.host), 'gamma');
     await untilVoter(3);
+  }, 120_000);
+
+  it('takes no write from the moment it is started again, removed while it was down', async () => {
+    await joinAt(place(), 'beta');
+    await untilVoter(2);
+    const third = place();
+    const gamma = await joinAt(third, 'gamma');
+    await untilVoter(3);
+    nodes.splice(nodes.indexOf(gamma), 1);
+    await gamma.stop();
+    const removal = () => call('DELETE', '/v1/cluster/members/3?force=true');
+    await until(async () => (await removal()).status === 200, 'node 3 is removed');
+
+    const again = await start(third, 'gamma', {});
+    const attempts = Array.from({ length: 20 }, (_, n) => {
+      const body = { username: `late-${n}`, password: 'long enough to do', role: 'viewer' };
+      return callApi(again.url, 'POST', '/v1/users', { token, body });
+    });
+    const answers = await Promise.all(attempts);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    const users = await call('GET', '/v1/users?limit=500');
+    expect(users.body.items.map((user: { username: string }) => user.username)).toEqual([ADMIN.username]);
+    const ready = await callApi(again.url, 'GET', '/readyz?verbose');
+    expect(ready.text).toContain('this node was removed from the cluster');
   }, 120_000);
 });

@@ -1,7 +1,9 @@
+import { eq } from 'drizzle-orm';
 import type { StateDb } from '../db/state-store';
 import type { Applier } from '../replication/applier';
 import type { Boot } from './boot';
 import { liveMembers } from './members/admission';
+import { members } from './members/table';
 import type { PeerTarget } from './peer-client';
 
 export interface RosterDeps {
@@ -16,6 +18,8 @@ export interface Roster {
   readonly targets: () => PeerTarget[];
   /** Client URLs of their etcd. */
   readonly raftClients: () => string[];
+  /** The state has this node among the removed ones. */
+  readonly wasRemoved: () => boolean;
 }
 
 /** Members as the state knows them, or as the join told while the state is still empty. */
@@ -30,5 +34,9 @@ export function createRoster({ nodeFile, db, applier }: RosterDeps): Roster {
   return {
     targets: () => others().map((m) => ({ nodeId: m.id, address: m.clusterAddress })),
     raftClients: () => others().map((m) => m.raftClientAddress),
+    wasRemoved: () => {
+      const own = db().select().from(members).where(eq(members.id, nodeFile.node_id)).get();
+      return own?.state === 'removed';
+    },
   };
 }

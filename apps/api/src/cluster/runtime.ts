@@ -114,6 +114,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
 
   /** A removed node's pin is gone from the state; what it still holds open goes too. */
   function fence(removed: number): void {
+    if (removed === nodeId) journal.retire();
     listener?.closeConnectionsOf(removed);
     void peerClient.forget(removed);
   }
@@ -165,6 +166,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     logger,
     tls,
     otherClients: roster.raftClients,
+    wasRemoved: roster.wasRemoved,
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
     restores: restorer,
