@@ -80,7 +80,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
   return [
     ...healthEndpoints({ ...deps, isLeader: () => view.leaderId() === cluster.nodeId }),
     ...setupEndpoints({ ...deps, throttle, node: () => node }),
-    ...sessionEndpoints({ ...deps, throttle, sessionKey: () => keyring.sessionKey() }),
+    ...sessionEndpoints({ ...deps, throttle, sessionKeys: () => keyring.sessionKeys() }),
     ...userEndpoints({ throttle }),
     ...apiTokenEndpoints(),
     ...clusterEndpoints({ view, membership }),

@@ -201,7 +201,7 @@ async function openPublicApi(parts: PublicApiParts) {
   };
   const authenticate = createAuthenticator({
     db: () => store.db,
-    sessionKey: () => keyring.sessionKey(),
+    sessionKeys: () => keyring.sessionKeys(),
     clock,
     appliedIndex: () => applier.position.index,
   });

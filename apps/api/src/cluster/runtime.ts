@@ -17,6 +17,7 @@ import { SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal, logPrefixOf } from './journal';
 import { createKeyring, type Keyring } from './keyring';
+import { createOwnIdentity } from './keys/own-identity';
 import { type Announce, createAnnouncer } from './leadership/announce';
 import { recordGrowth } from './leadership/commands';
 import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
@@ -28,7 +29,7 @@ import { createMembership, type Membership } from './membership';
 import { openAsJoiner, openSingle } from './opening';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener } from './peer-side';
-import { type Identity, saveIdentity } from './pki/identity';
+import type { Identity } from './pki/identity';
 import { createMembershipReconciler } from './promotion';
 import { createFence } from './recovery/fence';
 import { createRegrowth } from './recovery/regrowth';
@@ -91,17 +92,20 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const { config, boot, store, applier, proposer, clock, logger, localEvents } = options;
   const nodeId = boot.nodeFile.node_id;
   const stopping = new AbortController();
-  let identity = boot.identity;
   let listener: ClusterListener | undefined;
   const reconcilers: ReconcilerHandle[] = [];
-  const identityListeners = new Set<(identity: Identity) => void>();
   let growing: Promise<void> | undefined;
   let leadership: LeadershipWatch | undefined;
 
   const db = (): StateDb => store.db;
-  const tls = () => ({ ca: identity.caPem, cert: identity.certPem, key: identity.keyPem });
+  const own = createOwnIdentity({ dataDir: config.data_dir, initial: boot.identity, db });
+  const { identity, tls } = own;
+  own.onTls(() => {
+    listener?.reloadTls();
+    journal.engine?.client.setTls(tls());
+  });
   const peerClient: PeerClient = createPeerClient({ tls, timeoutMs: PEER_TIMEOUT_MS, answerMs: PEER_ANSWER_MS });
-  const keyring = createKeyring({ db, clusterKey: () => identity.clusterKey });
+  const keyring = createKeyring({ db, nodeId, held: identity, adopt: own.adoptClusterKey });
 
   const roster = createRoster({ nodeFile: boot.nodeFile, db, applier });
   const { targets } = roster;
@@ -206,15 +210,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     proposer,
     clock,
     logger,
-    identity: () => identity,
+    identity,
     caKey: () => keyring.caKey(),
-    useIdentity(next) {
-      saveIdentity(config.data_dir, next);
-      identity = next;
-      listener?.reloadTls();
-      journal.engine?.client.setTls(tls());
-      for (const listen of identityListeners) listen(next);
-    },
+    useIdentity: own.use,
     stage: () => stage,
     setStage,
   });
@@ -224,7 +222,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       config,
       nodeId,
       version,
-      identity: () => identity,
+      identity,
       store,
       applier,
       journal,
@@ -239,7 +237,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         cluster: () => {
           const info = requireInfo(db());
           const { clusterId: id, name, caCert: caPem } = info;
-          return { id, name, caPem, clusterKey: identity.clusterKey, token: config.cluster.token };
+          return { id, name, caPem, clusterKey: identity().clusterKey, token: config.cluster.token };
         },
         caKey: () => keyring.caKey(),
         clusterLevel: () => clusterLevel(db()),
@@ -309,9 +307,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     restorer,
     announce,
     leaderChanges: () => leadership?.leaderChanges ?? 0,
-    identity: () => identity,
+    identity,
     joinProgress,
-    onIdentity: (listen) => identityListeners.add(listen),
+    onIdentity: own.onTls,
     async open() {
       removeUnfinishedSnapshots(config.data_dir);
       if (boot.nodeFile.mode === 'single') {

@@ -228,7 +228,7 @@ async function admit(deps: JoinServerDeps, candidate: Candidate): Promise<JoinAn
   await checkToken(deps, candidate);
   for (const { run } of CHECKS) await run(deps, candidate);
   // Opened before the use is taken: without it nothing could be issued.
-  const caKeyPem = await openCaKey(deps);
+  await openCaKey(deps);
   const { request, admission } = candidate;
   const actor: Actor = { kind: 'node', id: admission.keyPin.slice(0, 16), name: request.name };
   const { version, feature_level: featureLevel } = request;
@@ -240,7 +240,8 @@ async function admit(deps: JoinServerDeps, candidate: Candidate): Promise<JoinAn
   );
   const { nodeId, resumed } = result;
   deps.logger.info({ node_id: nodeId, name: request.name, address: admission.address, resumed }, 'node admitted');
-  return answer(deps, candidate, { nodeId, resumed, caKeyPem });
+  // Opened again: keys may have been rotated before it was admitted.
+  return answer(deps, candidate, { nodeId, resumed, caKeyPem: await openCaKey(deps) });
 }
 
 async function openCaKey(deps: JoinServerDeps): Promise<string> {

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 
 /** The secret cannot be opened: another key, another name, or altered text. */
@@ -10,10 +10,13 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const WRAPPING = 'ECDH-ES+A256KW';
 
+/** Tells keys apart without giving anything away of them: they are 256 random bits. */
+export const keyIdOf = (key: Uint8Array): string => createHash('sha256').update(key).digest('hex').slice(0, 16);
+
 /** Encrypts under the 32-byte cluster key. The name is authenticated, so that no secret passes for another. */
 export function encryptSecret(clusterKey: Uint8Array, name: string, plaintext: string): Promise<string> {
   return new CompactEncrypt(encoder.encode(plaintext))
-    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', name })
+    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', name, kid: keyIdOf(clusterKey) })
     .encrypt(clusterKey);
 }
 

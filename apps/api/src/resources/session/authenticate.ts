@@ -10,12 +10,12 @@ import { sha256Hex } from '../../lib/hash';
 import { apiTokens } from '../api-tokens/table';
 import { users } from '../users/table';
 import { revokedSessions } from './table';
-import { type SessionClaims, verifySession } from './tokens';
+import { type SessionClaims, type SessionKeys, verifySession } from './tokens';
 
 export interface AuthenticateOptions {
   readonly db: () => StateDb;
   /** Undefined until the cluster is initialized. */
-  readonly sessionKey: () => Uint8Array | undefined;
+  readonly sessionKeys: () => SessionKeys | undefined;
   readonly clock: Clock;
   /** Of the state that `db` returns. */
   readonly appliedIndex: () => number;
@@ -53,9 +53,9 @@ const queries = prepared((db) => ({
 const KNOWN_MAX = 1000;
 
 interface Known {
-  /** Of a session, with the key that signed it. */
+  /** Of a session, with the keys by which it was verified. */
   readonly claims: SessionClaims | undefined;
-  readonly key: Uint8Array | undefined;
+  readonly keys: SessionKeys | undefined;
   readonly principal: Principal | undefined;
   /** ms since the epoch. */
   readonly expiresAt: number;
@@ -90,16 +90,16 @@ export function createAuthenticator(options: AuthenticateOptions): (c: Context) 
   }
 
   async function bySession(token: string, before: Known | undefined): Promise<Principal | undefined> {
-    const key = options.sessionKey();
-    if (!key) return undefined;
-    // The signature stays good as long as its key; whether the session does is read anew.
-    const signed = before?.key === key ? before.claims : undefined;
-    const claims = signed ?? (await verifySession(key, token, options.clock()));
+    const keys = options.sessionKeys();
+    if (!keys) return undefined;
+    // The signature stays good as long as its keys; whether the session does is read anew.
+    const signed = before?.keys === keys ? before.claims : undefined;
+    const claims = signed ?? (await verifySession(keys, token, options.clock()));
     if (!claims) return undefined;
     const db = options.db();
     const appliedIndex = options.appliedIndex();
     const principal = principalOfSession(db, claims);
-    return remember(token, { claims, key, principal, expiresAt: claims.expiresAt, db, appliedIndex });
+    return remember(token, { claims, keys, principal, expiresAt: claims.expiresAt, db, appliedIndex });
   }
 
   function byApiToken(token: string): Principal | undefined {
@@ -110,11 +110,11 @@ export function createAuthenticator(options: AuthenticateOptions): (c: Context) 
     const expires = row.expiresAt === null ? null : toTimestamp(row.expiresAt);
     const principal: Principal = { kind: 'api_token', id: row.id, name: row.name, role: row.role, expires_at: expires };
     const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
-    return remember(token, { claims: undefined, key: options.sessionKey(), principal, expiresAt, db, appliedIndex });
+    return remember(token, { claims: undefined, keys: options.sessionKeys(), principal, expiresAt, db, appliedIndex });
   }
 
-  const isCurrent = ({ appliedIndex, db, key }: Known): boolean =>
-    appliedIndex === options.appliedIndex() && db === options.db() && key === options.sessionKey();
+  const isCurrent = ({ appliedIndex, db, keys }: Known): boolean =>
+    appliedIndex === options.appliedIndex() && db === options.db() && keys === options.sessionKeys();
 
   async function byToken(token: string): Promise<Principal | undefined> {
     const before = known.get(token);

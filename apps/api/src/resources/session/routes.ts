@@ -12,10 +12,10 @@ import type { Proposer } from '../../replication/proposer';
 import { clusterInfo } from '../setup/table';
 import { users } from '../users/table';
 import { recordSignIn, revokeSession } from './commands';
-import { presentedToken, SESSION_LIFETIME_MS, signSession, verifySession } from './tokens';
+import { presentedToken, SESSION_LIFETIME_MS, type SessionKeys, signSession, verifySession } from './tokens';
 
 export interface SessionDeps {
-  readonly sessionKey: () => Uint8Array | undefined;
+  readonly sessionKeys: () => SessionKeys | undefined;
   readonly clock: Clock;
   readonly throttle: LoginThrottle;
   /** The API is served over TLS, so the cookie may insist on it. */
@@ -62,19 +62,20 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
   return [
     endpoint(sessionRoutes.create, async (ctx, { body }) => {
       const user = await signIn(ctx, body.username, body.password);
-      const key = expectPresent(deps.sessionKey(), 'the session key');
-      const expiresAt = Math.floor((deps.clock() + SESSION_LIFETIME_MS) / 1000) * 1000;
+      const keys = expectPresent(deps.sessionKeys(), 'the session keys');
+      const now = deps.clock();
+      const expiresAt = Math.floor((now + SESSION_LIFETIME_MS) / 1000) * 1000;
       const { id, username, role, sessionVersion } = user;
-      const token = await signSession(key, { userId: id, sessionId: uuidv7(), sessionVersion, expiresAt });
+      const token = await signSession(keys, { userId: id, sessionId: uuidv7(), sessionVersion, expiresAt }, now);
       ctx.setHeader('set-cookie', cookieOf(token, SESSION_LIFETIME_MS / 1000, deps.secureCookies));
       leaveTrace(ctx, user);
       return { user: { id, username, role }, expires_at: toTimestamp(expiresAt), token: isBrowser(ctx) ? null : token };
     }),
     endpoint(sessionRoutes.remove, async (ctx) => {
       ctx.setHeader('set-cookie', cookieOf('', 0, deps.secureCookies));
-      const key = deps.sessionKey();
+      const keys = deps.sessionKeys();
       const token = presentedToken(ctx);
-      const claims = key && token && (await verifySession(key, token, deps.clock()));
+      const claims = keys && token && (await verifySession(keys, token, deps.clock()));
       if (claims) await ctx.propose(revokeSession, { id: claims.sessionId, expiresAt: claims.expiresAt });
     }),
     endpoint(sessionRoutes.me, (ctx) => expectPresent(ctx.principal, 'the caller')),

@@ -88,7 +88,7 @@ it('has what helps and no secret of the node', async () => {
   const secrets = [ADMIN.password, 'the password of eve', session, minted.body.token, hook.body.secret, hookPath];
   secrets.push('upstream-password', joinToken, api.node.setupCode, 'hunter2-hunter2', ...secretsOnDisk(api.directory));
   const state = api.node.cluster.keyring;
-  secrets.push(Buffer.from(state.sessionKey() ?? []).toString('base64url'), (await state.caKey()).trim());
+  secrets.push(Buffer.from(state.sessionKeys()?.current.key ?? []).toString('base64url'), (await state.caKey()).trim());
   const all = [...files.values()].join('\n');
   for (const secret of secrets) {
     expect(String(secret).length).toBeGreaterThan(5);

@@ -6,6 +6,7 @@ import { DomainError } from '../../commands/domain-error';
 import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { events } from '../../db/system-table';
+import { requireSealed } from '../setup/sealed';
 import { webhookDeliveries, webhooks } from './table';
 
 const MAX_WEBHOOKS = 50;
@@ -53,6 +54,7 @@ export const createWebhook = defineCommand({
   }),
   target: (input) => input.name,
   apply(tx, { types, ...input }, ctx) {
+    requireSealed(tx, input.secretJwe);
     checkName(tx, input.name, input.id);
     const known = tx.select({ n: count() }).from(webhooks).get()?.n ?? 0;
     if (known >= MAX_WEBHOOKS) {
@@ -82,6 +84,7 @@ export const updateWebhook = defineCommand({
   target: (input) => input.id,
   apply(tx, { id, types, ...change }, ctx) {
     const before = findWebhook(tx, id);
+    if (change.secretJwe !== undefined) requireSealed(tx, change.secretJwe);
     if (change.name !== undefined) checkName(tx, change.name, id);
     const set = { ...change, ...(types === undefined ? {} : { types: JSON.stringify(types) }) };
     if (Object.keys(set).length === 0) return;
