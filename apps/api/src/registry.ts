@@ -1,3 +1,5 @@
+import { backupCommands } from './cluster/backups/commands';
+import { backupSettingsCommands } from './cluster/backups/settings/commands';
 import { joinTokenCommands } from './cluster/join-tokens/commands';
 import { leadershipCommands } from './cluster/leadership/commands';
 import { memberCommands } from './cluster/members/commands';
@@ -21,6 +23,8 @@ export const commandRegistry = createRegistry([
   ...joinTokenCommands,
   ...leadershipCommands,
   ...restoreCommands,
+  ...backupCommands,
+  ...backupSettingsCommands,
   ...recoveryCommands,
   ...haproxyCommands,
   ...webhookCommands,

@@ -18,6 +18,8 @@ const role = fc.constantFrom('viewer', 'operator', 'admin');
 const name = fc.constantFrom('ada', 'bob', 'cyd');
 const memberId = fc.integer({ min: 1, max: 3 });
 const term = fc.integer({ min: 1, max: 9 });
+const backupTarget = fc.oneof(fc.constant('local'), smallId);
+const backupIds = fc.array(smallId, { minLength: 1, maxLength: 3 });
 const passwordHash = fc.constantFrom('$argon2id$one', '$argon2id$two');
 
 const inputs: Record<string, fc.Arbitrary<unknown>> = {
@@ -96,6 +98,66 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
       { maxLength: 3 },
     ),
   }),
+  'backups.create': fc.record({ id: newId, nodeId: memberId, target: backupTarget, note: name, version: name }),
+  'backups.start_due': fc.record({
+    id: newId,
+    nodeId: memberId,
+    dueAt: fc.nat({ max: 10_000 }),
+    missed: fc.nat({ max: 2 }),
+    revision: fc.integer({ min: 1, max: 3 }),
+    version: name,
+  }),
+  'backups.report': fc.record({
+    id: smallId,
+    nodeId: memberId,
+    stage: fc.constantFrom('copying', 'storing'),
+    percent: fc.integer({ min: 0, max: 100 }),
+  }),
+  'backups.complete': fc.record({
+    id: smallId,
+    nodeId: memberId,
+    bytes: fc.nat(),
+    sha256: fc.constant(sha256Hex('backup')),
+    epoch: fc.nat({ max: 9 }),
+    index: fc.nat({ max: 99 }),
+    lastChangeAt: fc.nat({ max: 10_000 }),
+    schemaVersion: fc.constant(3),
+    clusterId: smallId,
+  }),
+  'backups.fail': fc.record({ id: smallId, code: fc.constant('internal'), detail: name }),
+  'backups.delete': fc.record({ ids: backupIds, reason: fc.constantFrom('request', 'retention') }),
+  'backups.forget': fc.record({ ids: backupIds }),
+  'backups.verify': fc.record({ id: smallId, nodeId: memberId }),
+  'backups.report_verification': fc.record({
+    id: smallId,
+    state: fc.constantFrom('ok', 'failed', 'none'),
+    detail: name,
+  }),
+  'backups.set_schedule': fc.record({
+    enabled: fc.boolean(),
+    cron: fc.constantFrom('0 3 * * *', '* * * * *'),
+    timeZone: fc.constant('UTC'),
+    target: backupTarget,
+    keepCount: fc.nat({ max: 3 }),
+    keepDays: fc.nat({ max: 3 }),
+  }),
+  'backups.set_encryption': fc.record({
+    mode: fc.constantFrom('none', 'passphrase', 'recipients'),
+    recipients: fc.constantFrom([], ['age1x']),
+    passphraseJwe: fc.option(fc.constant('jwe')),
+  }),
+  'backups.create_target': fc.record({
+    id: newId,
+    name,
+    endpoint: fc.constant('https://example.com'),
+    region: name,
+    bucket: name,
+    prefix: fc.constant(''),
+    accessKeyId: name,
+    secretJwe: fc.constant('jwe'),
+  }),
+  'backups.update_target': fc.record({ id: smallId, name, prefix: name }, { requiredKeys: ['id'] }),
+  'backups.delete_target': fc.record({ id: smallId, forget: fc.boolean() }),
   'leadership.record': fc.record({ nodeId: memberId, term }),
   'failover.announce': fc.record({
     fromNode: memberId,
