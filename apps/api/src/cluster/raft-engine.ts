@@ -15,9 +15,6 @@ export const nodeIdOfMember = (name: string): number | undefined => {
 /** etcd's data directory inside ours: the journal, the system of record of a cluster. */
 export const raftDirOf = (dataDir: string): string => join(dataDir, 'raft');
 
-/** 2 GiB: far above what is retained, and etcd's own default. Reaching it raises NOSPACE. */
-const QUOTA_BYTES = 2 * 1024 ** 3;
-
 export interface RaftEngine {
   readonly client: EtcdClient;
   readonly supervisor: EtcdSupervisor;
@@ -62,7 +59,7 @@ export function createRaftEngine(options: RaftEngineOptions): RaftEngine {
     clusterToken: config.cluster.token,
     heartbeatMs: config.raft.heartbeat,
     electionMs: config.raft.election,
-    quotaBytes: QUOTA_BYTES,
+    quotaBytes: config.raft.quota_bytes,
     // It refuses every change for 5 s after any restart, learners included. Our own rules look at the quorum before and after.
     strictReconfigCheck: false,
     log: logger,

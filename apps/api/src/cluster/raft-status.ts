@@ -17,6 +17,8 @@ export interface RaftStatus {
   readonly alarms: readonly string[];
   /** Size of its database, free pages included. */
   readonly dbSizeBytes: number | null;
+  /** What of it is in use: defragmentation frees the rest. */
+  readonly dbInUseBytes: number | null;
   /** When the answer came, ms. */
   readonly at: number;
 }
@@ -39,6 +41,7 @@ const NO_STATUS: RaftStatus = {
   etcdVersion: null,
   alarms: [],
   dbSizeBytes: null,
+  dbInUseBytes: null,
   at: 0,
 };
 
@@ -86,6 +89,7 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
         etcdVersion: status.version,
         alarms: status.errors,
         dbSizeBytes: Number(status.db_size),
+        dbInUseBytes: Number(status.db_size_in_use),
         at: clock(),
       };
     } catch (error) {

@@ -109,6 +109,9 @@ export const configSchema = z.strictObject({
       cert: text.default('').meta({ description: 'PEM file with the certificate; CN <prefix>-node-<id>.' }),
       key: text.default('').meta({ description: 'PEM file with the private key.' }),
     }),
+    reap_joins_after: duration({ min: '1m', max: '30d' })
+      .default(3_600_000)
+      .meta({ description: 'A joining node that has not answered for this long is removed: it blocks other joins.' }),
     join: section('How to be admitted (join mode). `quorated join` writes these keys.', {
       url: httpsUrl.default('').meta({ description: 'https://HOST:PORT: the cluster address of any member.' }),
       token: z
@@ -155,6 +158,18 @@ export const configSchema = z.strictObject({
     retain_entries: z.int().min(100).max(10_000_000).default(10_000).meta({
       description: 'Entries kept for members that fall behind; one further behind installs a snapshot.',
     }),
+    quota_bytes: z.int().min(16_777_216).max(8_589_934_592).default(2_147_483_648).meta({
+      description: 'Size in bytes of the journal at which etcd stops writing and raises an alarm.',
+    }),
+  }),
+  snapshots: section('Verified copies of the state that each node keeps; the log is trimmed only below the newest.', {
+    entries: z.int().min(100).max(10_000_000).default(10_000).meta({
+      description: 'Entries after which the next one is made.',
+    }),
+    interval: duration({ min: '10s', max: '720h' }).default(3_600_000).meta({
+      description: 'Time after which the next one is made, if anything was written.',
+    }),
+    keep: z.int().min(1).max(20).default(2).meta({ description: 'How many are kept.' }),
   }),
   workers: section('Work that this node does for the cluster.', {
     enabled: z.boolean().default(true).meta({ description: 'Whether this node executes jobs.' }),
