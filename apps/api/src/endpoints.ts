@@ -3,6 +3,7 @@ import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
 import { failoverEndpoints } from './cluster/leadership/routes';
 import { liveMembers } from './cluster/members/admission';
+import { pairingEndpoints } from './cluster/pairing/routes';
 import { restoreEndpoints } from './cluster/restore/routes';
 import { clusterEndpoints } from './cluster/routes';
 import { type ClusterRuntime, requireInfo } from './cluster/runtime';
@@ -84,6 +85,13 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     ...userEndpoints({ throttle }),
     ...apiTokenEndpoints(),
     ...clusterEndpoints({ view, membership }),
+    ...pairingEndpoints({
+      view,
+      ensureCluster: () => cluster.ensureCluster(),
+      caCert: () => requireInfo(db()).caCert,
+      clusterAddress: () => advertisedAddresses(config).cluster,
+      waitingCode: () => cluster.waiting.code(),
+    }),
     ...failoverEndpoints({ membership, proposer: deps.proposer }),
     ...joinTokenEndpoints({
       clock,

@@ -53,6 +53,8 @@ export interface QuorateNode {
   readonly endpoints: readonly Endpoint[];
   readonly cluster: ClusterRuntime;
   setupNeeded(): boolean;
+  /** Resolves when a cluster has added this node: it is to be stopped and started anew, as a member. */
+  readonly added: Promise<void>;
   /** Stops accepting, finishes what runs, hands leadership over, closes files. */
   stop(): Promise<void>;
 }
@@ -135,6 +137,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       nodeId: runtime.nodeId,
       cluster: runtime,
       ...api,
+      added: runtime.waiting.admitted,
       setupNeeded: () => core.store.db.select().from(clusterInfo).get()?.setUpAt === null,
       async stop() {
         await api.close();

@@ -6,6 +6,7 @@ import { checkNodeCertificate } from './cluster/pki/inspect';
 import { loadNodeFile } from './cluster/pki/node-file';
 import type { Config } from './config/derive';
 import type { LoadedConfig } from './config/load';
+import { adoptPairing } from './host/adopt-pairing';
 import { exitCodeOf, explainFailure } from './host/start-errors';
 import { checkStateFile } from './host/state-file';
 import { delay } from './lib/async';
@@ -92,11 +93,28 @@ export async function serve(options: ServeOptions): Promise<number> {
     joinFromConfig({ config, version, clock: systemClock, logger, ...(watch ? { onStage: watch.onJoinStage } : {}) });
 
   const signalled = firstSignal(logger);
-  const starting = (async () => {
+  const start = async (): Promise<QuorateNode> => {
+    if (adoptPairing(config.data_dir, systemClock())) logger.info('this node was added to a cluster and starts in it');
     checkBeforeStart(config, migrationsDir);
     const { origins } = options.loaded;
     return startNode(config, { logger, version, migrationsDir, webDir, onFatal, join, origins, logTail: ring.lines });
-  })();
+  };
+  let code: number | 'again';
+  do code = await runNode({ start, config, logger, watch, signalled });
+  while (code === 'again');
+  return code;
+}
+
+/** One life of the node. @returns the exit code, or `again` when it was added to a cluster and is to start as its member */
+async function runNode(life: {
+  start: () => Promise<QuorateNode>;
+  config: Config;
+  logger: Logger;
+  watch: ServeWatch | undefined;
+  signalled: Promise<'stop'>;
+}): Promise<number | 'again'> {
+  const { config, logger, watch, signalled } = life;
+  const starting = life.start();
   const outcome = await Promise.race([starting.catch((error: unknown) => ({ error })), signalled]);
   if (outcome === 'stop') {
     const node = await Promise.race([starting.catch(() => undefined), delay(START_GRACE_MS)]);
@@ -113,8 +131,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   watch?.onStarted(outcome, () => {
     logger.level = config.log.level;
   });
-  await signalled;
-  return stop(outcome, logger);
+  const end = await Promise.race([signalled, outcome.added.then(() => 'added' as const)]);
+  const code = await stop(outcome, logger);
+  return end === 'added' && code === 0 ? 'again' : code;
 }
 
 /** Resolves at the first signal to stop; the second one does not wait for anything. */

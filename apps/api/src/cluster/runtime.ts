@@ -27,6 +27,7 @@ import { type NodeStatus, startLiveness } from './liveness';
 import { clusterLevel } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { openAsJoiner, openSingle } from './opening';
+import { createWaiting, type Waiting } from './pairing/waiting';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener } from './peer-side';
 import type { Identity } from './pki/identity';
@@ -68,6 +69,8 @@ export interface ClusterRuntime {
   readonly membership: Membership;
   readonly localEvents: LocalEvents;
   readonly restorer: Restorer;
+  /** This node as one that a cluster can add. */
+  readonly waiting: Waiting;
   /** Writes down why leadership is about to move. */
   readonly announce: Announce;
   /** Changes of leadership that this node has seen since it started. */
@@ -259,9 +262,13 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     reconcilers.push(leadership);
   }
 
+  const waiting = createWaiting({ config, version, db, journal, proposer, clock, logger });
+
   /** The listener first: a port that is taken is found out while the node is still single. */
   async function grow(): Promise<void> {
+    await waiting.suspend();
     await openListener().catch((error: unknown) => {
+      waiting.resume();
       const why = error instanceof Error ? error.message : String(error);
       const cure = 'free that address or set cluster.address, then mint the token again';
       throw new DomainError('raft_engine_unavailable', `the cluster listener cannot be opened: ${why}; ${cure}`);
@@ -271,6 +278,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     } catch (error) {
       await listener?.close();
       listener = undefined;
+      waiting.resume();
       throw error;
     }
     if (stopping.signal.aborted) return;
@@ -305,6 +313,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     membership,
     localEvents,
     restorer,
+    waiting,
     announce,
     leaderChanges: () => leadership?.leaderChanges ?? 0,
     identity,
@@ -328,12 +337,14 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       reconcilers.push(startReconciler({ name: 'restore', intervalMs: 1_000, run: restorer.run }, logger));
       const regrowth = createRegrowth({ ...boot, dataDir, journal, grow: ensureCluster });
       reconcilers.push(startReconciler(regrowth, logger));
+      if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
     },
     ensureCluster,
     async stop() {
       stopping.abort();
       liveness.stop();
       await Promise.all(reconcilers.map((reconciler) => reconciler.stop()));
+      await waiting.close();
       await listener?.close();
       await restorer.stop();
       await journal.stop();

@@ -1,3 +1,4 @@
+import { pairingRoutes } from '@quorate/shared/pairing';
 import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
 import type { Register } from '../register';
@@ -18,6 +19,16 @@ export const registerAgent: Register = (program, run) => {
       run(async (inv) => {
         const data = await inv.call(setupRoutes.code, {});
         inv.print({ data, names: [data.setup_code], text: () => data.setup_code });
+      }),
+    );
+  agent
+    .command('pairing-code')
+    .description('Show the code by which a cluster can add this waiting node')
+    .action(
+      run(async (inv) => {
+        const data = await inv.call(pairingRoutes.code, {});
+        inv.print({ data, names: [data.pairing_code], text: () => data.pairing_code });
+        inv.note(`On the cluster, run: quorate cluster add ${data.address}`);
       }),
     );
   agent

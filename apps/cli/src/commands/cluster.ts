@@ -1,5 +1,6 @@
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { isErrorCode } from '@quorate/shared/error-codes';
+import { pairingRoutes } from '@quorate/shared/pairing';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error';
 import { exitOf } from '../exit-codes';
@@ -7,6 +8,7 @@ import type { Invocation } from '../invocation';
 import { findMember, learnEndpoints, MEMBER_COLUMNS, memberFields, previewText } from '../member-view';
 import { listView, recordView } from '../output';
 import type { Register, Run } from '../register';
+import { readSecret } from '../secrets';
 import { addFailoverCommands } from './failover';
 
 async function listMembers(inv: Invocation): Promise<void> {
@@ -39,17 +41,34 @@ async function removeMember(inv: Invocation, idOrName: string, options: RemoveOp
   if (inv.globals.output !== 'table') inv.print({ ...shown, data: done });
 }
 
+async function addWaitingNode(inv: Invocation, address: string, options: { codeFile?: string }): Promise<void> {
+  const pairing_code = await readSecret(inv.io, inv.warn, {
+    what: 'pairing code',
+    file: options.codeFile,
+    fileOption: '--code-file',
+  });
+  const data = await inv.call(pairingRoutes.add, { body: { address, pairing_code } });
+  inv.print({ data, names: [data.name], text: () => `Added ${data.name} as node ${data.id}.` });
+  inv.note('It becomes a voter by itself; watch it with: quorate join list');
+}
+
 interface RemoveOptions {
   force?: boolean;
   dryRun?: boolean;
 }
 
-/** Adds list/remove/transfer-leadership below `parent`; shared with `quorate agent cluster`. */
+/** Adds what is done to members below `parent`; shared with `quorate agent cluster`. */
 export function addMemberCommands(parent: Command, run: Run, listName: string): void {
   parent
     .command(listName)
     .description('Members with suffrage, health, lag and addresses')
     .action(run(async (inv) => listMembers(inv)));
+  parent
+    .command('add')
+    .description('Add a node that waits to be paired; it joins and becomes a voter by itself')
+    .argument('<address>', 'HOST:PORT, the cluster address that the log of the waiting node names')
+    .option('--code-file <file>', 'read its pairing code from a file; - is standard input')
+    .action(run(addWaitingNode));
   parent
     .command('remove')
     .description('Remove a member, after showing the quorum before and after')

@@ -45,6 +45,8 @@ export interface JoinOptions {
   /** Bound on the whole attempt, ms. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Something shows this node's key on the cluster address already: no probe is needed there. */
+  readonly answersAlready?: boolean;
   readonly onStage?: (stage: Extract<JoinStage, 'reached' | 'pinned' | 'admitted' | 'certificate_issued'>) => void;
   readonly signal?: AbortSignal;
 }
@@ -110,7 +112,9 @@ async function converse<S extends z.ZodType>(
   const { target, timeoutMs, clock } = options;
   const deadline = AbortSignal.timeout(timeoutMs);
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
-  const probe = await startProbe({ listen: options.listen, keyPem, nowMs: clock() });
+  const probe = options.answersAlready
+    ? undefined
+    : await startProbe({ listen: options.listen, keyPem, nowMs: clock() });
   try {
     const onReached = (): void => options.onStage?.('reached');
     const caPem = await pinCa({ ...target, timeoutMs, signal, onReached });
@@ -118,7 +122,7 @@ async function converse<S extends z.ZodType>(
     const request = await requestOf(options, keyPem);
     return { answer: await send(target.address, { query, request, caPem, signal, timeoutMs, schema }), caPem };
   } finally {
-    await probe.close();
+    await probe?.close();
   }
 }
 
