@@ -49,9 +49,26 @@ export const quorumSchema = z
       .string()
       .describe('The state in one plain sentence, made by the server so that console and CLI say the same.'),
     advice: z.string().describe('What to do about it, or empty.'),
+    table: z
+      .array(z.object({ voters: z.int(), needed: z.int(), tolerated: z.int() }))
+      .describe('What each possible number of voters needs and survives.'),
   })
   .meta({ id: 'Quorum' });
 export type Quorum = z.infer<typeof quorumSchema>;
+
+export const upgradeSchema = z
+  .object({
+    from: z.string().describe('Oldest version among the members.'),
+    to: z.string().describe('Newest version among the members.'),
+    next: z
+      .object({ id: nodeId, name: z.string() })
+      .nullable()
+      .describe('The member to upgrade next; null when first another one has to be healthy again.'),
+    remaining: z.int().describe('Members that still run an older version.'),
+    sentence: z.string().describe('What to do next, in words.'),
+  })
+  .meta({ id: 'Upgrade' });
+export type Upgrade = z.infer<typeof upgradeSchema>;
 
 export const clusterSchema = z
   .object({
@@ -68,6 +85,7 @@ export const clusterSchema = z
     quorum: quorumSchema,
     version: z.string(),
     oldest_version: z.string(),
+    upgrade: upgradeSchema.nullable().describe('A rolling upgrade that is under way: members run different versions.'),
     ca_fingerprint: sha256Fingerprint,
     ca_expires_at: timestamp,
     started_at: timestamp,

@@ -8,11 +8,20 @@ export interface QuorumCount {
   readonly tolerated: number;
 }
 
+/** More voters make writes slower and no failure likelier survived. */
+export const MAX_VOTERS = 7;
+
 /** Raft's arithmetic: a majority of the voters, whatever their number. */
 export function countQuorum(voters: number, healthy: number): QuorumCount {
   const needed = Math.floor(voters / 2) + 1;
   return { voters, needed, healthy, tolerated: healthy - needed };
 }
+
+/** What each number of voters needs and survives. */
+export const QUORUM_TABLE = Array.from({ length: MAX_VOTERS }, (_, n) => {
+  const { voters, needed, tolerated } = countQuorum(n + 1, n + 1);
+  return { voters, needed, tolerated };
+});
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
 
@@ -27,7 +36,12 @@ export interface QuorumSituation {
 }
 
 /** Says in one sentence what holds, and in another what to do about it. */
-export function describeQuorum(situation: QuorumSituation): Quorum {
+export const describeQuorum = (situation: QuorumSituation): Quorum => ({
+  ...describe(situation),
+  table: QUORUM_TABLE,
+});
+
+function describe(situation: QuorumSituation): Omit<Quorum, 'table'> {
   const { mode, voters, healthy, hasLeader } = situation;
   const count = countQuorum(voters, healthy);
   if (mode === 'single') {

@@ -11,6 +11,7 @@ import type { Member } from './members/table';
 import { inspectCertificate } from './pki/inspect';
 import { fingerprintOf } from './pki/keys';
 import { describeQuorum } from './quorum';
+import { planUpgrade, versionsOf } from './upgrade-plan';
 
 export interface ViewDeps {
   readonly nodeId: number;
@@ -93,7 +94,6 @@ export function createClusterView(deps: ViewDeps): ClusterView {
       const info = expectPresent(deps.db().select().from(clusterInfo).get(), 'the cluster record');
       const views = members();
       const { position } = applier;
-      const versions = views.map((m) => m.version).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
       return {
         id: info.clusterId,
         name: info.name,
@@ -107,7 +107,8 @@ export function createClusterView(deps: ViewDeps): ClusterView {
         tip_index: tipIndex(),
         quorum: quorumOf(views, journal),
         version: deps.version,
-        oldest_version: versions[0] ?? deps.version,
+        oldest_version: versionsOf(views)[0] ?? deps.version,
+        upgrade: planUpgrade(views),
         ca_fingerprint: fingerprintOf(info.caCert),
         ca_expires_at: toTimestamp(inspectCertificate(info.caCert).notAfter),
         started_at: toTimestamp(deps.startedAt),

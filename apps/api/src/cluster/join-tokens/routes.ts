@@ -9,8 +9,9 @@ import { sha256Hex } from '../../lib/hash';
 import { uuidv7 } from '../../lib/ids';
 import { isLoopback, isUnspecified, parseHostPort } from '../../lib/net';
 import { formatJoinString } from '../join/join-string';
-import { liveMembers, MAX_CORE_MEMBERS } from '../members/admission';
+import { liveMembers } from '../members/admission';
 import { fingerprintOf } from '../pki/keys';
+import { MAX_VOTERS } from '../quorum';
 import { createJoinToken, revokeJoinToken } from './commands';
 import { type JoinTokenRow, joinTokenRedemptions, joinTokens } from './table';
 
@@ -77,10 +78,8 @@ function warningsFor(db: StateDb, clusterAddress: string, maxUses: number, kind:
   if (kind === 'runner') return warnings;
   const nodes = liveMembers(db).length;
   const after = nodes + maxUses;
-  if (after > MAX_CORE_MEMBERS) {
-    warnings.push(
-      `A cluster takes at most ${MAX_CORE_MEMBERS} core nodes and has ${nodes}; some uses will be refused.`,
-    );
+  if (after > MAX_VOTERS) {
+    warnings.push(`A cluster takes at most ${MAX_VOTERS} core nodes and has ${nodes}; some uses will be refused.`);
   } else if (after % 2 === 0) {
     warnings.push(
       `After this token is used there would be ${after} voters, which survive no more failures than ${after - 1}. ` +

@@ -4,13 +4,12 @@ import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { blockListOf, isLoopbackAddress, listContains } from '../../http/remote-address';
 import { type JoinTokenRow, joinTokenRedemptions, joinTokens } from '../join-tokens/table';
+import { MAX_VOTERS } from '../quorum';
 import { type Member, members } from './table';
 
 // The rules of admission. Pure over the state, so that the command that admits and the preflight say the same.
 
 export const MAX_NODE_ID = 63;
-/** More voters make writes slower and no failure likelier survived. */
-export const MAX_CORE_MEMBERS = 7;
 
 export interface NodeAddresses {
   readonly clusterAddress: string;
@@ -139,8 +138,8 @@ export function placeNode(
   checkName(others, request.name);
   checkAddresses(others, request);
   if (previous) return resumedId(request, previous);
-  if (others.length >= MAX_CORE_MEMBERS) {
-    const detail = `the cluster has ${others.length} core nodes and takes no more than ${MAX_CORE_MEMBERS}`;
+  if (others.length >= MAX_VOTERS) {
+    const detail = `the cluster has ${others.length} core nodes and takes no more than ${MAX_VOTERS}`;
     throw refuse('conflict', `${detail}; remove one first, or add this machine as a runner`);
   }
   return freeId(db, request.id ?? token.nodeId);

@@ -63,9 +63,10 @@ describe('members', () => {
     expect(await codeOf(become(2, 'learner'))).toBe('conflict');
     expect(await codeOf(become(9, 'learner'))).toBe('not_found');
     const messages = recorded().map(({ type, message }) => `${type}: ${message}`);
-    expect(messages.slice(-3)).toEqual([
+    expect(messages.slice(-4)).toEqual([
       'member.learner: n2 (node 2) is a learner and catches up',
       'member.promoted: n2 (node 2) is a voter; the cluster has 2 voters and survives the loss of none',
+      expect.stringMatching(/^join\.completed: n2 \(node 2\) has joined/),
       'members.changed: the voters are now 1, 2',
     ]);
   });

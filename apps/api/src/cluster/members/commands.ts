@@ -104,6 +104,7 @@ export const admitMember = defineCommand({
       address,
     });
     ctx.event('member.admitted', `${input.name} was admitted as node ${id} and starts as a learner`, { node: id });
+    ctx.event('join.started', `${input.name} joins as node ${id}`, { node: id, token: token.id });
     return { nodeId: id, tokenId: token.id, resumed: false };
   },
 });
@@ -156,6 +157,10 @@ export const setMemberState = defineCommand({
     }
     const sentence = quorumSentence(voterIds(tx).length);
     ctx.event('member.promoted', `${member.name} (node ${member.id}) is a voter; ${sentence}`, { node: member.id });
+    const seconds = Math.round((ctx.at - member.joinedAt) / 1000);
+    ctx.event('join.completed', `${member.name} (node ${member.id}) has joined, ${seconds} s after its admission`, {
+      node: member.id,
+    });
     votersChanged(tx, ctx);
     return { changed: true };
   },
@@ -234,6 +239,7 @@ export const removeMember = defineCommand({
     const message = `${member.name} (node ${member.id}, ${member.state}) was removed${why}; ${sentence}`;
     ctx.event('member.removed', message, { node: member.id });
     if (member.state === 'voter') votersChanged(tx, ctx);
+    else ctx.event('join.failed', `${member.name} never finished joining${why}`, { node: member.id });
     return { id: member.id };
   },
 });
