@@ -32,6 +32,7 @@ import { createPeerClient, type PeerClient, type PeerTarget } from './peer-clien
 import { openPeerListener } from './peer-side';
 import type { Identity } from './pki/identity';
 import { createMembershipReconciler } from './promotion';
+import { createReaper } from './reaper';
 import { createFence } from './recovery/fence';
 import { createRegrowth } from './recovery/regrowth';
 import { createRestorer, type Restorer } from './restore/restorer';
@@ -256,6 +257,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     reconcilers.push(startReconciler(createMembershipReconciler(deps), logger));
     const yielding = { name: 'drain', intervalMs: 500, run: () => membership.yieldWhenDrained() };
     reconcilers.push(startReconciler(yielding, logger));
+    const afterMs = config.cluster.reap_joins_after;
+    const lastSeenAt = (id: number): number | null => liveness.observe(id)?.lastSeenAt ?? null;
+    const reaper = createReaper({ ...deps, afterMs, liveness: { lastSeenAt } });
+    reconcilers.push(startReconciler(reaper, logger));
     const retain = config.raft.retain_entries;
     reconcilers.push(startReconciler(createCompactor({ nodeId, retain, journal, view, logger }), logger));
     leadership = startLeadershipWatch({ ...deps, applier, liveness, localEvents });
