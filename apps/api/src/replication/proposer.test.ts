@@ -96,6 +96,18 @@ describe('the proposer', () => {
     expect(counted.filter((code) => code === 'ok').length).toBeGreaterThan(50);
   });
 
+  it('lets go of what it gave up while its log is held', async () => {
+    const replica = await start({ log: createMemoryLog(), timeoutMs: 400 });
+    await replica.proposer.pause();
+    const given = Array.from({ length: 20_000 }, (_, n) => replica.propose(append, { key: 'k', value: `${n},` }));
+    expect(await codeOf(replica.propose(append, { key: 'k', value: 'no,' }))).toBe('overloaded');
+    expect(new Set(await Promise.all(given.map(codeOf)))).toEqual(new Set(['no_quorum']));
+    const next = replica.propose(append, { key: 'k', value: 'yes,' });
+    replica.proposer.attach(replica.log);
+    await next;
+    expect(marks(replica)).toEqual(['yes']);
+  });
+
   it('resends a batch whose acknowledgement was lost, and it is applied once', async () => {
     const log = createMemoryLog();
     const replica = await start({ log });

@@ -106,7 +106,10 @@ export function createProposer(options: ProposerOptions): Proposer {
     expiry ??= setTimeout(() => {
       expiry = undefined;
       const now = performance.now();
-      for (const item of pending.values()) if (item.deadline <= now) expire(item, noQuorum);
+      const late = [...pending.values()].filter((item) => item.deadline <= now);
+      for (const item of late) expire(item, noQuorum);
+      // A log that is held takes nothing from the queue: what was given up must not stay in memory until it does.
+      if (late.length > 0) queue = queue.filter((item) => !item.settled);
       if (pending.size > 0) watchDeadlines();
     }, EXPIRY_CHECK_MS);
   }
@@ -224,8 +227,7 @@ export function createProposer(options: ProposerOptions): Proposer {
 
   function refuseEarly(since: number): void {
     if (closed) throw nodeStopping();
-    // Given-up commands stay queued while the log is held, so both are bounded.
-    const waiting = Math.max(pending.size, queue.length);
+    const waiting = pending.size;
     if (waiting >= MAX_QUEUE || pendingBytes >= MAX_QUEUE_BYTES) {
       throw new DomainError('overloaded', `${waiting} writes are waiting already; try again shortly`, [], 1);
     }
