@@ -16,6 +16,7 @@ import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { clusterQuery, joinsQuery } from '@/lib/queries';
 import { JoinsPanel } from '../overview/joins-panel';
+import { AddWaitingDialog } from './add-waiting-dialog';
 import { filterMembers, SHOW } from './filter';
 import { LeadershipDialog } from './leadership-dialog';
 import { MemberCards } from './member-cards';
@@ -44,6 +45,7 @@ export function Members() {
   const [{ q, show }, setFilters] = useQueryStates(FILTERS);
   const [removing, setRemoving] = useState<Member | null>(null);
   const [leading, setLeading] = useState<Member | null>(null);
+  const [adding, setAdding] = useState(false);
   const actions: MemberActions = { remove: setRemoving, lead: setLeading };
   const all = cluster.data?.members ?? [];
   const members = filterMembers(all, show, q);
@@ -52,10 +54,15 @@ export function Members() {
       title="Members"
       description={cluster.data?.quorum.sentence}
       actions={
-        <WriteButton needs="admin" variant="primary" onClick={() => router.push('/join-tokens?mint=true')}>
-          <Plus aria-hidden />
-          Add a member
-        </WriteButton>
+        <>
+          <WriteButton needs="admin" onClick={() => setAdding(true)}>
+            Add a waiting node
+          </WriteButton>
+          <WriteButton needs="admin" variant="primary" onClick={() => router.push('/join-tokens?mint=true')}>
+            <Plus aria-hidden />
+            Add a member
+          </WriteButton>
+        </>
       }
     >
       <div className="space-y-4">
@@ -98,6 +105,7 @@ export function Members() {
           ) : null}
         </Panel>
       </div>
+      {adding ? <AddWaitingDialog onClose={() => setAdding(false)} /> : null}
       {removing ? <RemoveDialog member={removing} onClose={() => setRemoving(null)} /> : null}
       {leading ? <LeadershipDialog member={leading} onClose={() => setLeading(null)} /> : null}
     </Page>
