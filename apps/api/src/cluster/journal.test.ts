@@ -3,7 +3,9 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Logger } from '../lib/logger';
 import { type ApiNode, startApiNode } from '../testing/api-node';
 import { freePorts } from '../testing/etcd';
 import { until } from '../testing/until';
@@ -32,8 +34,8 @@ describe('the journal of a node that grew', () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  async function start(): Promise<ApiNode> {
-    running = await startApiNode({ settings });
+  async function start(more: Record<string, string> = {}, logger?: Logger): Promise<ApiNode> {
+    running = await startApiNode({ settings: { ...settings, ...more }, ...(logger ? { logger } : {}) });
     return running;
   }
   async function stop(): Promise<void> {
@@ -80,5 +82,20 @@ describe('the journal of a node that grew', () => {
       await new Promise((closed) => squatter.close(closed));
     }
     await until(async () => (await write('after')) === 201, 'writes work again', 30_000);
+  }, 60_000);
+
+  it('says why it does not come up under another cluster.token, and comes up under the old one', async () => {
+    expect((await grow())?.status).toBe(201);
+    await stop();
+    const lines: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+    await start({ 'cluster.token': 'other' }, logger);
+    const complaints = (): string[] => lines.filter((line) => line.includes('cluster.token'));
+    await until(() => complaints().length > 0, 'the log names cluster.token', 20_000);
+    expect(await write('under-another-token')).toBe(503);
+    expect(complaints()).toHaveLength(1);
+    await stop();
+    await start();
+    await until(async () => (await write('after')) === 201, 'writes work again', 20_000);
   }, 60_000);
 });

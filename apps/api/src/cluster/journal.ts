@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import { createBarrier } from '../replication/barrier';
 import { etcdVersion } from '../replication/etcd/binary';
+import { EtcdError } from '../replication/etcd/errors';
 import { createEtcdLog } from '../replication/etcd-log';
 import { readGenesis, type StoredGenesis, writeGenesis } from '../replication/etcd-log-genesis';
 import { createLocalLog } from '../replication/local-log';
@@ -91,6 +92,7 @@ export function createJournal(options: JournalOptions): Journal {
   let health: JournalHealth = 'starting';
   let growing: Promise<void> | undefined;
   let following: Promise<void> = Promise.resolve();
+  let complaint = '';
 
   function attach(next: Log): void {
     log = next;
@@ -159,10 +161,25 @@ export function createJournal(options: JournalOptions): Journal {
     }
   }
 
+  /** Once for each reason: this is asked several times a second. */
+  function complain(error: unknown, message: string): void {
+    const reason = `${message} ${error instanceof EtcdError ? error.kind : String(error)}`;
+    if (reason !== complaint) logger.warn({ err: error }, message);
+    complaint = reason;
+  }
+
   /** Learns the epoch in force, and enters it when a growth, a restart or a restore has begun it. */
   async function currentEpoch(next: RaftEngine): Promise<number | undefined> {
-    const genesis = await readGenesis(next.client, logPrefixOf(config)).catch(() => null);
+    const prefix = logPrefixOf(config);
+    const genesis = await readGenesis(next.client, prefix).catch((error: unknown) => {
+      complain(error, 'the epoch in force cannot be read yet; trying again');
+      return undefined;
+    });
+    if (genesis === null) {
+      complain(undefined, `etcd holds no log under ${prefix}; a member keeps the cluster.token that it joined with`);
+    }
     if (!genesis) return undefined;
+    complaint = '';
     if (genesis.epoch > applier.position.epoch) {
       await enterEpoch(genesis).catch((error: unknown) => {
         logger.warn({ err: error, epoch: genesis.epoch }, 'this node cannot enter the new epoch by itself');
