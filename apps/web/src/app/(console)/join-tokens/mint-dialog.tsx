@@ -1,5 +1,6 @@
 'use client';
 
+import type { Member } from '@quorate/shared/cluster';
 import { joinTokenRoutes, type MintedJoinToken } from '@quorate/shared/join-tokens';
 import { useState } from 'react';
 import { Button } from '@/components/ui/button';
@@ -8,8 +9,14 @@ import { useWrite } from '@/lib/use-write';
 import { MintForm } from './mint-form';
 import { MintedToken } from './minted-token';
 
+interface MintDialogProps {
+  onClose: () => void;
+  /** The member, removed by now, whose place the new node takes: the token is for its name. */
+  replaces?: Member;
+}
+
 /** Mints a token, then shows its secret once and the joins that come in with it. */
-export function MintDialog({ onClose }: { onClose: () => void }) {
+export function MintDialog({ onClose, replaces }: MintDialogProps) {
   const [minted, setMinted] = useState<MintedJoinToken | null>(null);
   const mint = useWrite(joinTokenRoutes.create, { refresh: ['join-tokens', 'cluster'], onSuccess: setMinted });
   if (minted) {
@@ -35,7 +42,7 @@ export function MintDialog({ onClose }: { onClose: () => void }) {
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title="Mint a join token"
+      title={replaces ? `Let a new ${replaces.name} join` : 'Mint a join token'}
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
@@ -45,7 +52,12 @@ export function MintDialog({ onClose }: { onClose: () => void }) {
         </>
       }
     >
-      <MintForm id="mint-form" error={mint.error} onSubmit={(body) => mint.run({ body })} />
+      <MintForm
+        id="mint-form"
+        nodeName={replaces?.name ?? ''}
+        error={mint.error}
+        onSubmit={(body) => mint.run({ body })}
+      />
     </Dialog>
   );
 }

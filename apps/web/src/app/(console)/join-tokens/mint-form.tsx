@@ -24,6 +24,15 @@ interface Values {
 }
 const FIELDS: readonly (keyof Values)[] = ['kind', 'ttl_seconds', 'max_uses', 'node_name', 'node_id', 'allowed_cidrs'];
 
+const DEFAULTS: Values = {
+  kind: 'cluster',
+  ttl_seconds: '3600',
+  max_uses: '1',
+  node_name: '',
+  node_id: '',
+  allowed_cidrs: '',
+};
+
 const KINDS = [
   { value: 'cluster', label: 'Cluster node (becomes a voter)' },
   { value: 'runner', label: 'Runner (runs jobs, no vote)' },
@@ -49,14 +58,16 @@ export function mintBody(values: Values): unknown {
 
 interface MintFormProps {
   id: string;
+  /** Filled in at first. */
+  nodeName: string;
   error: ApiError | null;
   onSubmit: (body: Body) => void;
 }
 
-export function MintForm({ id, error, onSubmit }: MintFormProps) {
+export function MintForm({ id, nodeName, error, onSubmit }: MintFormProps) {
   const form = useBodyForm({
     schema: joinTokenRoutes.create.body,
-    defaults: { kind: 'cluster', ttl_seconds: '3600', max_uses: '1', node_name: '', node_id: '', allowed_cidrs: '' },
+    defaults: { ...DEFAULTS, node_name: nodeName },
     toBody: (values: Values) => mintBody(values),
     error,
   });

@@ -1,7 +1,7 @@
 'use client';
 
 import { clusterRoutes, type Member } from '@quorate/shared/cluster';
-import { CirclePause, CirclePlay, Crown, Ellipsis, Trash2 } from 'lucide-react';
+import { CirclePause, CirclePlay, Crown, Ellipsis, Replace, Trash2 } from 'lucide-react';
 import { toast } from 'sonner';
 import { Button } from '@/components/ui/button';
 import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
@@ -46,6 +46,10 @@ export function MemberMenu({ member, actions }: { member: Member; actions: Membe
       <MenuItem disabled={service.block !== null} onSelect={service.toggle}>
         {member.drained ? <CirclePlay aria-hidden /> : <CirclePause aria-hidden />}
         {member.drained ? 'Put back into service' : 'Drain for maintenance'}
+      </MenuItem>
+      <MenuItem disabled={block !== null} onSelect={() => actions.replace(member)}>
+        <Replace aria-hidden />
+        Replace by another host…
       </MenuItem>
       <MenuItem disabled={block !== null} onSelect={() => actions.remove(member)}>
         <Trash2 aria-hidden />

@@ -15,12 +15,14 @@ import { Select } from '@/components/ui/select';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { clusterQuery, joinsQuery } from '@/lib/queries';
+import { MintDialog } from '../join-tokens/mint-dialog';
 import { JoinsPanel } from '../overview/joins-panel';
 import { AddWaitingDialog } from './add-waiting-dialog';
 import { filterMembers, SHOW } from './filter';
 import { LeadershipDialog } from './leadership-dialog';
 import { MemberCards } from './member-cards';
 import { MemberTable } from './member-table';
+import { QuorumTable } from './quorum-table';
 import { RemoveDialog } from './remove-dialog';
 
 const SHOW_OPTIONS = [
@@ -35,6 +37,7 @@ const FILTERS = { q: parseAsString.withDefault(''), show: parseAsStringLiteral(S
 /** What the operator is about to do to a member. */
 export interface MemberActions {
   remove: (member: Member) => void;
+  replace: (member: Member) => void;
   lead: (member: Member) => void;
 }
 
@@ -43,10 +46,15 @@ export function Members() {
   const cluster = useQuery(clusterQuery);
   const joins = useQuery(joinsQuery);
   const [{ q, show }, setFilters] = useQueryStates(FILTERS);
-  const [removing, setRemoving] = useState<Member | null>(null);
+  const [removing, setRemoving] = useState<{ member: Member; replace: boolean } | null>(null);
+  const [replacing, setReplacing] = useState<Member | null>(null);
   const [leading, setLeading] = useState<Member | null>(null);
   const [adding, setAdding] = useState(false);
-  const actions: MemberActions = { remove: setRemoving, lead: setLeading };
+  const actions: MemberActions = {
+    remove: (member) => setRemoving({ member, replace: false }),
+    replace: (member) => setRemoving({ member, replace: true }),
+    lead: setLeading,
+  };
   const all = cluster.data?.members ?? [];
   const members = filterMembers(all, show, q);
   return (
@@ -104,9 +112,17 @@ export function Members() {
             </>
           ) : null}
         </Panel>
+        {cluster.data ? <QuorumTable quorum={cluster.data.quorum} /> : null}
       </div>
       {adding ? <AddWaitingDialog onClose={() => setAdding(false)} /> : null}
-      {removing ? <RemoveDialog member={removing} onClose={() => setRemoving(null)} /> : null}
+      {removing ? (
+        <RemoveDialog
+          member={removing.member}
+          onClose={() => setRemoving(null)}
+          onReplace={removing.replace ? setReplacing : undefined}
+        />
+      ) : null}
+      {replacing ? <MintDialog replaces={replacing} onClose={() => setReplacing(null)} /> : null}
       {leading ? <LeadershipDialog member={leading} onClose={() => setLeading(null)} /> : null}
     </Page>
   );

@@ -15,15 +15,23 @@ import { asSentence } from '@/lib/format';
 import { removalPreviewQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
 
+interface RemoveDialogProps {
+  member: Member;
+  onClose: () => void;
+  /** Set when a replacement joins next: called once the member is gone. */
+  onReplace?: ((member: Member) => void) | undefined;
+}
+
 /** Removes a member after showing what the quorum would be; what would break it cannot be confirmed. */
-export function RemoveDialog({ member, onClose }: { member: Member; onClose: () => void }) {
-  const [force, setForce] = useState(false);
+export function RemoveDialog({ member, onClose, onReplace }: RemoveDialogProps) {
+  const [force, setForce] = useState(onReplace !== undefined && member.health !== 'healthy');
   const preview = useQuery({ ...removalPreviewQuery(member.id, force), refetchInterval: 5000 });
   const remove = useWrite(clusterRoutes.removeMember, {
     refresh: ['cluster', 'joins', 'haproxy'],
     onSuccess: () => {
       toast.success(`${member.name} was removed`);
       onClose();
+      onReplace?.(member);
     },
   });
   const refusal = preview.data?.refusal;
@@ -31,9 +39,9 @@ export function RemoveDialog({ member, onClose }: { member: Member; onClose: () 
     <ConfirmDialog
       open
       onClose={onClose}
-      title={`Remove ${member.name}`}
+      title={`${onReplace ? 'Replace' : 'Remove'} ${member.name}`}
       phrase={member.name}
-      action="Remove member"
+      action={onReplace ? 'Remove it and go on' : 'Remove member'}
       pending={remove.pending}
       refused={preview.data?.allowed === false}
       waiting={!preview.data}
@@ -44,6 +52,12 @@ export function RemoveDialog({ member, onClose }: { member: Member; onClose: () 
         Its certificate stops being trusted and its connections are closed. Node id {member.id} is never used again; to
         come back it has to join anew.
       </p>
+      {onReplace ? (
+        <p className="text-ink-2">
+          First this member is removed, so that no two nodes have its name and addresses. Then you get the command that
+          lets the new host join in its place.
+        </p>
+      ) : null}
       {preview.isPending ? <Skeleton className="h-20" /> : null}
       {preview.error ? <ProblemNotice error={toApiError(preview.error)} /> : null}
       {preview.data ? <QuorumPreview before={preview.data.before} after={preview.data.after} /> : null}

@@ -44,9 +44,19 @@ function cluster(members: Member[], change: Partial<Cluster> = {}): Cluster {
     epoch: 1,
     applied_index: 1,
     tip_index: 1,
-    quorum: { voters, needed, healthy: voters, tolerated: voters - needed, held: true, sentence: '', advice: '' },
+    quorum: {
+      voters,
+      needed,
+      healthy: voters,
+      tolerated: voters - needed,
+      held: true,
+      sentence: '',
+      advice: '',
+      table: [],
+    },
     version: '0.1.0',
     oldest_version: '0.1.0',
+    upgrade: null,
     ca_fingerprint: `sha256:${'0'.repeat(64)}`,
     ca_expires_at: FAR,
     started_at: FAR,
@@ -77,10 +87,6 @@ it('names failing members first, then what ends or differs', () => {
     member(2, { clock_offset_ms: -900 }),
     member(3, { health: 'unreachable', health_detail: 'no answer' }),
   ];
-  expect(keys(cluster(members, { oldest_version: '0.0.9' }))).toEqual([
-    'member-3',
-    'certificates',
-    'clocks',
-    'versions',
-  ]);
+  const upgrade = { from: '0.0.9', to: '0.1.0', next: { id: 2, name: 'n2' }, remaining: 1, sentence: 'Next: n2.' };
+  expect(keys(cluster(members, { upgrade }))).toEqual(['member-3', 'certificates', 'clocks', 'versions']);
 });

@@ -79,13 +79,11 @@ function clocks(cluster: Cluster): NextStep[] {
   return [{ key: 'clocks', tone: 'warn', title: 'Clocks differ', text }];
 }
 
-function versions(cluster: Cluster): NextStep[] {
-  const newest = cluster.version;
-  if (cluster.oldest_version === newest) return [];
-  const text = `Members run ${cluster.oldest_version} to ${newest}. New features wait until all run the same version.`;
-  return [
-    { key: 'versions', tone: 'info', title: 'Finish the upgrade', text, link: { href: '/members', label: 'Members' } },
-  ];
+function versions({ upgrade }: Cluster): NextStep[] {
+  if (!upgrade) return [];
+  const link = upgrade.next ? memberLink(upgrade.next.name) : { href: '/members', label: 'Members' };
+  const title = `Finish the upgrade to ${upgrade.to}: ${plural(upgrade.remaining, 'member')} to go`;
+  return [{ key: 'versions', tone: 'info', title, text: upgrade.sentence, link }];
 }
 
 /** What an operator should do next, most urgent first. Empty = nothing. */
