@@ -76,6 +76,14 @@ describe('first admin and session', () => {
 });
 
 describe('cluster', () => {
+  it('tells what a number of voters survives', async () => {
+    const { stdout, stderr } = await ok(['cluster', 'quorum']);
+    expect(stdout).toMatch(/^1 +1 +0 +1 healthy/m);
+    expect(stdout).toMatch(/^5 +3 +2/m);
+    expect(stderr).toMatch(/embedded log/);
+    expect(await json(['cluster', 'quorum'])).toMatchObject({ voters: 1, table: { length: 7 } });
+  });
+
   it('shows the status in every format', async () => {
     const table = await ok(['status']);
     expect(table.stdout).toContain('Test Lab');

@@ -96,6 +96,7 @@ export function statusText(cluster: Cluster, joins: readonly Join[], colors: Col
   ];
   const troubled = cluster.members.filter((m) => m.health_detail);
   for (const m of troubled) lines.push(colors.yellow(`  ${plain(m.name)}: ${plain(m.health_detail)}`));
+  if (cluster.upgrade) lines.push(colors.yellow(`  ${plain(cluster.upgrade.sentence)}`));
   if (joins.length > 0) lines.push('', 'Joins in progress', tableText(joins, JOIN_COLUMNS, colors));
   return lines.join('\n');
 }

@@ -1,4 +1,4 @@
-import { clusterRoutes } from '@quorate/shared/cluster';
+import { clusterRoutes, type Quorum } from '@quorate/shared/cluster';
 import { isErrorCode } from '@quorate/shared/error-codes';
 import { pairingRoutes } from '@quorate/shared/pairing';
 import type { Command } from 'commander';
@@ -6,7 +6,7 @@ import { CliError } from '../cli-error';
 import { exitOf } from '../exit-codes';
 import type { Invocation } from '../invocation';
 import { findMember, learnEndpoints, MEMBER_COLUMNS, memberFields, previewText } from '../member-view';
-import { listView, recordView } from '../output';
+import { type Column, listView, recordView } from '../output';
 import type { Register, Run } from '../register';
 import { readSecret } from '../secrets';
 import { addFailoverCommands } from './failover';
@@ -40,6 +40,13 @@ async function removeMember(inv: Invocation, idOrName: string, options: RemoveOp
   inv.note(`${member.name} (id ${member.id}) was removed; stop its process and clear its data directory.`);
   if (inv.globals.output !== 'table') inv.print({ ...shown, data: done });
 }
+
+const quorumColumns = (quorum: Quorum): readonly Column<Quorum['table'][number]>[] => [
+  { header: 'VOTERS', value: (row) => row.voters },
+  { header: 'NEEDED', value: (row) => row.needed },
+  { header: 'TOLERATED', value: (row) => row.tolerated },
+  { header: 'NOW', value: (row) => (row.voters === quorum.voters ? `${quorum.healthy} healthy` : null) },
+];
 
 async function addWaitingNode(inv: Invocation, address: string, options: { codeFile?: string }): Promise<void> {
   const pairing_code = await readSecret(inv.io, inv.warn, {
@@ -121,6 +128,17 @@ export const registerCluster: Register = (program, run) => {
   const cluster = program.command('cluster').description('Members and leadership');
   addMemberCommands(cluster, run, 'members');
   addFailoverCommands(cluster, run);
+  cluster
+    .command('quorum')
+    .description('What each number of voters needs and survives, and where the cluster stands')
+    .action(
+      run(async (inv) => {
+        const { quorum } = await inv.call(clusterRoutes.get, {});
+        const name = ({ voters }: { voters: number }) => String(voters);
+        inv.print(listView({ data: quorum, rows: quorum.table, columns: quorumColumns(quorum), name, empty: '' }));
+        inv.note(quorum.advice ? `${quorum.sentence} ${quorum.advice}` : quorum.sentence);
+      }),
+    );
   cluster
     .command('show')
     .description('Everything about one member')

@@ -5,7 +5,7 @@ import { type ConfigOptions, configFileOf, type HostContext, load } from '../con
 import { gatherFacts } from './facts';
 import { type Finding, fail, ok, type Status, warn } from './finding';
 import { checkCertificate, checkNode } from './identity-checks';
-import { checkAgent, checkDataDir, checkEtcd, checkPorts, checkQuorum, checkState } from './local-checks';
+import { checkAgent, checkDataDir, checkEtcd, checkJoins, checkPorts, checkQuorum, checkState } from './local-checks';
 import { checkMembers, checkNames } from './network-checks';
 
 export interface DoctorOptions extends ConfigOptions {
@@ -66,6 +66,7 @@ async function examine(context: HostContext, loaded: LoadedConfig): Promise<Find
     ...checkCertificate(facts),
     ...checkAgent(facts),
     ...checkQuorum(facts),
+    ...checkJoins(facts),
     ...ports,
     ...etcd,
     ...names,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, clusterRoutes } from '@quorate/shared/cluster';
+import { type Join, joinRoutes } from '@quorate/shared/joins';
 import Database from 'better-sqlite3';
 import { type Identity, loadIdentity } from '../../cluster/pki/identity';
 import { loadNodeFile, type NodeFile } from '../../cluster/pki/node-file';
@@ -23,6 +24,8 @@ export interface Facts {
   readonly state: Found<StateFileFacts | undefined>;
   /** The running daemon's own view, over its agent socket. */
   readonly cluster: Cluster | undefined;
+  /** Joins that are not done, as the running daemon knows them. */
+  readonly openJoins: readonly Join[];
   /** Code of the failure to ask it, such as ENOENT; '' when it answered. */
   readonly agentFailure: string;
   /** Whether a daemon has the data directory, as its lock says; undefined when that cannot be told. */
@@ -41,12 +44,16 @@ export const present = <T>(found: Found<T>): T | undefined => ('value' in found 
 
 const AGENT_MS = 3_000;
 
-async function askAgent(dataDir: string): Promise<{ cluster: Cluster | undefined; failure: string }> {
+type Asked = Pick<Facts, 'cluster' | 'openJoins' | 'agentFailure'>;
+
+async function askAgent(dataDir: string): Promise<Asked> {
   const agent = openAgent(dataDir, AGENT_MS);
   try {
-    return { cluster: await agent.client.call(clusterRoutes.get, {}), failure: '' };
+    const cluster = await agent.client.call(clusterRoutes.get, {});
+    const joins = await agent.client.call(joinRoutes.list, { query: { limit: 100 } });
+    return { cluster, openJoins: joins.items.filter(({ state }) => state !== 'done'), agentFailure: '' };
   } catch (error) {
-    return { cluster: undefined, failure: agentFailure(error) || 'no answer' };
+    return { cluster: undefined, openJoins: [], agentFailure: agentFailure(error) || 'no answer' };
   } finally {
     await agent.close();
   }
@@ -73,8 +80,9 @@ export async function gatherFacts(
   { migrationsDir, version, now }: { migrationsDir: string; version: string; now: number },
 ): Promise<Facts> {
   const { data_dir: dataDir } = loaded.config;
-  const { cluster, failure } = await askAgent(dataDir);
+  const asked = await askAgent(dataDir);
   return {
+    ...asked,
     loaded,
     migrationsDir,
     version,
@@ -82,8 +90,6 @@ export async function gatherFacts(
     nodeFile: attempt(() => loadNodeFile(dataDir)),
     identity: attempt(() => loadIdentity(dataDir)),
     state: attempt(() => readStateFile(dataDir, { thorough: true })),
-    cluster,
-    agentFailure: failure,
-    running: cluster ? true : isLocked(dataDir),
+    running: asked.cluster ? true : isLocked(dataDir),
   };
 }

@@ -166,3 +166,16 @@ export function checkQuorum({ cluster }: Facts): Finding[] {
   if (!quorum.held) return [fail('quorum', quorum.sentence, quorum.advice || 'bring the missing members back')];
   return [quorum.advice ? warn('quorum', quorum.sentence, quorum.advice) : ok('quorum', quorum.sentence)];
 }
+
+/** Nodes that were let in and never became voters: they hold up every other join. */
+export const checkJoins = ({ openJoins }: Pick<Facts, 'openJoins'>): Finding[] =>
+  openJoins.map(({ node_id: id, node_name: name, stage, state, detail }) => {
+    const what = `${name} (node ${id}) stands at "${stage.replaceAll('_', ' ')}"`;
+    if (state === 'running') return ok('joins', `${what}: ${detail}`);
+    const fresh = "move that host's data directory away, if it is to join as a new node";
+    return warn(
+      'joins',
+      `${what} and went silent`,
+      `start quorated there; or: quorate cluster remove ${id}, and ${fresh}`,
+    );
+  });
