@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, clusterRoutes } from '@quorate/shared/cluster';
 import { type Join, joinRoutes } from '@quorate/shared/joins';
+import { pairingRoutes } from '@quorate/shared/pairing';
 import Database from 'better-sqlite3';
 import { type Identity, loadIdentity } from '../../cluster/pki/identity';
 import { loadNodeFile, type NodeFile } from '../../cluster/pki/node-file';
@@ -24,6 +25,8 @@ export interface Facts {
   readonly state: Found<StateFileFacts | undefined>;
   /** The running daemon's own view, over its agent socket. */
   readonly cluster: Cluster | undefined;
+  /** Whether nobody has set the node up: then it listens on the cluster address for a cluster that adds it. */
+  readonly waiting: boolean;
   /** Joins that are not done, as the running daemon knows them. */
   readonly openJoins: readonly Join[];
   /** Code of the failure to ask it, such as ENOENT; '' when it answered. */
@@ -44,16 +47,20 @@ export const present = <T>(found: Found<T>): T | undefined => ('value' in found 
 
 const AGENT_MS = 3_000;
 
-type Asked = Pick<Facts, 'cluster' | 'openJoins' | 'agentFailure'>;
+type Asked = Pick<Facts, 'cluster' | 'waiting' | 'openJoins' | 'agentFailure'>;
 
 async function askAgent(dataDir: string): Promise<Asked> {
   const agent = openAgent(dataDir, AGENT_MS);
   try {
     const cluster = await agent.client.call(clusterRoutes.get, {});
     const joins = await agent.client.call(joinRoutes.list, { query: { limit: 100 } });
-    return { cluster, openJoins: joins.items.filter(({ state }) => state !== 'done'), agentFailure: '' };
+    const waiting = await agent.client.call(pairingRoutes.code, {}).then(
+      () => true,
+      () => false,
+    );
+    return { cluster, waiting, openJoins: joins.items.filter(({ state }) => state !== 'done'), agentFailure: '' };
   } catch (error) {
-    return { cluster: undefined, openJoins: [], agentFailure: agentFailure(error) || 'no answer' };
+    return { cluster: undefined, waiting: false, openJoins: [], agentFailure: agentFailure(error) || 'no answer' };
   } finally {
     await agent.close();
   }

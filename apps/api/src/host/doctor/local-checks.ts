@@ -64,8 +64,9 @@ function tryListen(host: string, port: number): Promise<string> {
 }
 
 /** Whether the running node has this listener open by now. */
-function isOurs({ running, nodeFile, cluster }: Facts, key: string): boolean {
+function isOurs({ running, nodeFile, cluster, waiting }: Facts, key: string): boolean {
   if (!running) return false;
+  if (key === 'cluster.address' && waiting) return true;
   return key === 'api.address' || (cluster?.mode ?? present(nodeFile)?.mode) === 'raft';
 }
 
