@@ -1,6 +1,7 @@
 import { advertisedAddresses } from './cluster/addresses';
 import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
+import { keyEndpoints } from './cluster/keys/routes';
 import { failoverEndpoints } from './cluster/leadership/routes';
 import { liveMembers } from './cluster/members/admission';
 import { pairingEndpoints } from './cluster/pairing/routes';
@@ -100,6 +101,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
       clusterAddress: () => advertisedAddresses(config).cluster,
     }),
     ...restoreEndpoints({ restorer: cluster.restorer, backups, view, ensureCluster: () => cluster.ensureCluster() }),
+    ...keyEndpoints(cluster.keys),
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
     ...haproxyEndpoints(loadBalancerSource),
     ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),

@@ -1,6 +1,7 @@
 import { backupCommands } from './cluster/backups/commands';
 import { backupSettingsCommands } from './cluster/backups/settings/commands';
 import { joinTokenCommands } from './cluster/join-tokens/commands';
+import { keyCommands } from './cluster/keys/commands';
 import { leadershipCommands } from './cluster/leadership/commands';
 import { memberCommands } from './cluster/members/commands';
 import { recoveryCommands } from './cluster/recovery/commands';
@@ -22,6 +23,7 @@ export const commandRegistry = createRegistry([
   ...memberCommands,
   ...joinTokenCommands,
   ...leadershipCommands,
+  ...keyCommands,
   ...restoreCommands,
   ...backupCommands,
   ...backupSettingsCommands,

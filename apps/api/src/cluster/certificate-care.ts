@@ -1,30 +1,50 @@
+import { X509Certificate } from 'node:crypto';
 import type { Identity } from './pki/identity';
-import { inspectCertificate } from './pki/inspect';
+import { inspectCertificate, splitPem } from './pki/inspect';
 import { issueNodeCertificate } from './pki/issue';
 import { publicKeyPemOf } from './pki/keys';
 
 /** A certificate is renewed when less than this part of its life is left. */
 const RENEW_AT_FRACTION = 1 / 3;
 
-/** Why the node's certificate should be issued anew, or undefined. Pure. */
-export function renewalReason(certPem: string, hosts: readonly string[], nowMs: number): string | undefined {
+/** When a certificate is due to be renewed, ms. */
+export function renewalTime(certPem: string): number {
+  const { notBefore, notAfter } = inspectCertificate(certPem);
+  return notAfter - (notAfter - notBefore) * RENEW_AT_FRACTION;
+}
+
+/** The one among some CA certificates that signed a certificate. */
+export function issuerOf(certPem: string, caPem: string): string | undefined {
+  const leaf = new X509Certificate(certPem);
+  return splitPem(caPem).find((pem) => {
+    const authority = new X509Certificate(pem);
+    return leaf.checkIssued(authority) && leaf.verify(authority.publicKey);
+  });
+}
+
+/** Why the node's certificate should be issued anew by `caPem`, or undefined. Pure. */
+export function renewalReason(
+  certPem: string,
+  caPem: string,
+  hosts: readonly string[],
+  nowMs: number,
+): string | undefined {
+  if (nowMs > renewalTime(certPem)) return 'a third of its life is left';
   const certificate = inspectCertificate(certPem);
-  const life = certificate.notAfter - certificate.notBefore;
-  if (certificate.notAfter - nowMs < life * RENEW_AT_FRACTION) return 'a third of its life is left';
   const missing = hosts.filter((host) => !certificate.hosts.includes(host));
-  return missing.length > 0 ? `it does not name ${missing.join(', ')}` : undefined;
+  if (missing.length > 0) return `it does not name ${missing.join(', ')}`;
+  return issuerOf(certPem, caPem) === undefined ? 'the CA was replaced' : undefined;
 }
 
 /** The identity with a fresh certificate for the same key, so that the pin stays as it is. */
 export async function renewCertificate(options: {
   identity: Identity;
-  caKey: string;
+  ca: { certPem: string; keyPem: string };
   nodeId: number;
   hosts: readonly string[];
   nowMs: number;
 }): Promise<Identity> {
-  const { identity, caKey, nodeId, hosts, nowMs } = options;
-  const ca = { certPem: identity.caPem, keyPem: caKey };
+  const { identity, ca, nodeId, hosts, nowMs } = options;
   const publicKeyPem = publicKeyPemOf(identity.keyPem);
   return { ...identity, certPem: await issueNodeCertificate({ ca, publicKeyPem, nodeId, hosts, nowMs }) };
 }

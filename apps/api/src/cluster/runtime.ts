@@ -17,6 +17,7 @@ import { SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal, logPrefixOf } from './journal';
 import { createKeyring, type Keyring } from './keyring';
+import { type ClusterKeys, createClusterKeys } from './keys/keys';
 import { createOwnIdentity } from './keys/own-identity';
 import { type Announce, createAnnouncer } from './leadership/announce';
 import { recordGrowth } from './leadership/commands';
@@ -65,6 +66,7 @@ export interface ClusterRuntime {
   readonly name: string;
   readonly journal: Journal;
   readonly keyring: Keyring;
+  readonly keys: ClusterKeys;
   readonly barrier: Barrier;
   readonly view: ClusterView;
   readonly membership: Membership;
@@ -215,11 +217,13 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     clock,
     logger,
     identity,
-    caKey: () => keyring.caKey(),
-    useIdentity: own.use,
     stage: () => stage,
     setStage,
   });
+
+  const { hosts } = addresses;
+  const keyDeps = { nodeId, hosts, own, keyring, journal, view, membership };
+  const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
   async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
@@ -313,6 +317,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     name: boot.nodeFile.name,
     journal,
     keyring,
+    keys,
     barrier,
     view,
     membership,
@@ -326,6 +331,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     onIdentity: own.onTls,
     async open() {
       removeUnfinishedSnapshots(config.data_dir);
+      keys.alignTrust();
       if (boot.nodeFile.mode === 'single') {
         await openSingle({ boot, dataDir, addresses, version, db, journal, proposer, logger });
       } else {
@@ -338,7 +344,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       }
       await keyring.refresh();
       if (journal.mode === 'single') await selfCare.run();
-      reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: selfCare.run }, logger));
+      reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: selfCare.run }, logger), ...keys.start());
       reconcilers.push(startReconciler({ name: 'restore', intervalMs: 1_000, run: restorer.run }, logger));
       const regrowth = createRegrowth({ ...boot, dataDir, journal, grow: ensureCluster });
       reconcilers.push(startReconciler(regrowth, logger));

@@ -5,7 +5,6 @@ import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Proposer } from '../replication/proposer';
 import type { NodeAddresses } from './addresses';
-import { renewalReason, renewCertificate } from './certificate-care';
 import { SYSTEM_ACTOR } from './founding';
 import type { Journal } from './journal';
 import { liveMembers } from './members/admission';
@@ -30,24 +29,12 @@ export interface SelfCareDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly identity: () => Identity;
-  readonly caKey: () => Promise<string>;
-  /** Stores a renewed identity and puts it to use. */
-  readonly useIdentity: (next: Identity) => void;
   readonly stage: () => NodeFile['stage'];
   readonly setStage: (stage: NodeFile['stage']) => void;
 }
 
 export function createSelfCare(deps: SelfCareDeps): SelfCare {
   const { nodeId, addresses, journal, db, logger } = deps;
-
-  async function renew(): Promise<void> {
-    const reason = renewalReason(deps.identity().certPem, addresses.hosts, deps.clock());
-    if (!reason) return;
-    const caKey = await deps.caKey();
-    const { hosts } = addresses;
-    deps.useIdentity(await renewCertificate({ identity: deps.identity(), caKey, nodeId, hosts, nowMs: deps.clock() }));
-    logger.info({ reason }, 'the node certificate was renewed');
-  }
 
   /** Raft's own addresses change only while nobody else knows them: etcd keeps its members' URLs itself. */
   function ownFacts() {
@@ -70,7 +57,6 @@ export function createSelfCare(deps: SelfCareDeps): SelfCare {
         deps.setStage('complete');
         logger.info('join: voter; this node counts for the quorum now');
       }
-      await renew();
       const facts = ownFacts();
       const stale = Object.entries(facts).some(([key, value]) => own[key as keyof typeof own] !== value);
       if (!stale) return;

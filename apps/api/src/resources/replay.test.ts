@@ -22,12 +22,17 @@ const backupTarget = fc.oneof(fc.constant('local'), smallId);
 const backupIds = fc.array(smallId, { minLength: 1, maxLength: 3 });
 const passwordHash = fc.constantFrom('$argon2id$one', '$argon2id$two');
 
+const jwe = fc.constantFrom('a', 'b');
+const secretName = fc.constantFrom('session_key', 'ca_key', 'ada');
+const keyId = fc.constantFrom('0000000000000001', '0000000000000002');
+const stage = fc.constantFrom('trusting', 'reissuing', 'dropping');
+
 const inputs: Record<string, fc.Arbitrary<unknown>> = {
   'cluster.initialize': fc.record({
     clusterId: smallId,
     name,
     caCert: fc.constant('pem'),
-    secrets: fc.uniqueArray(fc.record({ name, jwe: fc.string({ maxLength: 5 }) }), {
+    secrets: fc.uniqueArray(fc.record({ name: secretName, jwe }), {
       maxLength: 2,
       selector: (secret) => secret.name,
     }),
@@ -158,6 +163,40 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
   }),
   'backups.update_target': fc.record({ id: smallId, name, prefix: name }, { requiredKeys: ['id'] }),
   'backups.delete_target': fc.record({ id: smallId, forget: fc.boolean() }),
+  'keys.rotate_session_key': fc.record({
+    from: jwe,
+    fromId: keyId,
+    to: jwe,
+    acceptMs: fc.option(fc.integer({ min: 1, max: 5_000 })),
+  }),
+  'keys.forget_session_keys': fc.constant({}),
+  'keys.rotate_cluster_key': fc.record({
+    fromId: keyId,
+    toId: keyId,
+    copies: fc.uniqueArray(fc.record({ nodeId: memberId, wrapped: jwe }), {
+      minLength: 1,
+      maxLength: 3,
+      selector: (copy) => copy.nodeId,
+    }),
+    secrets: fc.array(
+      fc.record({ store: fc.constant('cluster_secrets.jwe'), id: secretName, from: jwe, to: fc.option(jwe) }),
+      { maxLength: 2 },
+    ),
+    deriveKey: fc.option(jwe),
+  }),
+  'keys.report': fc.record({
+    certPem: jwe,
+    issuer: fc.constantFrom('', 'sha256:0'),
+    trusts: fc.constantFrom([], ['sha256:0']),
+    clusterKeyId: keyId,
+  }),
+  'keys.start_ca_rotation': fc.record({ operationId: smallId, caCert: fc.constant('pem'), keyJwe: jwe }),
+  'keys.give_ca_turn': fc.record({
+    operationId: smallId,
+    stage: fc.constantFrom('trusting', 'dropping'),
+    nodeId: memberId,
+  }),
+  'keys.advance_ca_rotation': fc.record({ operationId: smallId, from: stage }),
   'leadership.record': fc.record({ nodeId: memberId, term }),
   'failover.announce': fc.record({
     fromNode: memberId,
@@ -234,7 +273,7 @@ describe('replaying a log', () => {
   it('has generators for the commands of users, tokens, sessions, set-up and join tokens', () => {
     const missing = Object.keys(inputs).filter((type) => !commandRegistry.has(type));
     expect(missing).toEqual([]);
-    const covered = ['users.', 'api_tokens.', 'session.', 'cluster.', 'join_tokens.', 'webhooks.'];
+    const covered = ['keys.', 'users.', 'api_tokens.', 'session.', 'cluster.', 'join_tokens.', 'webhooks.'];
     for (const type of commandRegistry.keys()) {
       if (covered.some((prefix) => type.startsWith(prefix)) && !Object.hasOwn(inputs, type)) {
         expect.soft(type, 'a command without a generator').toBe('covered');

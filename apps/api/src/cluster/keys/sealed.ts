@@ -3,6 +3,7 @@ import type { StateDb } from '../../db/state-store';
 import { clusterSecrets } from '../../resources/setup/table';
 import { secretNameOf } from '../../resources/webhooks/routes';
 import { webhooks } from '../../resources/webhooks/table';
+import { backupSettings, backupTargets } from '../backups/table';
 import { SECRET } from '../keyring';
 import { caRotation, retiredSessionKeys } from './table';
 
@@ -68,6 +69,32 @@ export const SEALED_STORES: Readonly<Record<string, Store>> = {
         .all()
         .map(({ id, jwe }) => ({ id, name: secretNameOf(id), jwe })),
     replace: (tx, id, jwe) => void tx.update(webhooks).set({ secretJwe: jwe }).where(eq(webhooks.id, id)).run(),
+  },
+  'backup_settings.passphrase_jwe': {
+    list: (db) =>
+      db
+        .select()
+        .from(backupSettings)
+        .where(isNotNull(backupSettings.passphraseJwe))
+        .all()
+        .map(({ id, passphraseJwe }) => ({ id: String(id), name: 'backup-passphrase', jwe: passphraseJwe ?? '' })),
+    replace: (tx, id, jwe) =>
+      void tx
+        .update(backupSettings)
+        .set({ passphraseJwe: jwe })
+        .where(eq(backupSettings.id, Number(id)))
+        .run(),
+  },
+  'backup_targets.secret_jwe': {
+    list: (db) =>
+      db
+        .select({ id: backupTargets.id, jwe: backupTargets.secretJwe })
+        .from(backupTargets)
+        .orderBy(asc(backupTargets.id))
+        .all()
+        .map(({ id, jwe }) => ({ id, name: `backup-target:${id}`, jwe })),
+    replace: (tx, id, jwe) =>
+      void tx.update(backupTargets).set({ secretJwe: jwe }).where(eq(backupTargets.id, id)).run(),
   },
 };
 

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 
 /** The secret cannot be opened: another key, another name, or altered text. */
@@ -8,7 +8,14 @@ export class SecretError extends Error {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const WRAPPING = 'ECDH-ES+A256KW';
+/** By kind of the node's key: ours are EC, an operator's own PKI may have made RSA ones. */
+const WRAPPING: Readonly<Record<string, string>> = { ec: 'ECDH-ES+A256KW', rsa: 'RSA-OAEP-256' };
+
+function wrappingFor(key: KeyObject): string {
+  const algorithm = WRAPPING[key.asymmetricKeyType ?? ''];
+  if (algorithm) return algorithm;
+  throw new SecretError(`a node key of kind ${key.asymmetricKeyType} cannot be encrypted to; use EC P-256 or RSA`);
+}
 
 /** Tells keys apart without giving anything away of them: they are 256 random bits. */
 export const keyIdOf = (key: Uint8Array): string => createHash('sha256').update(key).digest('hex').slice(0, 16);
@@ -27,17 +34,18 @@ export async function decryptSecret(clusterKey: Uint8Array, name: string, jwe: s
   return opened.plaintext;
 }
 
-/** Encrypts to the holder of a node's private key (EC P-256). `publicKeyPem` is SPKI PEM. */
-export function wrapForNode(publicKeyPem: string, plaintext: string): Promise<string> {
+/** Encrypts to the holder of a node's private key. `publicKeyPem` is SPKI or a certificate. @throws SecretError */
+export async function wrapForNode(publicKeyPem: string, plaintext: string): Promise<string> {
+  const key = createPublicKey(publicKeyPem);
   return new CompactEncrypt(encoder.encode(plaintext))
-    .setProtectedHeader({ alg: WRAPPING, enc: 'A256GCM' })
-    .encrypt(createPublicKey(publicKeyPem));
+    .setProtectedHeader({ alg: wrappingFor(key), enc: 'A256GCM' })
+    .encrypt(key);
 }
 
 /** @throws SecretError */
 export async function unwrapFromNode(privateKeyPem: string, jwe: string): Promise<string> {
   const key = createPrivateKey(privateKeyPem);
-  return (await open(jwe, key, { alg: WRAPPING, what: 'the wrapped key' })).plaintext;
+  return (await open(jwe, key, { alg: wrappingFor(key), what: 'the wrapped key' })).plaintext;
 }
 
 async function open(

@@ -100,6 +100,27 @@ describe('the etcd supervisor', () => {
     expect(supervisor.status().state).toBe('ready');
   });
 
+  it('restarts on the CA file as it is by then, without counting a crash', async () => {
+    const supervisor = supervise();
+    await supervisor.start();
+    const before = supervisor.status();
+    expect(before.trustedCa).toBe(pki.tls.ca);
+    const both = `${pki.tls.ca}\n${pki.tls.ca}`;
+    writeFileSync(pki.files.ca, both);
+    expect(supervisor.status().trustedCa).toBe(pki.tls.ca);
+    await supervisor.restart();
+    const after = supervisor.status();
+    expect(after).toMatchObject({ state: 'ready', crashes: 0, trustedCa: both });
+    expect(after.pid).not.toBe(before.pid);
+    expect(commandLine(before.pid ?? 0)).toBe('');
+    writeFileSync(pki.files.key, 'nonsense');
+    const failing = supervisor.restart();
+    const failed = expect(failing).rejects.toThrow('stopped before it was ready again');
+    await until('it ends twice', () => supervisor.status().crashes >= 2);
+    await supervisor.stop();
+    await failed;
+  });
+
   it('names the cure when etcd is missing, too old or something else', async () => {
     const cure = expect.stringContaining('apt-get install etcd-server');
     await expect(supervise('no-such-etcd').start()).rejects.toMatchObject({ reason: 'missing', cure });

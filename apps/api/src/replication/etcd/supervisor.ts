@@ -25,6 +25,8 @@ export interface EtcdStatus {
   readonly version: string | null;
   /** Unexpected ends since `start`. */
   readonly crashes: number;
+  /** The CA file as the running process has read it: etcd does that when it starts, and only then. */
+  readonly trustedCa: string | null;
 }
 
 export interface EtcdExit {
@@ -47,6 +49,11 @@ export interface EtcdSupervisor {
   start(): Promise<void>;
   /** SIGTERM (a leader hands over), then SIGKILL. Idempotent; a pending `start` then rejects. */
   stop(): Promise<void>;
+  /**
+   * Ends the process as `stop` does and starts it again at once, with the files as they are now. Resolves when it
+   * answers. @throws Error when it does not run
+   */
+  restart(): Promise<void>;
   status(): EtcdStatus;
   /** Calls `listener` at each unexpected end; returns the unsubscriber. */
   onExit(listener: (exit: EtcdExit) => void): () => void;
@@ -80,6 +87,8 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
   let crashes = 0;
   let running: Promise<void> | null = null;
   let stopping = new AbortController();
+  let trustedCa: string | null = null;
+  let restarting: { readonly ready: () => void; readonly failed: (error: Error) => void; ended: boolean } | null = null;
 
   const killAtExit = (): void => {
     child?.kill('SIGKILL');
@@ -99,6 +108,8 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
           process.off('exit', killAtExit);
           running = null;
           failed(new EtcdStartError('etcd was stopped before it was ready', []));
+          restarting?.failed(new EtcdStartError('etcd was stopped before it was ready again', []));
+          restarting = null;
         });
     });
   }
@@ -114,6 +125,10 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
         onReady();
       });
       if (stopping.signal.aborted) break;
+      if (restarting && !restarting.ended && !run.lines.sawRemoval()) {
+        restarting.ended = true;
+        continue;
+      }
       if (run.lines.sawRemoval()) {
         state = 'removed';
         log.warn('etcd ended: the cluster removed this member');
@@ -143,6 +158,7 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
   async function runOnce(flags: readonly string[], onReady: () => void): Promise<Run> {
     state = 'starting';
     await prepareDataDir(dataDir, isAlone(options), log);
+    trustedCa = options.tls && (await readFile(options.tls.ca, 'utf8'));
     const launched = launch(options.binary, flags);
     child = launched;
     const lines = pipeLogLines(launched.stderr, log);
@@ -167,6 +183,8 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
     await finishFirstStart(dataDir);
     state = 'ready';
     log.info({ pid, version, member: options.name }, 'etcd is ready');
+    restarting?.ready();
+    restarting = null;
     onReady();
   }
 
@@ -183,18 +201,36 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
 
   async function stop(): Promise<void> {
     stopping.abort();
-    child?.kill('SIGTERM');
-    // A stopped (SIGSTOP) process takes SIGTERM only when it is continued; SIGKILL works on any.
-    const timer = setTimeout(() => child?.kill('SIGKILL'), options.stopTimeoutMs ?? 5000);
+    const ended = terminate();
     await running;
-    clearTimeout(timer);
+    ended();
     if (state !== 'removed') state = 'stopped';
+  }
+
+  /** SIGTERM now, SIGKILL later; returns what calls the latter off. */
+  function terminate(): () => void {
+    const ending = child;
+    ending?.kill('SIGTERM');
+    // A stopped (SIGSTOP) process takes SIGTERM only when it is continued; SIGKILL works on any.
+    const timer = setTimeout(() => ending?.kill('SIGKILL'), options.stopTimeoutMs ?? 5000);
+    return () => clearTimeout(timer);
+  }
+
+  async function restart(): Promise<void> {
+    if (state !== 'ready' || restarting) throw new Error(`etcd is ${state} and cannot be restarted now`);
+    const again = new Promise<void>((ready, failed) => {
+      restarting = { ready, failed, ended: false };
+    });
+    const ended = terminate();
+    child?.once('close', ended);
+    await again;
   }
 
   return {
     start,
     stop,
-    status: () => ({ state, pid: child?.pid ?? null, version, crashes }),
+    restart,
+    status: () => ({ state, pid: child?.pid ?? null, version, crashes, trustedCa }),
     onExit(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
