@@ -60,7 +60,9 @@ function loggerOf(config: Config, tty: boolean, quiet: boolean, ring: LogRing): 
 function checkBeforeStart(config: Config, migrationsDir: string): void {
   checkStateFile(config.data_dir, migrationsDir);
   const nodeFile = loadNodeFile(config.data_dir);
-  const identity = nodeFile?.mode === 'raft' ? loadIdentity(config.data_dir) : undefined;
+  // The operator's own certificate is read and checked anew by the start itself.
+  const provisioned = nodeFile?.mode === 'raft' && config.cluster.tls.ca === '';
+  const identity = provisioned ? loadIdentity(config.data_dir) : undefined;
   if (!nodeFile || !identity) return;
   const { cluster, raftPeer, raftClient } = advertisedAddresses(config);
   checkNodeCertificate({

@@ -10,8 +10,10 @@ export const MAX_CLOCK_SKEW_MS = 5_000;
 
 export const joinRequestSchema = z.strictObject({
   token: joinTokenPlain,
-  /** PKCS #10, PEM, EC P-256: its key is who the node will be. */
+  /** PKCS #10, PEM, EC P-256: its key is who the node will be. Empty with a certificate of the operator's own. */
   csr: z.string().max(8192),
+  /** PEM, where the operator issues certificates; empty where the cluster does. */
+  certificate: z.string().max(32_768).default(''),
   name: nodeName,
   /** The id that the node wants, or null for the lowest that was never used. */
   id: nodeId.nullable().default(null),
@@ -54,7 +56,7 @@ export type JoinAnswer = z.infer<typeof joinAnswerSchema>;
 
 /** One thing that a preflight looked at. */
 export const joinFindingSchema = z.object({
-  check: z.enum(['token', 'version', 'clock', 'reachability', 'collisions']),
+  check: z.enum(['token', 'certificate', 'version', 'clock', 'reachability', 'collisions']),
   ok: z.boolean(),
   /** Error code of the refusal, or null. */
   code: z.string().nullable(),

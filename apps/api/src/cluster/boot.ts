@@ -5,8 +5,10 @@ import type { Clock } from '../lib/clock';
 import { advertisedAddresses } from './addresses';
 import { type Founding, prepareFounding } from './founding';
 import { liveMembers } from './members/admission';
-import { type Identity, loadIdentity } from './pki/identity';
+import { operatorPkiOf } from './operator-pki';
+import { type Identity, loadIdentity, saveIdentity } from './pki/identity';
 import { loadNodeFile, type NodeFile, saveNodeFile } from './pki/node-file';
+import { shareCa } from './pki/operator';
 
 /** Who this node is, as found on disk or just made. */
 export interface Boot {
@@ -33,10 +35,10 @@ export async function establishIdentity(options: {
   stateInitialized: boolean;
   join: () => Promise<void>;
 }): Promise<Boot> {
-  const { config } = options;
+  const { config, clock } = options;
   refuseUnsupported(config);
   const existing = loadNodeFile(config.data_dir);
-  if (existing && (existing.mode === 'raft' || options.stateInitialized)) return resume(config, existing);
+  if (existing && (existing.mode === 'raft' || options.stateInitialized)) return resume(config, existing, clock);
   if (options.stateInitialized) {
     throw new BootError(`${config.data_dir} has a state but no node.json; put that file back from a copy`);
   }
@@ -44,9 +46,9 @@ export async function establishIdentity(options: {
     await options.join();
     const joined = loadNodeFile(config.data_dir);
     assert(joined, 'a join leaves node.json behind');
-    return resume(config, joined);
+    return resume(config, joined, clock);
   }
-  return found(config, options.clock);
+  return found(config, clock);
 }
 
 /** What the configuration can say and this version can't do yet: better refused than ignored. */
@@ -58,15 +60,14 @@ function refuseUnsupported({ cluster, raft }: Config): void {
     refuse('cluster.mode bootstrap', 'start one node with mode single and let the others join by token');
   }
   if (raft.endpoints.length > 0) refuse('raft.endpoints', 'leave it empty, each node supervises its own etcd member');
-  const { ca, cert, key } = cluster.tls;
-  if (ca || cert || key) refuse('cluster.tls', 'leave it empty, the cluster makes and renews its certificates');
 }
 
 /** A cluster of one. Cut short anywhere, the next start does it again: nothing was acknowledged before the state has it. */
 async function found(config: Config, clock: Clock): Promise<Boot> {
-  const nodeId = config.node.id === 'auto' ? 1 : config.node.id;
+  const operator = operatorPkiOf(config, clock);
+  const nodeId = operator?.nodeId ?? (config.node.id === 'auto' ? 1 : config.node.id);
   const { hosts } = advertisedAddresses(config);
-  const founding = await prepareFounding({ dataDir: config.data_dir, nodeId, hosts, clock });
+  const founding = await prepareFounding({ dataDir: config.data_dir, nodeId, hosts, clock, operator });
   const nodeFile: NodeFile = {
     version: 1,
     node_id: nodeId,
@@ -80,7 +81,29 @@ async function found(config: Config, clock: Clock): Promise<Boot> {
   return { nodeFile, identity: founding.identity, founding };
 }
 
-function resume(config: Config, nodeFile: NodeFile): Boot {
+/** The operator's files win over the copy that etcd and doctor read, so that replacing them and a restart is enough. */
+function takeOperatorPki(config: Config, clock: Clock, nodeFile: NodeFile, stored: Identity): Identity {
+  const operator = operatorPkiOf(config, clock);
+  if (!operator) return stored;
+  if (operator.nodeId !== nodeFile.node_id) {
+    throw new BootError(
+      `cluster.tls.cert is of node ${operator.nodeId}, but ${config.data_dir} belongs to node ${nodeFile.node_id}: ` +
+        'give the certificate of that node, or use another data_dir',
+    );
+  }
+  if (!shareCa(operator.caPem, stored.caPem)) {
+    throw new BootError(
+      'cluster.tls.ca shares no CA with the one that this cluster runs on: a cluster keeps the kind of certificates that ' +
+        'it was founded with; leave cluster.tls empty, or list the old CA beside the new one until every node has its new files',
+    );
+  }
+  const { caPem, certPem, keyPem } = operator;
+  const identity = { caPem, certPem, keyPem, clusterKey: stored.clusterKey };
+  saveIdentity(config.data_dir, identity);
+  return identity;
+}
+
+function resume(config: Config, nodeFile: NodeFile, clock: Clock): Boot {
   const { data_dir: dataDir, node } = config;
   if (node.id !== 'auto' && node.id !== nodeFile.node_id) {
     throw new BootError(
@@ -89,7 +112,7 @@ function resume(config: Config, nodeFile: NodeFile): Boot {
   }
   const identity = loadIdentity(dataDir);
   if (!identity) throw new BootError(`${dataDir}/pki has no node certificate; put the pki folder back from a copy`);
-  return { nodeFile, identity, founding: undefined };
+  return { nodeFile, identity: takeOperatorPki(config, clock, nodeFile, identity), founding: undefined };
 }
 
 /** Changes node.json, atomically and durably. */

@@ -11,6 +11,7 @@ import { type Identity, loadOrCreateNodeKey, saveIdentity } from './pki/identity
 import { inspectCertificate } from './pki/inspect';
 import { createCa, issueNodeCertificate } from './pki/issue';
 import { keyPinOf, publicKeyPemOf } from './pki/keys';
+import type { NodeCredentials } from './pki/operator';
 import { encryptSecret } from './pki/secrets';
 
 export const SYSTEM_ACTOR = { kind: 'node', id: 'system', name: 'system' } as const;
@@ -22,26 +23,43 @@ export interface Founding {
   readonly secrets: { name: string; jwe: string }[];
 }
 
-/** Creates CA, node certificate and keys, and stores the node's part on disk. */
+/** Creates CA, node certificate and keys (or takes the operator's), and stores the node's part on disk. */
 export async function prepareFounding(options: {
   dataDir: string;
   nodeId: number;
   hosts: readonly string[];
   clock: Clock;
+  /** Certificates that the cluster neither made nor can make: then there is no CA key in its state. */
+  operator?: NodeCredentials | undefined;
 }): Promise<Founding> {
-  const { dataDir, nodeId, hosts, clock } = options;
+  const { dataDir, operator } = options;
   const clusterId = uuidv7();
+  const { credentials, caKey } = operator
+    ? { credentials: operator, caKey: undefined }
+    : await makeCredentials({ ...options, clusterId });
+  const clusterKey = new Uint8Array(randomBytes(32));
+  const { caPem, certPem, keyPem } = credentials;
+  const identity = { caPem, certPem, keyPem, clusterKey };
+  saveIdentity(dataDir, identity);
+  const seal = async (name: string, text: string) => ({ name, jwe: await encryptSecret(clusterKey, name, text) });
+  const secrets = [await seal(SECRET.sessionKey, randomBytes(32).toString('base64url'))];
+  if (caKey !== undefined) secrets.unshift(await seal(SECRET.caKey, caKey));
+  return { clusterId, identity, secrets };
+}
+
+async function makeCredentials(options: {
+  clusterId: string;
+  dataDir: string;
+  nodeId: number;
+  hosts: readonly string[];
+  clock: Clock;
+}): Promise<{ credentials: NodeCredentials; caKey: string }> {
+  const { clusterId, dataDir, nodeId, hosts, clock } = options;
   const ca = await createCa({ clusterId, nowMs: clock() });
   const keyPem = loadOrCreateNodeKey(dataDir);
   const publicKeyPem = publicKeyPemOf(keyPem);
   const certPem = await issueNodeCertificate({ ca, publicKeyPem, nodeId, hosts, nowMs: clock() });
-  const clusterKey = new Uint8Array(randomBytes(32));
-  const identity = { caPem: ca.certPem, certPem, keyPem, clusterKey };
-  saveIdentity(dataDir, identity);
-  const seal = async (name: string, text: string) => ({ name, jwe: await encryptSecret(clusterKey, name, text) });
-  const sessionKey = randomBytes(32).toString('base64url');
-  const secrets = [await seal(SECRET.caKey, ca.keyPem), await seal(SECRET.sessionKey, sessionKey)];
-  return { clusterId, identity, secrets };
+  return { credentials: { caPem: ca.certPem, certPem, keyPem }, caKey: ca.keyPem };
 }
 
 export interface FoundingNode {

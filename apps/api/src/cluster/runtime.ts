@@ -28,6 +28,7 @@ import { type NodeStatus, startLiveness } from './liveness';
 import { clusterLevel } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { openAsJoiner, openSingle } from './opening';
+import { createOperatorCare } from './operator-care';
 import { createWaiting, type Waiting } from './pairing/waiting';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
 import { openPeerListener } from './peer-side';
@@ -349,6 +350,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       const regrowth = createRegrowth({ ...boot, dataDir, journal, grow: ensureCluster });
       reconcilers.push(startReconciler(regrowth, logger));
       if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
+      const operatorCare = createOperatorCare({ config, nodeId, own, journal, db, proposer, clock, logger });
+      reconcilers.push(startReconciler(operatorCare, logger));
     },
     ensureCluster,
     async stop() {

@@ -8,6 +8,7 @@ import { runInitConfig } from './init-config';
 import { runJoin } from './join';
 import type { JoinCliOptions } from './join-plan';
 import { printCertificate, printFingerprint } from './pki-command';
+import { initPki, issuePki } from './pki-make';
 import { type RecoverOptions, runRecover } from './recover';
 import { exitCodeOf, explainFailure } from './start-errors';
 
@@ -104,8 +105,26 @@ function registerDoctor(program: Command, context: HostContext, finish: Finish):
     });
 }
 
+const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
 function registerPki(program: Command, context: HostContext): void {
-  const pki = program.command('pki').description('look at certificates');
+  const pki = program.command('pki').description("look at certificates, and make an operator's own");
+  pki
+    .command('init')
+    .description('make a CA of your own: ca.crt and ca.key; keep the key off the nodes')
+    .argument('<dir>', 'folder to write to')
+    .option('--name <name>', 'common name of the CA', 'quorate-ca')
+    .action(initPki);
+  pki
+    .command('issue')
+    .description('make the key and the certificate of a node with the CA in a folder: node-<id>.key, node-<id>.crt')
+    .argument('<dir>', 'folder with ca.crt and ca.key')
+    .requiredOption('--id <id>', 'node id, 1 to 63')
+    .requiredOption('--host <host>', 'IP address or name that others dial; may be repeated', collect, [])
+    .option('--prefix <prefix>', 'what stands before -node-<id> in the common name', 'quorate')
+    .option('--days <days>', 'how long it is valid', '365')
+    .option('--force', 'replace files that exist')
+    .action(issuePki);
   withConfigOptions(pki.command('fingerprint').description('print the sha256 fingerprint of a certificate'))
     .argument('[file]', "PEM file (default: this node's cluster CA)")
     .action((file: string | undefined, options: ConfigOptions) => printFingerprint(file, () => load(context, options)));
@@ -117,7 +136,6 @@ function registerPki(program: Command, context: HostContext): void {
 }
 
 function registerRecover(program: Command, context: HostContext, finish: Finish): void {
-  const collect = (value: string, previous: string[]): string[] => [...previous, value];
   const recover = program
     .command('recover')
     .description('the quorum is lost for good: make this node a cluster of one from the best of what is left')

@@ -16,6 +16,7 @@ import { type Identity, loadOrCreateNodeKey, saveIdentity } from '../pki/identit
 import { checkNodeCertificate } from '../pki/inspect';
 import { createCsr, fingerprintOf } from '../pki/keys';
 import { loadNodeFile, type NodeFile, saveNodeFile } from '../pki/node-file';
+import type { NodeCredentials } from '../pki/operator';
 import { checkPeer } from '../pki/peer-identity';
 import { unwrapFromNode } from '../pki/secrets';
 import { JoinError, type JoinProgress } from './join-error';
@@ -45,6 +46,8 @@ export interface JoinOptions {
   /** Bound on the whole attempt, ms. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** The operator's own certificate for this node, where the cluster issues none. */
+  readonly operator?: NodeCredentials | undefined;
   /** Something shows this node's key on the cluster address already: no probe is needed there. */
   readonly answersAlready?: boolean;
   readonly onStage?: (stage: Extract<JoinStage, 'reached' | 'pinned' | 'admitted' | 'certificate_issued'>) => void;
@@ -68,7 +71,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
  */
 export async function joinCluster(options: JoinOptions): Promise<Joined> {
   refuseMember(options.dataDir);
-  const keyPem = loadOrCreateNodeKey(options.dataDir);
+  const keyPem = options.operator?.keyPem ?? loadOrCreateNodeKey(options.dataDir);
   const { answer, caPem } = await converse(options, keyPem, '', joinAnswerSchema);
   options.onStage?.('admitted');
   const identity = await identityFrom(options, { answer, caPem, keyPem });
@@ -90,7 +93,7 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
 /** Asks what would hinder the join. Nothing is changed and no use of the token is taken. @throws JoinError */
 export async function preflightJoin(options: JoinOptions): Promise<JoinPreflight> {
   refuseMember(options.dataDir);
-  const keyPem = loadOrCreateNodeKey(options.dataDir);
+  const keyPem = options.operator?.keyPem ?? loadOrCreateNodeKey(options.dataDir);
   return (await converse(options, keyPem, '?dry_run=1', joinPreflightSchema)).answer;
 }
 
@@ -114,7 +117,7 @@ async function converse<S extends z.ZodType>(
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
   const probe = options.answersAlready
     ? undefined
-    : await startProbe({ listen: options.listen, keyPem, nowMs: clock() });
+    : await startProbe({ listen: options.listen, keyPem, certPem: options.operator?.certPem, nowMs: clock() });
   try {
     const onReached = (): void => options.onStage?.('reached');
     const caPem = await pinCa({ ...target, timeoutMs, signal, onReached });
@@ -130,7 +133,8 @@ async function requestOf(options: JoinOptions, keyPem: string): Promise<JoinRequ
   const { target, name, id, addresses } = options;
   return {
     token: target.token,
-    csr: await createCsr({ keyPem, nodeName: name }),
+    csr: options.operator ? '' : await createCsr({ keyPem, nodeName: name }),
+    certificate: options.operator?.certPem ?? '',
     name,
     id,
     cluster_address: addresses.cluster,
@@ -212,6 +216,7 @@ const CURES: Readonly<Record<string, string>> = {
   node_name_taken: 'choose another name (--name)',
   node_id_taken: 'choose another id (--id) or leave it out',
   address_taken: 'change the address in the configuration, or remove the other node first',
+  certificate_required: 'set cluster.tls on this node to files of the CA of this cluster and run the join again',
   clock_skew: 'synchronize the clock (NTP) and run the join again',
   version_incompatible: 'install a newer Quorate on this node and run the join again',
   node_unreachable: 'correct cluster.advertise or the firewall and run the join again',
@@ -249,9 +254,12 @@ async function identityFrom(
       advertisedHosts: [cluster, raftPeer, raftClient].flatMap((address) => parseHostPort(address)?.host ?? []),
       nowMs: options.clock(),
     });
+    if (options.operator && answer.certificate !== options.operator.certPem) throw bad('it sent another certificate');
     const hex = await unwrapFromNode(keyPem, answer.wrapped_cluster_key);
     if (!/^[0-9a-f]{64}$/.test(hex)) throw bad('the cluster key has a wrong form');
-    return { caPem, certPem: answer.certificate, keyPem, clusterKey: new Uint8Array(Buffer.from(hex, 'hex')) };
+    // An operator's file may hold further CAs, to which it is about to change.
+    const trusted = options.operator?.caPem ?? caPem;
+    return { caPem: trusted, certPem: answer.certificate, keyPem, clusterKey: new Uint8Array(Buffer.from(hex, 'hex')) };
   } catch (error) {
     if (error instanceof JoinError) throw error;
     throw bad(`what the cluster sent cannot be used: ${error instanceof Error ? error.message : String(error)}`, error);

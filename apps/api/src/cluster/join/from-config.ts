@@ -6,6 +6,7 @@ import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
 import { parseHostPort } from '../../lib/net';
 import { advertisedAddresses } from '../addresses';
+import { operatorPkiOf } from '../operator-pki';
 import { type JoinOptions, joinCluster } from './client';
 import { JoinError } from './join-error';
 
@@ -37,12 +38,13 @@ export function joinOptionsOf(options: JoinFromConfig, token: string): JoinOptio
   const { config, version, clock, onStage } = options;
   const { join } = config.cluster;
   const listen = parseHostPort(config.cluster.address);
+  const operator = operatorPkiOf(config, clock);
   assert(listen, 'the configuration was validated');
   return {
     target: { address: hostPortOf(join.url), token, caFingerprint: join.ca_fingerprint },
     dataDir: config.data_dir,
     name: config.node.name,
-    id: config.node.id === 'auto' ? null : config.node.id,
+    id: operator?.nodeId ?? (config.node.id === 'auto' ? null : config.node.id),
     listen,
     addresses: advertisedAddresses(config),
     version,
@@ -50,6 +52,7 @@ export function joinOptionsOf(options: JoinFromConfig, token: string): JoinOptio
     clusterToken: config.cluster.token,
     timeoutMs: join.timeout,
     clock,
+    operator,
     ...(onStage ? { onStage } : {}),
   };
 }

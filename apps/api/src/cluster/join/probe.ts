@@ -17,10 +17,12 @@ const MAX_CONNECTIONS = 16;
 export async function startProbe(options: {
   listen: { readonly host: string; readonly port: number };
   keyPem: string;
+  /** The operator's certificate for this key; one signed by the key itself does as well. */
+  certPem?: string | undefined;
   nowMs: number;
 }): Promise<Probe> {
   const { listen, keyPem, nowMs } = options;
-  const cert = await selfSign({ keyPem, nowMs });
+  const cert = options.certPem ?? (await selfSign({ keyPem, nowMs }));
   const server = createServer({ key: keyPem, cert, minVersion: 'TLSv1.3', handshakeTimeout: 5_000 });
   const sockets = new Set<{ destroy(): void; once(event: 'close', listener: () => void): void }>();
   server.maxConnections = MAX_CONNECTIONS;

@@ -25,9 +25,11 @@ import type { Proposer } from '../../replication/proposer';
 import type { ClusterEnv } from '../listener';
 import { type AdmissionRequest, authorizeAdmission, liveMembers, placeNode } from '../members/admission';
 import { admitMember } from '../members/commands';
+import { inspectCertificate } from '../pki/inspect';
 import { issueNodeCertificate, NODE_CERTIFICATE_LIFETIME_MS } from '../pki/issue';
-import { CsrError, keyPinOf, verifyCsr } from '../pki/keys';
+import { keyPinOf } from '../pki/keys';
 import { wrapForNode } from '../pki/secrets';
+import { checkJoinCertificate, issuesCertificates, readPublicKey } from './certificate';
 import { dialBack } from './dial-back';
 
 export interface JoinServerDeps {
@@ -116,7 +118,7 @@ async function readCandidate(c: Context<ClusterEnv>, address: string): Promise<C
     throw new DomainError('validation_failed', errors.map((e) => `${e.pointer}: ${e.detail}`).join('; '), errors);
   }
   const request = parsed.data;
-  const publicKeyPem = await readCsr(request.csr);
+  const publicKeyPem = await readPublicKey(request);
   const admission = {
     tokenHash: sha256Hex(request.token),
     name: request.name,
@@ -131,15 +133,6 @@ async function readCandidate(c: Context<ClusterEnv>, address: string): Promise<C
   return { request, publicKeyPem, admission };
 }
 
-async function readCsr(csr: string): Promise<string> {
-  try {
-    return (await verifyCsr(csr)).publicKeyPem;
-  } catch (error) {
-    if (!(error instanceof CsrError)) throw error;
-    throw new DomainError('validation_failed', error.message, [{ pointer: '/csr', detail: error.message }]);
-  }
-}
-
 /**
  * The checks after the token, in order. The token comes first and alone: who has none learns nothing and makes
  * this node dial nobody.
@@ -148,6 +141,7 @@ const CHECKS: readonly {
   check: JoinFinding['check'];
   run: (deps: JoinServerDeps, it: Candidate) => Promise<string>;
 }[] = [
+  { check: 'certificate', run: async (deps, it) => checkCertificate(deps, it.request) },
   { check: 'version', run: async (deps, it) => checkVersion(deps, it.request) },
   { check: 'clock', run: async (deps, it) => checkClock(deps, it.request) },
   { check: 'collisions', run: async (deps, it) => `would become node ${placement(deps, it)}` },
@@ -168,6 +162,11 @@ async function checkToken(deps: JoinServerDeps, { request, admission }: Candidat
   if (request.cluster_token === token) return;
   const detail = `the cluster ${name} has another cluster.token than this node; set the same one on both`;
   throw new DomainError('cluster_token_mismatch', detail, [{ pointer: '/cluster_token', detail }]);
+}
+
+function checkCertificate(deps: JoinServerDeps, request: JoinRequest): string {
+  const { name, caPem } = deps.cluster();
+  return checkJoinCertificate(request, { name, caPem, issues: issuesCertificates(deps.db()), nowMs: deps.clock() });
 }
 
 function checkVersion(deps: JoinServerDeps, { version, feature_level }: JoinRequest): string {
@@ -228,11 +227,13 @@ async function admit(deps: JoinServerDeps, candidate: Candidate): Promise<JoinAn
   await checkToken(deps, candidate);
   for (const { run } of CHECKS) await run(deps, candidate);
   // Opened before the use is taken: without it nothing could be issued.
-  await openCaKey(deps);
   const { request, admission } = candidate;
+  const { certificate } = request;
+  if (certificate === '') await openCaKey(deps);
   const actor: Actor = { kind: 'node', id: admission.keyPin.slice(0, 16), name: request.name };
   const { version, feature_level: featureLevel } = request;
-  const certificateExpiresAt = deps.clock() + NODE_CERTIFICATE_LIFETIME_MS;
+  const issuedUntil = deps.clock() + NODE_CERTIFICATE_LIFETIME_MS;
+  const certificateExpiresAt = certificate === '' ? issuedUntil : inspectCertificate(certificate).notAfter;
   const { result } = await deps.propose(
     admitMember,
     { ...admission, version, featureLevel, certificateExpiresAt },
@@ -240,8 +241,7 @@ async function admit(deps: JoinServerDeps, candidate: Candidate): Promise<JoinAn
   );
   const { nodeId, resumed } = result;
   deps.logger.info({ node_id: nodeId, name: request.name, address: admission.address, resumed }, 'node admitted');
-  // Opened again: keys may have been rotated before it was admitted.
-  return answer(deps, candidate, { nodeId, resumed, caKeyPem: await openCaKey(deps) });
+  return answer(deps, candidate, { nodeId, resumed });
 }
 
 async function openCaKey(deps: JoinServerDeps): Promise<string> {
@@ -258,16 +258,16 @@ async function openCaKey(deps: JoinServerDeps): Promise<string> {
 async function answer(
   deps: JoinServerDeps,
   { publicKeyPem, request }: Candidate,
-  { nodeId, resumed, caKeyPem }: { nodeId: number; resumed: boolean; caKeyPem: string },
+  { nodeId, resumed }: { nodeId: number; resumed: boolean },
 ): Promise<JoinAnswer> {
   const { id, name, caPem, clusterKey } = deps.cluster();
-  const certificate = await issueNodeCertificate({
-    ca: { certPem: caPem, keyPem: caKeyPem },
-    publicKeyPem,
-    nodeId,
-    hosts: hostsOf(request),
-    nowMs: deps.clock(),
-  });
+  const hosts = hostsOf(request);
+  const issue = async (): Promise<string> => {
+    // Opened again: keys may have been rotated before it was admitted.
+    const ca = { certPem: caPem, keyPem: await openCaKey(deps) };
+    return issueNodeCertificate({ ca, publicKeyPem, nodeId, hosts, nowMs: deps.clock() });
+  };
+  const certificate = request.certificate === '' ? await issue() : request.certificate;
   return {
     node_id: nodeId,
     resumed,

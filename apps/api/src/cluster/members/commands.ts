@@ -200,6 +200,26 @@ export const updateOwnMember = defineCommand({
   },
 });
 
+/**
+ * A node of an operator's own PKI got a certificate for another key. Whoever holds a certificate of its CA with its id is
+ * that node, and its log checks that before this can be written; the old key opens nothing any more.
+ */
+export const replaceOwnKey = defineCommand({
+  type: 'members.replace_key',
+  since: 1,
+  audited: false,
+  input: z.object({ keyPin }),
+  apply(tx, input, ctx) {
+    const member = findMember(tx, ctx.nodeId);
+    if (member.keyPin === input.keyPin) return { changed: false };
+    const holder = liveMembers(tx).find((other) => other.keyPin === input.keyPin);
+    if (holder) throw new DomainError('conflict', `node ${holder.id} has this key; each node needs a key of its own`);
+    tx.update(members).set({ keyPin: input.keyPin }).where(eq(members.id, member.id)).run();
+    ctx.event('members.changed', `${member.name} (node ${member.id}) has a new key`, { node: member.id });
+    return { changed: true };
+  },
+});
+
 const LABELS: Record<string, string> = {
   clusterAddress: 'the cluster address',
   raftPeerAddress: 'the Raft peer address',
@@ -277,6 +297,7 @@ export const memberCommands = [
   admitMember,
   setMemberState,
   updateOwnMember,
+  replaceOwnKey,
   setMemberDrained,
   removeMember,
 ];

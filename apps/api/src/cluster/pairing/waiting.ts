@@ -18,6 +18,7 @@ import { JoinError } from '../join/join-error';
 import type { JoinTarget } from '../join/join-string';
 import type { Journal } from '../journal';
 import { liveMembers } from '../members/admission';
+import { operatorPkiOf } from '../operator-pki';
 import { loadOrCreateNodeKey } from '../pki/identity';
 import { selfSign } from '../pki/issue';
 import { openPairingListener, type PairingListener } from './listener';
@@ -95,14 +96,20 @@ export function createWaiting(deps: WaitingDeps): Waiting {
     }
   }
 
+  /** The key that the node would join with, as the cluster will see it when it dials back. */
+  async function ownTls(): Promise<{ cert: string; key: string }> {
+    const operator = operatorPkiOf(config, clock);
+    if (operator) return { cert: operator.certPem, key: operator.keyPem };
+    const key = loadOrCreateNodeKey(directory);
+    return { cert: await selfSign({ keyPem: key, nowMs: clock() }), key };
+  }
+
   async function open(): Promise<void> {
     const address = parseHostPort(config.cluster.address);
     assert(address, 'cluster.address is host:port');
-    const key = loadOrCreateNodeKey(directory);
-    const cert = await selfSign({ keyPem: key, nowMs: clock() });
     const { name } = config.node;
     const onJoined = (): void => tellAdmitted();
-    const tls = { cert, key };
+    const tls = await ownTls();
     listener = await openPairingListener({ ...address, tls, code, name, version, join: joinBy, onJoined, logger });
     failure = '';
     logger.info(`or let a cluster add this node: quorate cluster add ${config.cluster.advertise}`);

@@ -104,7 +104,8 @@ function readCertificate(certPem: string, what: string): CertificateInfo {
 
 export interface NodeCertificateCheck {
   readonly certPem: string;
-  readonly keyPem: string;
+  /** Left out where a TLS handshake proves who holds the key. */
+  readonly keyPem?: string;
   /** One or more CA certificates. */
   readonly caPem: string;
   readonly expectedNodeId?: number;
@@ -123,7 +124,7 @@ export function checkNodeCertificate(input: NodeCertificateCheck): CertificateIn
   const { certPem, keyPem, caPem, advertisedHosts, nowMs } = input;
   const info = inspectCertificate(certPem);
   checkIssuer(certPem, caPem);
-  checkKey(certPem, keyPem);
+  if (keyPem !== undefined) checkKey(certPem, keyPem);
   const nodeId = checkName(info, input.expectedNodeId);
   checkValidity(info, nowMs);
   for (const usage of ['serverAuth', 'clientAuth'] as const) {

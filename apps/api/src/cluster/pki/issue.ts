@@ -27,13 +27,17 @@ function randomSerial(): string {
 
 const pem = (certificate: { toString(format: 'pem'): string }): string => `${certificate.toString('pem')}\n`;
 
-/** A new cluster CA: valid 10 years, signs node certificates and nothing below them. */
-export async function createCa({ clusterId, nowMs }: { clusterId: string; nowMs: number }): Promise<KeyedCertificate> {
+/** The CA of a new cluster, named after it. */
+export const createCa = ({ clusterId, nowMs }: { clusterId: string; nowMs: number }): Promise<KeyedCertificate> =>
+  createNamedCa(`quorate-ca-${clusterId.replaceAll('-', '').slice(-8)}`, nowMs);
+
+/** A new CA: valid 10 years, signs node certificates and nothing below them. */
+export async function createNamedCa(commonName: string, nowMs: number): Promise<KeyedCertificate> {
   const keyPem = createNodeKey();
   const keys = await webcryptoPair(keyPem);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(),
-    name: [{ CN: [`quorate-ca-${clusterId.replaceAll('-', '').slice(-8)}`] }],
+    name: [{ CN: [commonName] }],
     notBefore: new Date(nowMs - BACKDATE_MS),
     notAfter: new Date(nowMs + CA_LIFETIME_MS),
     keys: keys as never,
@@ -62,24 +66,28 @@ export interface IssueInput {
   /** SPKI PEM, from a verified request. */
   readonly publicKeyPem: string;
   readonly nodeId: number;
+  /** What stands before `-node-<id>` in the common name; default `quorate`. */
+  readonly prefix?: string;
+  /** Default one year, never beyond the CA's own end. */
+  readonly lifetimeMs?: number;
   /** Every host the node advertises, IP or DNS, without brackets or ports; loopback is added. */
   readonly hosts: readonly string[];
   readonly nowMs: number;
 }
 
-/** A node's certificate: CN `quorate-node-<id>`, for server and client use, valid one year. */
+/** A node's certificate: CN `<prefix>-node-<id>`, for server and client use. */
 export async function issueNodeCertificate(input: IssueInput): Promise<string> {
-  const { ca, nodeId, hosts, nowMs } = input;
+  const { ca, nodeId, hosts, nowMs, prefix = 'quorate', lifetimeMs = NODE_CERTIFICATE_LIFETIME_MS } = input;
   const signing = await webcryptoPair(ca.keyPem);
   const publicKey = await webcryptoPublic(createPublicKey(input.publicKeyPem));
   const issuer = new x509.X509Certificate(ca.certPem);
   const caEndsAt = new Date(new X509Certificate(ca.certPem).validTo).getTime();
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: randomSerial(),
-    subject: [{ CN: [`quorate-node-${nodeId}`] }],
+    subject: [{ CN: [`${prefix}-node-${nodeId}`] }],
     issuer: issuer.subjectName,
     notBefore: new Date(nowMs - BACKDATE_MS),
-    notAfter: new Date(Math.min(nowMs + NODE_CERTIFICATE_LIFETIME_MS, caEndsAt)),
+    notAfter: new Date(Math.min(nowMs + lifetimeMs, caEndsAt)),
     publicKey: publicKey as never,
     signingKey: signing.privateKey as never,
     signingAlgorithm: SIGNING_ALGORITHM,
