@@ -3,7 +3,8 @@ import { desc, eq, lte } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
-import { etagOf, settingsText } from './current';
+import type { StateDb } from '../db/state-store';
+import { etagOf, savedSettings, settingsEtag } from './current';
 import { haproxyRevisions, haproxySettings } from './table';
 
 /** Older revisions are dropped: a history to look back on, not an archive. */
@@ -15,11 +16,10 @@ export const replaceSettings = defineCommand({
   input: z.object({ settings: z.string().max(16_384), ifMatch: z.string().nullable() }),
   target: () => 'haproxy/settings',
   apply(tx, input, ctx) {
-    const current = settingsText(tx);
-    if (input.ifMatch !== null && input.ifMatch !== '*' && input.ifMatch !== etagOf(current)) {
+    if (input.ifMatch !== null && input.ifMatch !== '*' && input.ifMatch !== settingsEtag(tx)) {
       throw new DomainError('precondition_failed', 'the settings changed since you read them; read them again');
     }
-    if (current === input.settings) return;
+    if (savedSettings(tx) === input.settings) return;
     const row = { settings: input.settings, updatedAt: ctx.at };
     tx.insert(haproxySettings)
       .values({ id: 1, ...row })
@@ -57,7 +57,7 @@ export const recordRevision = defineCommand({
 });
 
 /** @throws DomainError not_found */
-export function findRevision(db: Parameters<typeof settingsText>[0], revision: number) {
+export function findRevision(db: StateDb, revision: number) {
   const row = db.select().from(haproxyRevisions).where(eq(haproxyRevisions.revision, revision)).get();
   if (!row) throw new DomainError('not_found', `there is no revision ${revision}; the last ${KEPT_REVISIONS} are kept`);
   return row;

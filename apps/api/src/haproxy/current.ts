@@ -18,15 +18,17 @@ export function etagOf(text: string): string {
   return `"${createHash('sha256').update(text).digest('hex').slice(0, 32)}"`;
 }
 
-const DEFAULTS = JSON.stringify(haproxySettingsSchema.parse({}));
-
-/** The settings as stored; their ETag is the hash of this text. */
-export function settingsText(db: StateDb): string {
-  return db.select().from(haproxySettings).where(eq(haproxySettings.id, 1)).get()?.settings ?? DEFAULTS;
+/** The settings as they were saved; undefined = never, so what a build takes for defaults applies. */
+export function savedSettings(db: StateDb): string | undefined {
+  return db.select().from(haproxySettings).where(eq(haproxySettings.id, 1)).get()?.settings;
 }
 
+/** The ETag of the settings. Without saved ones it must not depend on defaults: two versions may differ in them. */
+export const settingsEtag = (db: StateDb): string => etagOf(savedSettings(db) ?? 'defaults');
+
 export function currentSettings(db: StateDb): HaproxySettings {
-  return haproxySettingsSchema.parse(JSON.parse(settingsText(db)));
+  const saved = savedSettings(db);
+  return haproxySettingsSchema.parse(saved === undefined ? {} : JSON.parse(saved));
 }
 
 export interface CurrentConfig {
@@ -53,7 +55,14 @@ export function planRevision(db: StateDb, source: HaproxySource): RevisionInput 
   const current = currentConfig(db, source);
   const last = db.select().from(haproxyRevisions).orderBy(desc(haproxyRevisions.revision)).limit(1).get();
   if (last?.config === current.config) return null;
-  const settingsEtag = etagOf(settingsText(db));
-  const changed = last?.settingsEtag === settingsEtag ? 'the membership changed' : 'the settings changed';
-  return { ...current, settingsEtag, reason: last ? changed : 'the first configuration' };
+  const etag = settingsEtag(db);
+  return { ...current, settingsEtag: etag, reason: reasonOf(current.config, etag, last) };
+}
+
+const withoutComments = (config: string): string => config.replace(/^#.*\n/gm, '');
+
+function reasonOf(config: string, etag: string, last: typeof haproxyRevisions.$inferSelect | undefined): string {
+  if (!last) return 'the first configuration';
+  if (withoutComments(config) === withoutComments(last.config)) return 'the comments changed';
+  return last.settingsEtag === etag ? 'the membership changed' : 'the settings changed';
 }

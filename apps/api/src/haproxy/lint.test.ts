@@ -141,34 +141,15 @@ describe('the version decides', () => {
           .join() || '-',
     );
 
+  const of = (count: number, severity: string): string[] => Array(count).fill(severity);
   test.each([
-    ['bind-process', inListen('bind-process 1'), ['advice', 'warning', 'error', 'error', 'error', 'error', 'error']],
-    [
-      'dispatch',
-      inListen('dispatch 127.0.0.1:9'),
-      ['advice', 'advice', 'advice', 'advice', 'advice', 'advice', 'warning'],
-    ],
-    [
-      'accept-invalid',
-      inListen('option accept-invalid-http-request'),
-      ['advice', 'advice', 'advice', 'advice', 'warning', 'warning', 'warning'],
-    ],
-    [
-      'program',
-      `program x\n    command /bin/true\n${inListen()}`,
-      ['advice', 'advice', 'advice', 'advice', 'warning', 'warning', 'error'],
-    ],
-    [
-      'init-state',
-      inListen('server s2 127.0.0.1:2 check init-state up'),
-      ['error', 'error', 'error', 'error', '-', '-', 'advice'],
-    ],
-    ['httpslog', inListen('log 127.0.0.1 local0', 'option httpslog'), ['error', '-', '-', '-', '-', '-', '-']],
-    [
-      'master-worker',
-      inGlobal('master-worker'),
-      ['advice', 'advice', 'advice', 'advice', 'advice', 'advice', 'warning'],
-    ],
+    ['bind-process', inListen('bind-process 1'), ['advice', ...of(2, 'warning'), ...of(7, 'error')]],
+    ['dispatch', inListen('dispatch 127.0.0.1:9'), [...of(9, 'advice'), 'warning']],
+    ['accept-invalid', inListen('option accept-invalid-http-request'), [...of(7, 'advice'), ...of(3, 'warning')]],
+    ['program', `program x\n    command /bin/true\n${inListen()}`, [...of(7, 'advice'), ...of(2, 'warning'), 'error']],
+    ['init-state', inListen('server s2 127.0.0.1:2 check init-state up'), [...of(7, 'error'), ...of(2, '-'), 'advice']],
+    ['httpslog', inListen('log 127.0.0.1 local0', 'option httpslog'), ['error', ...of(9, '-')]],
+    ['master-worker', inGlobal('master-worker'), [...of(9, 'advice'), 'warning']],
   ])('%s', (_name, config, expected) => {
     expect(severities(config)).toEqual(expected);
   });

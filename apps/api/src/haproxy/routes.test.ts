@@ -9,17 +9,19 @@ import { createApp } from '../http/app';
 import { silentLogger } from '../lib/logger';
 import { type Replica, startReplica } from '../testing/replica';
 import { haproxyCommands, KEPT_REVISIONS, recordRevision } from './commands';
-import { type HaproxySource, planRevision } from './current';
+import { type HaproxySource, planRevision, savedSettings } from './current';
 import type { HaproxyNode } from './model';
 import { haproxyEndpoints } from './routes';
 
 let replica: Replica;
 let nodes: HaproxyNode[];
+let name: string;
 let app: { request(path: string, init?: RequestInit): Promise<Response> };
-const source: HaproxySource = { clusterName: () => 'test', nodes: () => nodes };
+const source: HaproxySource = { clusterName: () => name, nodes: () => nodes };
 const principal = { kind: 'user', id: 'u1', name: 'alice', role: 'operator' } as Principal;
 
 beforeEach(async () => {
+  name = 'test';
   nodes = [{ id: 1, name: 'n1', host: '10.0.0.1', port: 8440, tls: false, state: 'ready' }];
   replica = await startReplica({ log: 'local', registry: createRegistry(haproxyCommands) });
   const created = createApp({
@@ -80,6 +82,22 @@ test('settings are replaced under If-Match, and the loser of a race is told', as
   expect(await json(app.request('/v1/haproxy/settings'), haproxySettingsSchema)).toMatchObject({
     balance: 'roundrobin',
   });
+});
+
+test('what was saved stands, even where it equals the defaults: another version may have others', async () => {
+  const before = (await app.request('/v1/haproxy/settings')).headers.get('etag') ?? '';
+  expect(savedSettings(replica.store.db)).toBeUndefined();
+  expect((await put({}, { 'if-match': before })).status).toBe(200);
+  expect(JSON.parse(savedSettings(replica.store.db) ?? '{}')).toEqual(haproxySettingsSchema.parse({}));
+  expect((await put({}, { 'if-match': before })).status).toBe(412);
+});
+
+test('a new name of the cluster is no change of the membership', async () => {
+  await put({});
+  name = 'renamed';
+  expect(planRevision(replica.store.db, source)?.reason).toBe('the comments changed');
+  nodes.push({ id: 2, name: 'n2', host: '10.0.0.2', port: 8440, tls: false, state: 'ready' });
+  expect(planRevision(replica.store.db, source)?.reason).toBe('the membership changed');
 });
 
 test('bad settings name the field', async () => {

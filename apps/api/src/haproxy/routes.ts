@@ -4,7 +4,7 @@ import { type Endpoint, endpoint, type RequestContext } from '../http/endpoint';
 import { numberCursor, pageOf } from '../http/page';
 import { toTimestamp } from '../lib/clock';
 import { findRevision, recordRevision, replaceSettings } from './commands';
-import { currentConfig, currentSettings, etagOf, type HaproxySource, planRevision, settingsText } from './current';
+import { currentConfig, currentSettings, etagOf, type HaproxySource, planRevision, settingsEtag } from './current';
 import { unifiedDiff } from './diff';
 import { checkConfig } from './lint';
 import { haproxyRevisions } from './table';
@@ -43,14 +43,14 @@ export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
       return new Response(config, { headers: { etag, 'content-type': 'text/plain; charset=utf-8' } });
     }),
     endpoint(haproxyRoutes.getSettings, (ctx) => {
-      ctx.setHeader('etag', etagOf(settingsText(ctx.db)));
+      ctx.setHeader('etag', settingsEtag(ctx.db));
       return currentSettings(ctx.db);
     }),
     endpoint(haproxyRoutes.putSettings, async (ctx, { body }) => {
       const ifMatch = ctx.header('if-match')?.trim() ?? null;
       await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch });
       await record(ctx, source);
-      ctx.setHeader('etag', etagOf(settingsText(ctx.db)));
+      ctx.setHeader('etag', settingsEtag(ctx.db));
       return currentSettings(ctx.db);
     }),
     endpoint(haproxyRoutes.check, (_ctx, { body }) => checkConfig(body.config, body.version)),

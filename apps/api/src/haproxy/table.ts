@@ -1,3 +1,4 @@
+import type { HaproxyVersion } from '@quorate/shared/haproxy';
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /** One row (id 1) once the settings were saved; none = the defaults. */
@@ -14,7 +15,7 @@ export const haproxyRevisions = sqliteTable('haproxy_revisions', {
   createdAt: integer('created_at').notNull(),
   index: integer('log_index').notNull(),
   reason: text().notNull(),
-  version: text({ enum: ['2.4', '2.6', '2.8', '3.0', '3.1', '3.2', '3.3'] }).notNull(),
+  version: text().$type<HaproxyVersion>().notNull(),
   servers: integer().notNull(),
   /** ETag of the settings it was made with, to tell why the next one differs. */
   settingsEtag: text('settings_etag').notNull(),
