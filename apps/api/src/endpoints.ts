@@ -1,4 +1,5 @@
 import { advertisedAddresses } from './cluster/addresses';
+import { careEndpoints } from './cluster/care-routes';
 import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
 import { keyEndpoints } from './cluster/keys/routes';
@@ -94,6 +95,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
       waitingCode: () => cluster.waiting.code(),
     }),
     ...failoverEndpoints({ membership, proposer: deps.proposer }),
+    ...careEndpoints({ care: cluster.care, journal: cluster.journal, nodeId: cluster.nodeId }),
     ...joinTokenEndpoints({
       clock,
       ensureCluster: () => cluster.ensureCluster(),

@@ -1,5 +1,6 @@
 import { backupCommands } from './cluster/backups/commands';
 import { backupSettingsCommands } from './cluster/backups/settings/commands';
+import { digestCommands } from './cluster/digests/commands';
 import { joinTokenCommands } from './cluster/join-tokens/commands';
 import { keyCommands } from './cluster/keys/commands';
 import { leadershipCommands } from './cluster/leadership/commands';
@@ -24,6 +25,7 @@ export const commandRegistry = createRegistry([
   ...joinTokenCommands,
   ...leadershipCommands,
   ...keyCommands,
+  ...digestCommands,
   ...restoreCommands,
   ...backupCommands,
   ...backupSettingsCommands,

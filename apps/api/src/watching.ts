@@ -103,7 +103,7 @@ function metricsSource({ core, cluster }: WatchingOptions): MetricsSource {
       view.members().map(({ name, lag, health }) => ({ name, lag, healthy: ['healthy', 'lagging'].includes(health) })),
     stateBytes: () => sizeOf(store.path) + sizeOf(`${store.path}-wal`),
     etcdDbBytes: () => journal.raft?.current.dbSizeBytes ?? null,
-    alarms: () => journal.raft?.current.alarms ?? [],
+    alarms: () => [...new Set(cluster.care.alarms.inForce().map((alarm) => alarm.code))],
     certificates: () => certificatesOf(store.db, cluster),
     lastBackupAt: () => lastBackupAt(store.db),
     webhooks: () =>

@@ -1,3 +1,4 @@
+import type { LocalEvents } from '../events/local-events';
 import type { Logger } from '../lib/logger';
 import type { Reconciler } from '../reconcile/driver';
 import type { Journal } from './journal';
@@ -8,43 +9,69 @@ const STEP_FRACTION = 0.1;
 
 /**
  * Below which index the log may be trimmed, or undefined. Everything below is in the state file of each member that
- * answers; a member that does not answer is not waited for, it installs a snapshot when it comes back. Pure.
+ * answers and in a verified snapshot; a member that does not answer is not waited for, it installs a snapshot when it
+ * comes back. Pure.
  */
 export function planCompaction(input: {
-  tip: number;
-  retain: number;
+  readonly tip: number;
+  readonly retain: number;
   /** Applied index of each member that answers, the leader included. */
-  applied: readonly number[];
-  lastCompacted: number;
+  readonly applied: readonly number[];
+  /** Index of the newest verified snapshot; 0 = none. */
+  readonly covered: number;
+  readonly lastCompacted: number;
 }): number | undefined {
-  const before = Math.min(input.tip - input.retain, ...input.applied);
+  const before = Math.min(input.tip - input.retain, input.covered, ...input.applied);
   return before - input.lastCompacted >= Math.max(1, input.retain * STEP_FRACTION) ? before : undefined;
 }
 
-/** Keeps the journal at about `raft.retain_entries`. Runs on the leader; safe to run twice. */
+export interface Compactor extends Reconciler {
+  /** Trims all that may be trimmed at all, whatever `raft.retain_entries` says. Gives the first index that is kept. */
+  compactNow(): Promise<number>;
+}
+
+/** Keeps the journal at about `raft.retain_entries`, or shorter when it is nearly full. Runs on the leader; safe to run twice. */
 export function createCompactor(deps: {
-  nodeId: number;
-  retain: number;
-  journal: Journal;
-  view: ClusterView;
-  logger: Logger;
-}): Reconciler {
+  readonly nodeId: number;
+  readonly retain: number;
+  readonly journal: Journal;
+  readonly view: ClusterView;
+  readonly coveredIndex: () => number;
+  readonly isJournalFull: () => boolean;
+  readonly localEvents: LocalEvents;
+  readonly logger: Logger;
+}): Compactor {
   let lastCompacted = 0;
+
+  function plan(retain: number): number | undefined {
+    const applied = deps.view
+      .members()
+      .filter((member) => member.health !== 'unreachable' && member.applied_index !== null)
+      .map((member) => member.applied_index ?? 0);
+    const covered = deps.coveredIndex();
+    return planCompaction({ tip: deps.view.tipIndex(), retain, applied, covered, lastCompacted });
+  }
+
+  async function compact(before: number): Promise<void> {
+    await deps.journal.log.compact(before);
+    lastCompacted = before;
+    deps.localEvents.record('log.compacted', `the log was trimmed below index ${before}`, { before });
+    deps.logger.info({ before }, 'the log was compacted');
+  }
+
   return {
     name: 'compaction',
     intervalMs: 5_000,
+    async compactNow() {
+      const before = plan(0);
+      if (before !== undefined) await compact(before);
+      return lastCompacted;
+    },
     async run() {
-      const { journal, view, retain } = deps;
+      const { journal, view } = deps;
       if (journal.mode !== 'raft' || journal.health !== 'ok' || view.leaderId() !== deps.nodeId) return;
-      const applied = view
-        .members()
-        .filter((member) => member.health !== 'unreachable' && member.applied_index !== null)
-        .map((member) => member.applied_index ?? 0);
-      const before = planCompaction({ tip: view.tipIndex(), retain, applied, lastCompacted });
-      if (before === undefined) return;
-      await journal.log.compact(before);
-      lastCompacted = before;
-      deps.logger.info({ before }, 'the log was compacted');
+      const before = plan(deps.isJournalFull() ? 0 : deps.retain);
+      if (before !== undefined) await compact(before);
     },
   };
 }

@@ -19,7 +19,7 @@ import { advertisedAddresses } from './addresses';
 import { createRaftEngine, memberName, type RaftEngine, raftDirOf } from './raft-engine';
 import { type RaftStatusPoller, startRaftStatusPoller } from './raft-status';
 
-export type JournalHealth = 'ok' | 'starting' | 'resyncing' | 'upgrade_required' | 'removed';
+export type JournalHealth = 'ok' | 'starting' | 'resyncing' | 'diverged' | 'upgrade_required' | 'removed';
 
 /** Which log this node is on, and the change from one to the other. */
 export interface Journal {
@@ -37,6 +37,8 @@ export interface Journal {
   openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void>;
   /** Turns a single node into a cluster of one voter, live. Idempotent. @throws DomainError raft_engine_unavailable */
   grow(): Promise<void>;
+  /** This node's state is damaged or not that of the majority: nothing is served or applied until a peer's is in its place. */
+  distrust(): void;
   /** This node was removed, says its own state: nothing is read or written any more. Its member votes until it is out. */
   retire(): void;
   /** As {@link retire}, and its member does not vote any more: the others are a cluster without it. */
@@ -93,6 +95,9 @@ export function createJournal(options: JournalOptions): Journal {
   let growing: Promise<void> | undefined;
   let following: Promise<void> = Promise.resolve();
   let complaint = '';
+  let distrusted = false;
+  /** Ends the present round of following. */
+  let round = new AbortController();
 
   function attach(next: Log): void {
     log = next;
@@ -204,18 +209,20 @@ export function createJournal(options: JournalOptions): Journal {
         await delay(100, fenced.signal);
         continue;
       }
-      if (epoch !== applier.position.epoch) {
+      if (distrusted || epoch !== applier.position.epoch) {
         await resync();
         continue;
       }
       const etcdLog = createEtcdLog({ client: next.client, prefix: logPrefixOf(config), epoch, log: logger });
       log = etcdLog;
       if (health === 'starting' || health === 'resyncing') health = 'ok';
-      const followed = new AbortController();
-      void admitWrites(etcdLog, AbortSignal.any([followed.signal, fenced.signal]));
-      const end = await applier.follow(etcdLog, fenced.signal);
-      followed.abort();
+      round = new AbortController();
+      const signal = AbortSignal.any([round.signal, fenced.signal]);
+      void admitWrites(etcdLog, signal);
+      const end = await applier.follow(etcdLog, signal);
+      round.abort();
       await etcdLog.close();
+      if (distrusted && !fenced.signal.aborted) continue;
       if (end === 'stopped' || end === 'failed') return;
       logger.warn({ end, position: applier.position.index }, 'following the log ended');
       if (end === 'upgrade_required') {
@@ -246,9 +253,11 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function resync(): Promise<void> {
-    health = 'resyncing';
+    health = distrusted ? 'diverged' : 'resyncing';
     try {
       await options.resync();
+      distrusted = false;
+      health = 'resyncing';
     } catch (error) {
       logger.warn({ err: error }, 'no peer could give a newer state yet; trying again');
       await delay(RESYNC_RETRY_MS, stopping.signal);
@@ -331,6 +340,12 @@ export function createJournal(options: JournalOptions): Journal {
         growing = undefined;
       });
       return growing;
+    },
+    distrust() {
+      if (health === 'removed' || distrusted) return;
+      distrusted = true;
+      health = 'diverged';
+      round.abort();
     },
     retire: beRemoved,
     async fence() {

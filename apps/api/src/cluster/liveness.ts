@@ -1,3 +1,4 @@
+import { alarmSchema } from '@quorate/shared/alarms';
 import { z } from 'zod';
 import { delay } from '../lib/async';
 import type { Clock } from '../lib/clock';
@@ -18,6 +19,13 @@ export const nodeStatusSchema = z.object({
   certificate_expires_at: z.int(),
   /** Its clock, ms, when it answered. */
   now: z.int(),
+  /** Alarms about itself. */
+  alarms: z.array(alarmSchema).max(100).catch([]),
+  /** Digests that it has taken of its state, newest first. */
+  digests: z
+    .array(z.object({ epoch: z.int(), index: z.int(), schema: z.int(), digest: z.string() }))
+    .max(16)
+    .catch([]),
 });
 export type NodeStatus = z.infer<typeof nodeStatusSchema>;
 

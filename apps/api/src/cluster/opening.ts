@@ -54,7 +54,7 @@ function refuseToLeaveCluster({ boot, dataDir, db }: SingleDeps): void {
 export interface JoinerDeps {
   readonly client: PeerClient;
   readonly members: readonly PeerTarget[];
-  readonly installFrom: (peer: PeerTarget) => Promise<boolean>;
+  readonly installFrom: (peer: PeerTarget, replacing: boolean) => Promise<boolean>;
   readonly journal: Journal;
   readonly applier: Applier;
   readonly logger: Logger;
@@ -71,7 +71,7 @@ export async function openAsJoiner(deps: JoinerDeps): Promise<void> {
     signal,
     onWait: (why) => logger.info({ why }, 'waiting to be added as a learner'),
   });
-  await installFrom(from);
+  await installFrom(from, false);
   logger.info({ index: applier.position.index, tip: ticket.tip_index }, 'join: learner');
   await journal.openRaft({ cluster: ticket.initial_cluster, state: 'existing' });
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { parseHostPort } from '../lib/net';
 import type { Applier } from '../replication/applier';
+import type { Care } from './care';
 import type { Journal } from './journal';
 import { LEARNER_PATH, type LearnerTicket } from './learners';
 import { type ClusterEnv, type ClusterListener, createClusterListener } from './listener';
@@ -32,13 +33,14 @@ export interface PeerSideDeps {
   readonly registerLearner: (nodeId: number) => Promise<LearnerTicket>;
   /** Serves `POST /v1/cluster/join`, the only path without a client certificate. */
   readonly joinApp: Hono<ClusterEnv>;
-  /** Adds the paths of a restore. */
-  readonly serveRestore: (app: Hono<ClusterEnv>) => void;
+  /** Adds the paths of restores and backups. */
+  readonly servePeers: (app: Hono<ClusterEnv>) => void;
+  readonly care: Pick<Care, 'alarms' | 'checkpoints'>;
 }
 
 /** This node as its peers ask about it. */
 export function ownStatus(
-  deps: Pick<PeerSideDeps, 'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock'>,
+  deps: Pick<PeerSideDeps, 'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care'>,
 ): NodeStatus {
   const { applier, journal } = deps;
   const raft = journal.raft?.current;
@@ -55,6 +57,8 @@ export function ownStatus(
     term: raft?.term ?? 0,
     certificate_expires_at: inspectCertificate(deps.identity().certPem).notAfter,
     now: deps.clock(),
+    alarms: deps.care.alarms.own(),
+    digests: [...deps.care.checkpoints.digests],
   };
 }
 
@@ -69,7 +73,7 @@ export function openPeerListener(deps: PeerSideDeps): Promise<ClusterListener> {
     if (!peer) throw new DomainError('certificate_required', 'a node certificate is required');
     return c.json(await deps.registerLearner(peer.nodeId));
   });
-  deps.serveRestore(app);
+  deps.servePeers(app);
   app.route('/', deps.joinApp);
   const address = parseHostPort(deps.config.cluster.address);
   assert(address, 'cluster.address is host:port');

@@ -37,6 +37,7 @@ export function readinessChecks(journal: Journal, view: ClusterView): HealthChec
 const LOG_DETAIL: Record<Journal['health'], string> = {
   ok: 'open',
   starting: 'not open yet: waiting for a quorum of voters',
+  diverged: 'its state is damaged or differs from the others: taking that of a healthy member',
   resyncing: 'behind the retained log: fetching the state from a peer',
   upgrade_required: 'holds commands of a newer version: upgrade this node',
   removed: 'this node was removed from the cluster',

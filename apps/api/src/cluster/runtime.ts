@@ -11,8 +11,9 @@ import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
 import { clusterInfo } from '../resources/setup/table';
 import { advertisedAddresses } from './addresses';
+import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
-import { createCompactor } from './compaction';
+import { type Care, createCare } from './care';
 import { SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal, logPrefixOf } from './journal';
@@ -73,6 +74,8 @@ export interface ClusterRuntime {
   readonly membership: Membership;
   readonly localEvents: LocalEvents;
   readonly restorer: Restorer;
+  readonly backups: Backups;
+  readonly care: Care;
   /** This node as one that a cluster can add. */
   readonly waiting: Waiting;
   /** Writes down why leadership is about to move. */
@@ -133,8 +136,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const { schemaVersion: knownSchema } = options;
   const { data_dir: dataDir } = config;
   const { signal } = stopping;
-  const installFrom = (peer: PeerTarget): Promise<boolean> =>
-    fetchAndInstall({ peer, client: peerClient, dataDir, store, applier, knownSchema, logger, signal });
+  const installing = { client: peerClient, dataDir, store, applier, knownSchema, logger, signal, localEvents };
+  const installFrom = (peer: PeerTarget, replacing: boolean): Promise<boolean> =>
+    fetchAndInstall({ ...installing, peer, replacing });
   const statusOf = (id: number): NodeStatus | undefined => {
     const seen = liveness.observe(id);
     return seen?.reachable ? seen.status : undefined;
@@ -143,8 +147,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     peers: targets,
     statusOf: (id) => liveness.observe(id)?.status,
     installFrom,
+    isDistrusted: () => journal.health === 'diverged',
+    healthy: () => care.checkpoints.healthy,
     applier,
     onInstalled: async () => {
+      care.checkpoints.reset();
       proposer.settleFrom((id) => findOutcome(db(), id));
       await keyring.refresh();
     },
@@ -204,8 +211,17 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const { version } = options;
   const view = createClusterView({ nodeId, db, applier, journal, liveness, clock, version, startedAt });
   const announce = createAnnouncer(proposer, logger);
+  const backups = createBackups({
+    ...{ nodeId, dataDir, version, store, proposer, keyring, clock, logger, signal },
+    migrationsDir: options.migrationsDir,
+    directory: config.backups.dir,
+    client: peerClient,
+    leads: () => view.leaderId() === nodeId && journal.quorumHeld(),
+    lastSeenAt: (id) => liveness.observe(id)?.lastSeenAt ?? undefined,
+  });
   const membership = createMembership({ nodeId, journal, view, announce });
   const registerLearner = createLearnerRegistrar({ journal, db, proposer, barrier });
+  const care = createCare({ ...options, nodeId, journal, view, membership, identity, statusOf });
 
   const addresses = advertisedAddresses(config);
   const selfCare = createSelfCare({
@@ -238,7 +254,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       clock,
       logger,
       registerLearner,
-      serveRestore: restorer.serve,
+      care,
+      servePeers: (app) => {
+        restorer.serve(app);
+        backups.serve(app);
+      },
       joinApp: createJoinApp({
         db,
         propose: proposer.propose,
@@ -266,8 +286,6 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     const lastSeenAt = (id: number): number | null => liveness.observe(id)?.lastSeenAt ?? null;
     const reaper = createReaper({ ...deps, afterMs, liveness: { lastSeenAt } });
     reconcilers.push(startReconciler(reaper, logger));
-    const retain = config.raft.retain_entries;
-    reconcilers.push(startReconciler(createCompactor({ nodeId, retain, journal, view, logger }), logger));
     leadership = startLeadershipWatch({ ...deps, applier, liveness, localEvents });
     reconcilers.push(leadership);
   }
@@ -324,6 +342,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     membership,
     localEvents,
     restorer,
+    backups,
+    care,
     waiting,
     announce,
     leaderChanges: () => leadership?.leaderChanges ?? 0,
@@ -344,9 +364,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         startReconcilers();
       }
       await keyring.refresh();
+      care.start();
       if (journal.mode === 'single') await selfCare.run();
       reconcilers.push(startReconciler({ name: 'self', intervalMs: 500, run: selfCare.run }, logger), ...keys.start());
       reconcilers.push(startReconciler({ name: 'restore', intervalMs: 1_000, run: restorer.run }, logger));
+      reconcilers.push(...backups.start());
       const regrowth = createRegrowth({ ...boot, dataDir, journal, grow: ensureCluster });
       reconcilers.push(startReconciler(regrowth, logger));
       if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
@@ -357,10 +379,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     async stop() {
       stopping.abort();
       liveness.stop();
-      await Promise.all(reconcilers.map((reconciler) => reconciler.stop()));
+      await Promise.all([care.stop(), ...reconcilers.map((reconciler) => reconciler.stop())]);
       await waiting.close();
       await listener?.close();
-      await restorer.stop();
+      await Promise.all([restorer.stop(), backups.stop()]);
       await journal.stop();
       await peerClient.close();
     },

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DomainError } from '../commands/domain-error';
 import type { StateStore } from '../db/state-store';
+import type { LocalEvents } from '../events/local-events';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
@@ -24,7 +25,7 @@ export function removeUnfinishedSnapshots(dataDir: string): void {
   const directory = snapshotDirOf(dataDir);
   if (!existsSync(directory)) return;
   for (const file of readdirSync(directory)) {
-    if (/^(sending|receiving)-/.test(file)) rmSync(join(directory, file), { force: true });
+    if (/^(sending|receiving|making)-/.test(file)) rmSync(join(directory, file), { force: true });
   }
 }
 
@@ -56,7 +57,10 @@ export function createSnapshotServer(options: { dataDir: string; store: StateSto
   };
 }
 
-/** Fetches a peer's state, verifies it and puts it in place of ours, unless ours is as new. Returns whether it was installed. */
+/**
+ * Fetches a peer's state, verifies it and puts it in place of ours, unless ours is as new (`replacing`: newer). Returns
+ * whether it was installed.
+ */
 export async function fetchAndInstall(options: {
   peer: PeerTarget;
   client: PeerClient;
@@ -66,6 +70,8 @@ export async function fetchAndInstall(options: {
   knownSchema: number;
   logger: Logger;
   signal: AbortSignal;
+  replacing?: boolean;
+  localEvents?: LocalEvents;
 }): Promise<boolean> {
   const { peer, client, applier, logger } = options;
   const directory = snapshotDirOf(options.dataDir);
@@ -80,11 +86,18 @@ export async function fetchAndInstall(options: {
     await pipeline(Readable.fromWeb(response.body as never), createWriteStream(path, { mode: 0o600 }));
     await verifySnapshot(path, manifest, options.knownSchema);
     const { epoch, index } = applier.position;
-    if (manifest.epoch < epoch || (manifest.epoch === epoch && manifest.index <= index)) return false;
+    const needed = options.replacing ? index : index + 1;
+    if (manifest.epoch < epoch || (manifest.epoch === epoch && manifest.index < needed)) return false;
     installSnapshot(options.store, applier, path);
     logger.info(
       { from: peer.nodeId, epoch: manifest.epoch, index: manifest.index, bytes: manifest.bytes },
       'snapshot installed',
+    );
+    const what = options.replacing ? 'the state of this node was not to be trusted' : 'this node was behind the log';
+    options.localEvents?.record(
+      'snapshot.installed',
+      `${what}: it took the state of node ${peer.nodeId} at index ${manifest.index} while it served`,
+      { from: peer.nodeId, epoch: manifest.epoch, index: manifest.index, bytes: manifest.bytes, index_before: index },
     );
     return true;
   } finally {

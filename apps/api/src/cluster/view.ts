@@ -143,6 +143,8 @@ function ownHealth(journal: Journal): Health {
       };
     case 'starting':
       return { health: 'unhealthy', detail: 'starting: waiting for a quorum of voters' };
+    case 'diverged':
+      return { health: 'unhealthy', detail: 'its state is not to be trusted; it takes that of a healthy member' };
     case 'resyncing':
       return { health: 'unhealthy', detail: 'fetching a newer state from a peer' };
     case 'upgrade_required':
