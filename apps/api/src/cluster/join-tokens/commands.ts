@@ -6,6 +6,7 @@ import { keyReused } from '../../commands/apply-entry';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
+import { refuseDuringCaRotation } from '../keys/ca-progress';
 import { liveMembers } from '../members/admission';
 import { members } from '../members/table';
 import { type JoinTokenRow, joinTokens } from './table';
@@ -28,6 +29,8 @@ export const createJoinToken = defineCommand({
   }),
   target: (input) => input.id,
   apply(tx, { ttlMs, ...input }, ctx) {
+    // It would pin a CA that is about to be replaced.
+    refuseDuringCaRotation(tx);
     checkBindings(tx, input);
     refuseKnownSecret(tx, input.hash);
     tx.delete(joinTokens)

@@ -73,7 +73,7 @@ export async function pinCa(options: {
       'reached',
       'pin_mismatch',
       `${address} does not show the expected CA ${caFingerprint}; ${found}. The token was not sent`,
-      'copy the join string again from the cluster you want to join; if it is right, something stands between you and it',
+      'mint a new token if the CA was replaced since this one was (quorate token create), or copy the join string again; if it is right, something stands between you and the cluster',
     );
   }
   const authority = new X509Certificate(pinned);

@@ -1,3 +1,4 @@
+import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { liveMembers } from '../members/admission';
 import { fingerprintOfDer } from '../pki/keys';
@@ -15,6 +16,13 @@ export const NEXT_STAGE = { trusting: 'reissuing', reissuing: 'dropping', droppi
 export function runningCaRotation(db: StateDb): CaRotation | undefined {
   const row = db.select().from(caRotation).get();
   return row?.stage === 'finished' ? undefined : row;
+}
+
+/** @throws DomainError ca_rotation_in_progress */
+export function refuseDuringCaRotation(tx: StateDb): void {
+  if (!runningCaRotation(tx)) return;
+  const detail = 'the CA is being replaced (quorate cluster keys shows how far it is); try again when it is over';
+  throw new DomainError('ca_rotation_in_progress', detail, [], 10);
 }
 
 /** Ids of the members that have not followed yet, ascending. */

@@ -9,7 +9,7 @@ import { clusterInfo, clusterKey, clusterSecrets } from '../../resources/setup/t
 import { joinTokens } from '../join-tokens/table';
 import { SECRET } from '../keyring';
 import { liveMembers } from '../members/admission';
-import { NEXT_STAGE, pendingMembers, runningCaRotation } from './ca-progress';
+import { NEXT_STAGE, pendingMembers, refuseDuringCaRotation, runningCaRotation } from './ca-progress';
 import { SEALED_STORES, sealedSecrets } from './sealed';
 import { type CaRotation, caRotation, clusterKeyCopies, nodeKeys, retiredSessionKeys } from './table';
 
@@ -167,13 +167,6 @@ export const startCaRotation = defineCommand({
     ctx.event('keys.ca_rotation_started', message, { operation: input.operationId });
   },
 });
-
-/** @throws DomainError ca_rotation_in_progress */
-export function refuseDuringCaRotation(tx: StateDb): void {
-  if (!runningCaRotation(tx)) return;
-  const detail = 'the CA is being replaced (quorate cluster keys shows how far it is); try again when it is over';
-  throw new DomainError('ca_rotation_in_progress', detail, [], 10);
-}
 
 /** Which member may restart its etcd. Given already, or out of date, changes nothing. */
 export const giveCaTurn = defineCommand({

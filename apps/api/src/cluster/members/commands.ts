@@ -5,6 +5,7 @@ import { type ApplyContext, defineCommand } from '../../commands/define-command'
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { joinTokenRedemptions, joinTokens } from '../join-tokens/table';
+import { refuseDuringCaRotation } from '../keys/ca-progress';
 import { authorizeAdmission, checkAddresses, liveMembers, placeNode } from './admission';
 import { type Member, members } from './table';
 
@@ -76,6 +77,7 @@ export const admitMember = defineCommand({
   }),
   target: (input) => input.name,
   apply(tx, input, ctx) {
+    refuseDuringCaRotation(tx);
     const { token, previous } = authorizeAdmission(tx, input, ctx.at);
     const id = placeNode(tx, input, token, previous);
     const { tokenHash: _hash, address, id: _wanted, ...node } = input;
