@@ -75,7 +75,13 @@ export const joinTokenRoutes = {
     }),
     response: mintedJoinTokenSchema,
     status: 201,
-    errors: ['raft_engine_unavailable', 'ca_rotation_in_progress', 'node_id_taken', 'node_name_taken', 'validation_failed'],
+    errors: [
+      'raft_engine_unavailable',
+      'ca_rotation_in_progress',
+      'node_id_taken',
+      'node_name_taken',
+      'validation_failed',
+    ],
   }),
   revoke: defineRoute({
     id: 'join_tokens.revoke',
