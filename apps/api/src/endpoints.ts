@@ -1,4 +1,5 @@
 import { advertisedAddresses } from './cluster/addresses';
+import { backupEndpoints } from './cluster/backups/routes';
 import { careEndpoints } from './cluster/care-routes';
 import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
@@ -9,7 +10,6 @@ import { pairingEndpoints } from './cluster/pairing/routes';
 import { restoreEndpoints } from './cluster/restore/routes';
 import { clusterEndpoints } from './cluster/routes';
 import { type ClusterRuntime, requireInfo } from './cluster/runtime';
-import { DomainError } from './commands/domain-error';
 import type { Config } from './config/derive';
 import type { StateDb } from './db/state-store';
 import type { EventBus } from './events/bus';
@@ -73,12 +73,8 @@ export const loadBalancerSource: HaproxySource = {
 /** Every REST operation of this build: one line for each resource. */
 export function createEndpoints(deps: EndpointDeps): Endpoint[] {
   const { cluster, config, clock, db } = deps;
-  const { view, membership, barrier, keyring } = cluster;
+  const { view, membership, barrier, keyring, backups } = cluster;
   const throttle = createLoginThrottle();
-  const noBackup = (id: string): never => {
-    throw new DomainError('not_found', `there is no backup ${id}`);
-  };
-  const backups = { require: noBackup, fetch: async (id: string) => noBackup(id) };
   const node = { id: cluster.nodeId, name: cluster.name };
   return [
     ...healthEndpoints({ ...deps, isLeader: () => view.leaderId() === cluster.nodeId }),
@@ -102,7 +98,13 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
       caCert: () => requireInfo(db()).caCert,
       clusterAddress: () => advertisedAddresses(config).cluster,
     }),
-    ...restoreEndpoints({ restorer: cluster.restorer, backups, view, ensureCluster: () => cluster.ensureCluster() }),
+    ...backupEndpoints({ ...backups, nodeId: cluster.nodeId, clock, version: deps.version, seal: keyring.seal }),
+    ...restoreEndpoints({
+      restorer: cluster.restorer,
+      files: backups.files,
+      view,
+      ensureCluster: () => cluster.ensureCluster(),
+    }),
     ...keyEndpoints(cluster.keys),
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
     ...haproxyEndpoints(loadBalancerSource),

@@ -7,5 +7,7 @@ export const HEADER = {
   /** The node that answered. */
   node: 'X-Quorate-Node',
   requestId: 'X-Request-Id',
+  /** With an uploaded file that is encrypted: what opens it, as base64url of UTF-8. */
+  backupKey: 'X-Quorate-Backup-Key',
   idempotencyKey: 'Idempotency-Key',
 } as const;

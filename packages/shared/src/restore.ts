@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { backupKeyBody } from './backups';
 import { clusterSchema } from './cluster';
 import type { ErrorCode } from './error-codes';
+import { HEADER } from './http-headers';
 import { nodeId } from './names';
 import { timestamp } from './pagination';
 import { defineRoute } from './route';
@@ -64,6 +66,7 @@ const FILE_ERRORS = [
   'backup_not_a_state',
   'backup_damaged',
   'backup_encrypted',
+  'backup_wrong_key',
   'backup_schema_older',
   'backup_schema_newer',
   'backup_without_admin',
@@ -75,7 +78,28 @@ const START_ERRORS = [
   'conflict',
 ] as const satisfies readonly ErrorCode[];
 
-const localFile = z.object({ path: z.string().min(1).max(4096).describe('Absolute path on this host.') });
+const localFile = backupKeyBody.extend({
+  path: z.string().min(1).max(4096).describe('Absolute path on this host.'),
+});
+const UPLOAD_ERRORS = ['unsupported_media_type', 'body_too_large'] as const satisfies readonly ErrorCode[];
+const uploadHeaders = {
+  [HEADER.backupKey]: 'What opens an encrypted file: base64url of its passphrase or age identity in UTF-8.',
+};
+
+export const stateFileSchema = z
+  .object({
+    encrypted: z.boolean(),
+    cluster_id: z.string(),
+    cluster_name: z.string(),
+    this_cluster: z.boolean().describe('Only a file of this cluster can be restored here.'),
+    epoch: z.int(),
+    index: z.int(),
+    last_change_at: timestamp,
+    schema_version: z.int(),
+    bytes: z.int(),
+  })
+  .meta({ id: 'StateFile' });
+export type StateFile = z.infer<typeof stateFileSchema>;
 
 export const restoreRoutes = {
   get: defineRoute({
@@ -97,10 +121,23 @@ export const restoreRoutes = {
     description:
       'The body is the file itself (application/octet-stream). It is checked before anything changes; a copy of the present state is kept. Follow the operation at GET /v1/cluster/restore.',
     upload: true,
+    requestHeaders: uploadHeaders,
     query: z.object({ name: z.string().max(255).default('upload').describe('What to call the file in events.') }),
     response: restoreOperationSchema,
     status: 202,
-    errors: [...START_ERRORS, ...FILE_ERRORS, 'unsupported_media_type', 'body_too_large'],
+    errors: [...START_ERRORS, ...FILE_ERRORS, ...UPLOAD_ERRORS],
+  }),
+  inspect: defineRoute({
+    id: 'restore.inspect',
+    method: 'post',
+    path: '/v1/cluster/restore/inspect',
+    access: 'admin',
+    tag: 'Data safety',
+    summary: 'Say what an uploaded state file holds; nothing is changed and nothing is kept',
+    upload: true,
+    requestHeaders: uploadHeaders,
+    response: stateFileSchema,
+    errors: [...FILE_ERRORS, ...UPLOAD_ERRORS],
   }),
   fromBackup: defineRoute({
     id: 'restore.from_backup',
@@ -111,9 +148,10 @@ export const restoreRoutes = {
     summary: 'Restore the cluster from one of its backups, without a restart',
     description: 'Follow the operation at GET /v1/cluster/restore; a file that cannot be used fails it.',
     params: z.object({ id: z.string().min(1).max(64) }),
+    body: backupKeyBody,
     response: restoreOperationSchema,
     status: 202,
-    errors: ['not_found', ...START_ERRORS, ...FILE_ERRORS],
+    errors: ['not_found', 'backup_unavailable', ...START_ERRORS, ...FILE_ERRORS],
   }),
   fromFile: defineRoute({
     id: 'restore.from_file',

@@ -14,6 +14,8 @@ import { advertisedAddresses } from './addresses';
 import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
+import { helloOf } from './formation/form';
+import { createFormationApp } from './formation/server';
 import { SYSTEM_ACTOR } from './founding';
 import { createJoinApp } from './join/server';
 import { createJournal, type Journal, logPrefixOf } from './journal';
@@ -242,6 +244,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const keyDeps = { nodeId, hosts, own, keyring, journal, view, membership };
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
+  const isBootstrap = config.cluster.mode === 'bootstrap';
+  const ownHello = () => (isBootstrap ? helloOf({ config, version, clock }, nodeId) : undefined);
+
   async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
       config,
@@ -273,7 +278,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         version,
         clock,
         logger,
-      }),
+      }).route('/', createFormationApp({ own: ownHello, db, propose: proposer.propose, catchUp: () => barrier() })),
     });
   }
 
@@ -374,6 +379,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
       const operatorCare = createOperatorCare({ config, nodeId, own, journal, db, proposer, clock, logger });
       reconcilers.push(startReconciler(operatorCare, logger));
+      if (isBootstrap) await ensureCluster();
     },
     ensureCluster,
     async stop() {

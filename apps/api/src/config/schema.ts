@@ -199,6 +199,12 @@ export const configSchema = z.strictObject({
       description: 'Let webhooks reach loopback addresses, which are those of whichever node leads.',
     }),
   }),
+  backups: section('Backups of the state.', {
+    dir: text.default('').meta({
+      description: 'Folder for backups on this disk; better another disk than that of the data directory.',
+      derived: 'backups in the data directory',
+    }),
+  }),
   log: section('What the node says on standard error.', {
     level: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

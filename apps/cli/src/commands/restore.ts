@@ -118,7 +118,7 @@ export const registerRestore: Register = (program, run) => {
         inv.note(WARNING);
         await inv.confirm(`Restore ${file ?? `backup ${id}`}?`);
         if (file !== undefined) return follow(inv, await uploadFile(inv, file));
-        return follow(inv, await inv.call(restoreRoutes.fromBackup, { params: { id: id ?? '' } }));
+        return follow(inv, await inv.call(restoreRoutes.fromBackup, { params: { id: id ?? '' }, body: {} }));
       }),
     );
 };

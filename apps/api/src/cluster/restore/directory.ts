@@ -1,27 +1,17 @@
-import {
-  constants,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+import { constants, createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DomainError } from '../../commands/domain-error';
 import { uuidv7 } from '../../lib/ids';
+import { requireDiskSpace } from './disk-space';
 
 /** Where restores keep their files: on the same file system as the state, so that a rename can put one in its place. */
 export const restoreDirOf = (dataDir: string): string => join(dataDir, 'restore');
 
 /** The largest file that is taken: far above any state that fits the design. */
 const MAX_FILE_BYTES = 64 * 1024 ** 3;
-/** Left free on the disk, whatever happens. */
-const RESERVE_BYTES = 64 * 1024 ** 2;
 const CHECK_EVERY_BYTES = 16 * 1024 ** 2;
 /** Copies from before a restore that are kept, of each kind. */
 const KEPT_COPIES = 2;
@@ -52,18 +42,7 @@ export interface RestoreDirectory {
 export function openRestoreDirectory(dataDir: string): RestoreDirectory {
   const path = restoreDirOf(dataDir);
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const free = (): number => {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize - RESERVE_BYTES;
-  };
-
-  function requireSpace(bytes: number, what: string): void {
-    const left = free();
-    if (bytes <= left) return;
-    const mib = (n: number): number => Math.max(0, Math.ceil(n / 1024 ** 2));
-    const detail = `${what} needs ${mib(bytes)} MiB in ${path}, ${mib(left)} are free; free space on that disk`;
-    throw new DomainError('disk_space', detail);
-  }
+  const requireSpace = (bytes: number, what: string): void => requireDiskSpace(path, bytes, what);
 
   function bounded(): Transform {
     let total = 0;

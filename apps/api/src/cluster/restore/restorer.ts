@@ -72,6 +72,8 @@ export interface Restorer {
   /** The newest operation that this node or a member that answers knows of. */
   look(): Promise<RestoreOperation | null>;
   readonly directory: RestoreDirectory;
+  /** What a file holds. @throws DomainError backup_not_a_state, … */
+  inspect(path: string): StateFileFacts;
   /** Called by the journal when a new epoch begins with a restore. @throws Error when this node cannot switch by itself */
   adopt(genesis: StoredGenesis): Promise<void>;
   /** Called by the journal when a new epoch has begun and entries of the old one are missing here. */
@@ -269,6 +271,7 @@ export function createRestorer(deps: RestorerDeps): Restorer {
       const { engine } = deps.journal();
       return engine ? finishEpoch({ ...deps, client: engine.client, next: genesis }) : false;
     },
+    inspect: (path) => inspectStateFile(path, deps.migrationsDir),
     serve: (app) => staging.serve(app),
     run: () => installer.record(),
     stop: () => running,

@@ -1,64 +1,121 @@
-import { restoreRoutes } from '@quorate/shared/restore';
+import { HEADER } from '@quorate/shared/http-headers';
+import { restoreRoutes, type StateFile } from '@quorate/shared/restore';
 import { DomainError } from '../../commands/domain-error';
-import { type Endpoint, endpoint } from '../../http/endpoint';
+import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
+import { toTimestamp } from '../../lib/clock';
+import { clusterInfo } from '../../resources/setup/table';
+import type { BackupFiles } from '../backups/files';
+import { findBackup } from '../backups/queries';
+import { fetchOpened, isEncrypted, openFile, requireKey } from '../backups/unlock';
 import type { ClusterView } from '../view';
 import { discard } from './prepare';
-import { type Restorer, sourceOfPath } from './restorer';
-
-/** Brings a stored backup to this node, decrypted. @throws DomainError not_found, … */
-export type FetchBackup = (id: string) => Promise<{ path: string; dispose: () => void | Promise<void> }>;
+import { type Restorer, type RestoreSource, sourceOfPath } from './restorer';
 
 export interface RestoreEndpointDeps {
   readonly restorer: Restorer;
-  readonly backups: {
-    readonly fetch: FetchBackup;
-    /** @throws DomainError not_found where no backup has this id */
-    readonly require: (id: string) => void;
-  };
+  readonly files: BackupFiles;
   readonly view: ClusterView;
   readonly ensureCluster: () => Promise<void>;
 }
 
+/** The key that goes with an uploaded file, whose body has no room for it. @throws DomainError invalid_request */
+function keyOf(ctx: RequestContext): string | undefined {
+  const header = ctx.header(HEADER.backupKey.toLowerCase());
+  if (header === undefined) return undefined;
+  if (!/^[A-Za-z0-9_-]{1,2048}$/.test(header)) {
+    throw new DomainError('invalid_request', `${HEADER.backupKey} must be base64url of the passphrase or identity`);
+  }
+  return Buffer.from(header, 'base64url').toString('utf8');
+}
+
 export function restoreEndpoints(deps: RestoreEndpointDeps): Endpoint[] {
-  const { restorer } = deps;
+  const { restorer, files } = deps;
+  const { directory } = restorer;
+
+  /** Runs `use` with the uploaded file on this disk, decrypted; what `use` does not keep is removed. */
+  async function withUpload<T>(ctx: RequestContext, use: (path: string, encrypted: boolean) => Promise<T>): Promise<T> {
+    const type = ctx.header('content-type') ?? 'nothing';
+    if (!type.toLowerCase().startsWith('application/octet-stream') || !ctx.upload) {
+      const detail = `the body is ${type}; send the file itself as application/octet-stream`;
+      throw new DomainError('unsupported_media_type', detail);
+    }
+    const key = keyOf(ctx);
+    const path = directory.temporary();
+    try {
+      await directory.receive(ctx.upload, path, ctx.signal);
+      if (!isEncrypted(path)) return await use(path, false);
+      const result = await withOpened(path, key, (opened) => use(opened, true));
+      discard(path);
+      return result;
+    } catch (error) {
+      discard(path);
+      throw error;
+    }
+  }
+
+  async function withOpened<T>(from: string, key: string | undefined, use: (path: string) => Promise<T>): Promise<T> {
+    const opened = directory.temporary();
+    try {
+      await openFile(from, opened, key);
+      return await use(opened);
+    } catch (error) {
+      discard(opened);
+      throw error;
+    }
+  }
+
+  /** A file that stands in the restore directory already. */
+  const brought = (name: string, path: string): RestoreSource => ({ name, path, fetch: async () => undefined });
+
+  async function startFromPath(
+    ctx: RequestContext,
+    body: { path: string; key?: string | undefined },
+    kind: 'restore' | 'init',
+  ) {
+    const source = sourceOfPath(body.path);
+    if (!isEncrypted(body.path)) return restorer.start(source, kind, ctx.actor);
+    return withOpened(body.path, body.key, (opened) => restorer.start(brought(body.path, opened), kind, ctx.actor));
+  }
+
   return [
     endpoint(restoreRoutes.get, async () => ({ operation: await restorer.look() })),
-    endpoint(restoreRoutes.upload, async (ctx, { query }) => {
-      const type = ctx.header('content-type') ?? 'nothing';
-      if (!type.toLowerCase().startsWith('application/octet-stream') || !ctx.upload) {
-        const detail = `the body is ${type}; send the file itself as application/octet-stream`;
-        throw new DomainError('unsupported_media_type', detail);
-      }
-      const path = restorer.directory.temporary();
-      try {
-        await restorer.directory.receive(ctx.upload, path, ctx.signal);
-        const fetch = async (): Promise<void> => undefined;
-        return await restorer.start({ name: query.name, path, fetch }, 'restore', ctx.actor);
-      } catch (error) {
+    endpoint(restoreRoutes.inspect, (ctx) =>
+      withUpload(ctx, async (path, encrypted) => {
+        const found = describe(ctx, restorer, path, encrypted);
         discard(path);
-        throw error;
-      }
-    }),
-    endpoint(restoreRoutes.fromBackup, async (ctx, { params }) => {
-      deps.backups.require(params.id);
-      const source = {
-        name: `backup ${params.id}`,
-        fetch: async (to: string) => {
-          const fetched = await deps.backups.fetch(params.id);
-          try {
-            await restorer.directory.copyIn(fetched.path, to);
-          } finally {
-            await fetched.dispose();
-          }
-        },
-      };
+        return found;
+      }),
+    ),
+    endpoint(restoreRoutes.upload, (ctx, { query }) =>
+      withUpload(ctx, (path) => restorer.start(brought(query.name, path), 'restore', ctx.actor)),
+    ),
+    endpoint(restoreRoutes.fromBackup, async (ctx, { params, body }) => {
+      const row = findBackup(ctx.db, params.id);
+      await requireKey(files, row, body.key);
+      const source = { name: row.file, fetch: (to: string) => fetchOpened(files, row, to, body.key) };
       return restorer.start(source, 'restore', ctx.actor);
     }),
-    endpoint(restoreRoutes.fromFile, (ctx, { body }) => restorer.start(sourceOfPath(body.path), 'restore', ctx.actor)),
-    endpoint(restoreRoutes.initFromFile, (ctx, { body }) => restorer.start(sourceOfPath(body.path), 'init', ctx.actor)),
+    endpoint(restoreRoutes.fromFile, (ctx, { body }) => startFromPath(ctx, body, 'restore')),
+    endpoint(restoreRoutes.initFromFile, (ctx, { body }) => startFromPath(ctx, body, 'init')),
     endpoint(restoreRoutes.initCluster, async () => {
       await deps.ensureCluster();
       return deps.view.cluster();
     }),
   ];
+}
+
+function describe(ctx: RequestContext, restorer: Restorer, path: string, encrypted: boolean): StateFile {
+  const facts = restorer.inspect(path);
+  const own = ctx.db.select().from(clusterInfo).get()?.clusterId;
+  return {
+    encrypted,
+    cluster_id: facts.clusterId,
+    cluster_name: facts.clusterName,
+    this_cluster: facts.clusterId === own,
+    epoch: facts.epoch,
+    index: facts.index,
+    last_change_at: toTimestamp(facts.lastAt),
+    schema_version: facts.schemaVersion,
+    bytes: facts.bytes,
+  };
 }

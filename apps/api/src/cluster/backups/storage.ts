@@ -1,0 +1,15 @@
+/** A file at a target, as it comes. */
+export interface StoredFile {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly bytes: number;
+}
+
+/** Where files of backups are kept. Each error is a DomainError whose detail says what to mend. */
+export interface Storage {
+  /** Takes the file at `from` as `name`; all of it or nothing. */
+  put(name: string, from: string, onProgress: (percent: number) => Promise<void>): Promise<void>;
+  /** @throws DomainError backup_unavailable */
+  get(name: string): Promise<StoredFile>;
+  /** Deletes the file; it may be gone already. */
+  remove(name: string): Promise<void>;
+}
