@@ -75,8 +75,11 @@ export function createCare(deps: CareDeps): Care {
       'the state of this node is not to be trusted any more; it leaves service until it is replaced',
     );
     journal.distrust();
+    // It may be replaced before the next look.
+    for (const handle of running) handle.trigger();
   };
 
+  const running: ReconcilerHandle[] = [];
   const snapshots = createSnapshotKeeper({
     ...common,
     dataDir: config.data_dir,
@@ -128,7 +131,6 @@ export function createCare(deps: CareDeps): Care {
   }
   const clearer = createAlarmClearer({ journal, keeper: snapshots, compactor, compare, clock, logger });
 
-  const running: ReconcilerHandle[] = [];
   return {
     alarms,
     clearer,
