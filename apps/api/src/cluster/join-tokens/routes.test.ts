@@ -86,6 +86,11 @@ describe('join tokens', () => {
     expect(file.includes(minted.body.token)).toBe(false);
   });
 
+  it('put the name and id that they are bound to into the command', async () => {
+    const { body } = await call('POST', TOKENS, { node_name: 'db-4', node_id: 9 });
+    expect(body.join_command).toBe(`quorated join ${body.join_string} --name db-4 --id 9`);
+  });
+
   it('are the same again for a repeated Idempotency-Key, and new without', async () => {
     const key = { [HEADER.idempotencyKey]: 'k1' };
     const first = await call('POST', TOKENS, {}, key);

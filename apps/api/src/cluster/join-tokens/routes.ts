@@ -89,6 +89,13 @@ function warningsFor(db: StateDb, clusterAddress: string, maxUses: number, kind:
   return warnings;
 }
 
+/** A token that is bound says so in the command, so that the host needs no more than to run it. */
+function joinCommand(joinString: string, bound: { node_name: string | null; node_id: number | null }): string {
+  const name = bound.node_name === null ? '' : ` --name ${bound.node_name}`;
+  const id = bound.node_id === null ? '' : ` --id ${bound.node_id}`;
+  return `quorated join ${joinString}${name}${id}`;
+}
+
 export function joinTokenEndpoints(deps: JoinTokenDeps): Endpoint[] {
   async function mint(ctx: RequestContext, body: MintInput): Promise<{ id: string; token: string }> {
     // The same again when the request is repeated with its Idempotency-Key.
@@ -140,7 +147,7 @@ export function joinTokenEndpoints(deps: JoinTokenDeps): Endpoint[] {
         token,
         ca_fingerprint: fingerprint,
         join_string: joinString,
-        join_command: `quorated join ${joinString}`,
+        join_command: joinCommand(joinString, body),
         warnings: warningsFor(ctx.db, deps.clusterAddress(), body.max_uses, body.kind),
       };
     }),

@@ -18,7 +18,7 @@ interface MemberListProps {
 /** The form for narrow screens: one card a member. */
 export function MemberCards({ members, actions }: MemberListProps) {
   return (
-    <ul className="divide-y lg:hidden">
+    <ul className="divide-y xl:hidden">
       {members.map((member) => (
         <li key={member.id} className="space-y-3 p-3.5">
           <div className="flex items-start gap-2">

@@ -15,10 +15,10 @@ interface MemberListProps {
   actions: MemberActions;
 }
 
-/** The dense form, from tablet width up. */
+/** The dense form, where it fits without scrolling. */
 export function MemberTable({ members, actions }: MemberListProps) {
   return (
-    <div className="hidden lg:block">
+    <div className="hidden xl:block">
       <Table label="Members">
         <thead>
           <tr>
@@ -26,7 +26,6 @@ export function MemberTable({ members, actions }: MemberListProps) {
             <Th>Health</Th>
             <Th className="text-right">Applied index</Th>
             <Th className="text-right">Round trip</Th>
-            <Th className="text-right">Clock offset</Th>
             <Th>Version</Th>
             <Th>Addresses</Th>
             <Th>Certificate</Th>
@@ -51,8 +50,10 @@ export function MemberTable({ members, actions }: MemberListProps) {
                   <Lag lag={member.lag} />
                 </p>
               </Td>
-              <Td className="whitespace-nowrap text-right">{formatMs(member.round_trip_ms)}</Td>
-              <Td className="whitespace-nowrap text-right">{formatMs(member.clock_offset_ms)}</Td>
+              <Td className="whitespace-nowrap text-right">
+                {formatMs(member.round_trip_ms)}
+                <p className="text-ink-3 text-xs">clock {formatMs(member.clock_offset_ms)}</p>
+              </Td>
               <Td className="whitespace-nowrap">
                 {member.version || '–'}
                 {member.etcd_version ? <p className="text-ink-3 text-xs">etcd {member.etcd_version}</p> : null}

@@ -30,7 +30,7 @@ export function QuorumTable({ quorum }: { quorum: Quorum }) {
                 <Td>
                   {WORDS[tolerated] ?? `${tolerated} failures`}
                   {voters > 1 && voters % 2 === 0 ? (
-                    <span className="ml-2 text-ink-3 text-xs">no more than {voters - 1}</span>
+                    <span className="ml-2 text-ink-3 text-xs">the same as {voters - 1}</span>
                   ) : null}
                 </Td>
               </Tr>
