@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { delay } from '../lib/async';
 import { silentLogger } from '../lib/logger';
 import { startTestEtcd, type TestEtcd, type TestMember } from '../testing/etcd';
-import type { EtcdClient } from './etcd/client';
+import { createEtcdClient, type EtcdClient } from './etcd/client';
 import {
   addLearner,
   allStatuses,
@@ -182,6 +182,47 @@ describe('the etcd log under faults', () => {
     expectNothingLost(later, acknowledged, unknown);
     stop.abort();
     await reading;
+  });
+
+  it('goes on within an election when the leader is paused that a follower reads from', async () => {
+    const victim = await leader();
+    const [own, other] = etcd.members.filter((member) => member !== victim) as [TestMember, TestMember];
+    const client = createEtcdClient({
+      endpoints: () => [own.clientUrl, victim.clientUrl, other.clientUrl],
+      tls: etcd.pki.tls,
+      log: silentLogger(),
+    });
+    const log = open(client);
+    const stop = new AbortController();
+    let read = 0;
+    client.avoid(own.clientUrl);
+    const reading = (async () => {
+      for await (const entry of log.read(START, stop.signal)) read = entry.index;
+    })();
+    const write = async (): Promise<void> => {
+      const index = await log.append(bytesOf(`${performance.now()}`));
+      await until('the entry is read', async () => read >= index);
+    };
+    try {
+      await write();
+      await until('the own member is asked first again', async () => client.endpoints()[0] === own.clientUrl);
+      await write();
+      pause(victim);
+      const startedMs = performance.now();
+      await until('an append is acknowledged and read', () =>
+        write().then(
+          () => true,
+          () => false,
+        ),
+      );
+      const gapMs = performance.now() - startedMs;
+      console.log(`pause of the leader that a follower reads from: ${gapMs.toFixed(0)} ms`);
+      expect(gapMs).toBeLessThan(1_800);
+    } finally {
+      stop.abort();
+      await reading;
+      client.close();
+    }
   });
 
   it('says unavailable within bounds without a quorum, and heals', async () => {

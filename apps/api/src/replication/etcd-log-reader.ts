@@ -10,6 +10,8 @@ import { EpochChanged, LogCompacted, type LogEntry, LogGap, type LogPosition, Lo
 
 /** How often a silent watch is checked against the linearizable tip. Two checks ahead in a row = it lost events. */
 const PROBE_MS = 1000;
+/** An entry that this process appended, and that the watch has not delivered after two such waits, is not on its way. */
+const OVERDUE_MS = 200;
 /** Without any contact for this long, `read` ends with LogUnavailable. */
 const GIVE_UP_MS = 3000;
 const RECONNECT_MS = 100;
@@ -25,11 +27,13 @@ interface Point {
 
 /** The watch doesn't deliver what it should: open another. */
 class WatchFault extends Error {}
+/** The member behind the watch may be stopped or cut off: open another, which says nothing against the log. */
+class WatchOverdue extends Error {}
 
 /**
  * Reads the log by watching its key. Each watch starts one revision after the last entry that the consumer asked
  * past, every event must continue the index, and a silent watch is compared with the linearizable tip: etcd 3.4
- * can lose events of a watch, and says nothing.
+ * can lose events of a watch, and says nothing. `acknowledged` is the index of the last entry appended by this process.
  */
 export async function* readLog(
   source: LogSource,
@@ -37,10 +41,14 @@ export async function* readLog(
   position: LogPosition,
   signal: AbortSignal,
   log: Logger,
+  acknowledged: () => number = () => 0,
 ): AsyncGenerator<LogEntry> {
   let at = await unavailableAs(resumePoint(source, epoch, position));
   let strikes = { index: -1, count: 0 };
   let contactMs = performance.now();
+  // Once for each place: after that the comparison with the tip has to prove that events are lost.
+  let hurriedAt = -1;
+  const owed = (): boolean => acknowledged() > at.index && hurriedAt !== at.index;
   while (!signal.aborted) {
     let watch: EtcdWatch | null = null;
     const cancel = (): void => watch?.cancel();
@@ -48,7 +56,7 @@ export async function* readLog(
     try {
       await checkAgainstTip(source, at);
       watch = await source.watch(at.revision + 1);
-      for await (const event of watchedEvents(source, watch, signal, () => at)) {
+      for await (const event of watchedEvents(source, watch, signal, { at: () => at, owed })) {
         contactMs = performance.now();
         if (typeof event === 'number') {
           at = await afterCompaction(source, at, event);
@@ -64,6 +72,8 @@ export async function* readLog(
       if (error instanceof WatchFault) {
         strikes = { index: at.index, count: strikes.index === at.index ? strikes.count + 1 : 1 };
         if (strikes.count >= MAX_STRIKES) throw new LogGap(`after entry ${at.index}: ${error.message}`);
+      } else if (error instanceof WatchOverdue) {
+        hurriedAt = at.index;
       } else if (!(error instanceof EtcdError)) {
         throw error;
       } else if (performance.now() - contactMs > GIVE_UP_MS) {
@@ -161,17 +171,23 @@ async function accept(source: LogSource, epoch: number, at: Point, event: WatchE
   return { epoch, index, cursor: kv.mod_revision, bytes: unpackEntry(kv.value) };
 }
 
+interface ReaderState {
+  readonly at: () => Point;
+  /** An entry beyond that place is known to be in the log. */
+  readonly owed: () => boolean;
+}
+
 /** Events of one watch in order; a number is the compact revision that ended it. */
 async function* watchedEvents(
   source: LogSource,
   watch: EtcdWatch,
   signal: AbortSignal,
-  position: () => Point,
+  reader: ReaderState,
 ): AsyncGenerator<WatchEvent | number> {
   const responses = watch.responses[Symbol.asyncIterator]();
   let created = false;
   while (!signal.aborted) {
-    const response = await nextResponse(source, responses, () => created, position);
+    const response = await nextResponse(source, responses, () => created, reader);
     created ||= response.created;
     if (response.canceled) {
       if (response.compact_revision !== '0') {
@@ -184,12 +200,12 @@ async function* watchedEvents(
   }
 }
 
-/** Waits for a message, and meanwhile probes whether there should be one. */
+/** Waits for a message, and meanwhile looks whether there should be one. */
 async function nextResponse(
   source: LogSource,
   responses: AsyncIterator<WatchResponse>,
   created: () => boolean,
-  position: () => Point,
+  reader: ReaderState,
 ): Promise<WatchResponse> {
   let settled: { value: WatchResponse } | { error: unknown } | null = null;
   let wake = (): void => {};
@@ -204,11 +220,11 @@ async function nextResponse(
       wake();
     },
   );
-  let aheadBefore = false;
+  const silence = createSilenceCheck(source, created, reader);
   for (;;) {
     if (!settled) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, PROBE_MS);
+        const timer = setTimeout(resolve, OVERDUE_MS);
         wake = () => {
           clearTimeout(timer);
           resolve();
@@ -218,12 +234,27 @@ async function nextResponse(
     const outcome = settled as { value: WatchResponse } | { error: unknown } | null;
     if (outcome && 'error' in outcome) throw outcome.error;
     if (outcome) return outcome.value;
+    await silence(() => settled !== null);
+  }
+}
+
+/** Called each {@link OVERDUE_MS} of silence. @throws WatchOverdue, WatchFault, EtcdError */
+function createSilenceCheck(source: LogSource, created: () => boolean, reader: ReaderState) {
+  let owedBefore = false;
+  let aheadBefore = false;
+  let probedMs = performance.now();
+  return async (isOver: () => boolean): Promise<void> => {
+    const owed = reader.owed();
+    if (owed && owedBefore) throw new WatchOverdue('the watch is silent about an entry that was appended here');
+    owedBefore = owed;
+    if (performance.now() - probedMs < PROBE_MS) return;
     if (!created()) throw new EtcdError('the watch was not confirmed in time', 'timeout', 'not_done', '');
-    const ahead = (await source.tip()).index > position().index;
-    if (settled) continue;
+    const ahead = (await source.tip()).index > reader.at().index;
+    if (isOver()) return;
     if (ahead && aheadBefore) throw new WatchFault('the watch is silent though the log went on');
     aheadBefore = ahead;
-  }
+    probedMs = performance.now();
+  };
 }
 
 /** Failures of etcd before the first entry mean: not now. */

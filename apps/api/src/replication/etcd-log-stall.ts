@@ -7,7 +7,10 @@ const LOOK_MS = 100;
 
 /** Gives up appends that were handed to a leader which is no longer. */
 export interface StallGuard {
-  /** Runs `attempt` with a signal that aborts when a newer term has a leader, or when `signal` aborts. */
+  /**
+   * Runs `attempt` with a signal that aborts when a newer term has a leader, or when `signal` aborts. In the former case
+   * the client turns to a member that knows that leader.
+   */
   run<T>(attempt: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Tells the raft term of any answer. */
   observe(raftTerm: string): void;
@@ -28,10 +31,15 @@ export function createStallGuard(client: EtcdClient): StallGuard {
 
   async function watch(startTerm: number, pending: PendingAppend): Promise<void> {
     while (!pending.settled) {
-      const looks = client.endpoints().map(async (endpoint) => {
+      const endpoints = client.endpoints();
+      const looks = endpoints.map(async (endpoint) => {
         const status = await client.call('Maintenance.Status', {}, { retry: 'safe', endpoint, requireLeader: false });
         observe(status.header.raft_term);
-        if (status.leader !== '0' && Number(status.header.raft_term) > startTerm) pending.giveUp.abort();
+        if (status.leader === '0' || Number(status.header.raft_term) <= startTerm) return;
+        if (pending.giveUp.signal.aborted) return;
+        // The first that knows the new leader takes the next attempt: of the others one may be stopped, or cut off.
+        for (const other of endpoints) if (other !== endpoint) client.avoid(other);
+        pending.giveUp.abort();
       });
       // A member that doesn't answer must not keep the others from being asked again.
       await Promise.race([Promise.allSettled(looks), delay(LOOK_MS)]);

@@ -26,6 +26,8 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
   const source = createLogSource(client, options.prefix, epoch);
   const stalls = createStallGuard(client);
   const closing = new AbortController();
+  /** Index of the last entry that was appended through here. */
+  let acknowledged = 0;
 
   function refuseClosed(): void {
     if (closing.signal.aborted) throw new LogUnavailable('the log is closed');
@@ -39,11 +41,14 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
       if (bytes.length > MAX_ENTRY_BYTES)
         throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
       if (signal?.aborted) throw new LogUnavailable('given up before the entry was sent');
-      return append(source, stalls, bytes, signal);
+      const index = await append(source, stalls, bytes, signal);
+      acknowledged = Math.max(acknowledged, index);
+      return index;
     },
     async *read(position, signal) {
       refuseClosed();
-      yield* readLog(source, epoch, position, AbortSignal.any([signal, closing.signal]), log);
+      const until = AbortSignal.any([signal, closing.signal]);
+      yield* readLog(source, epoch, position, until, log, () => acknowledged);
     },
     async barrier(signal) {
       refuseClosed();
@@ -82,7 +87,6 @@ async function append(source: LogSource, stalls: StallGuard, bytes: Uint8Array, 
     return base + version;
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
-    if (error.kind === 'cancelled') source.avoid(error.endpoint);
     if (error.outcome === 'unknown') throw new AppendUnknown(error.message);
     throw asUnavailable(error);
   }
