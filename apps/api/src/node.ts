@@ -91,8 +91,9 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     });
     undo.push(() => core.store.close());
     const stateInitialized = core.isInitialized();
-    const boot = await establishIdentity({ config, clock, stateInitialized, join: deps.join });
-    const { version, onFatal } = deps;
+    const { version } = deps;
+    const boot = await establishIdentity({ config, version, clock, logger, stateInitialized, join: deps.join });
+    const { onFatal } = deps;
     const localEvents: LocalEvents = createLocalEvents({
       file: join(config.data_dir, 'local-events.jsonl'),
       nodeId: boot.nodeFile.node_id,

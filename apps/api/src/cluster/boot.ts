@@ -2,7 +2,9 @@ import type { Config } from '../config/derive';
 import type { StateDb } from '../db/state-store';
 import { assert } from '../lib/assert';
 import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
 import { advertisedAddresses } from './addresses';
+import { formCluster } from './formation/form';
 import { type Founding, prepareFounding } from './founding';
 import { liveMembers } from './members/admission';
 import { operatorPkiOf } from './operator-pki';
@@ -23,18 +25,22 @@ export class BootError extends Error {
   override readonly name = 'BootError';
 }
 
+export interface IdentityOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whether the state file knows its cluster: false again when a founding was cut short. */
+  readonly stateInitialized: boolean;
+  readonly join: () => Promise<void>;
+}
+
 /**
  * Settles the node's identity: resumes what is on disk, founds a cluster of one, or joins one.
  *
  * @throws BootError, NodeFileError, IdentityError, JoinError
  */
-export async function establishIdentity(options: {
-  config: Config;
-  clock: Clock;
-  /** Whether the state file knows its cluster: false again when a founding was cut short. */
-  stateInitialized: boolean;
-  join: () => Promise<void>;
-}): Promise<Boot> {
+export async function establishIdentity(options: IdentityOptions): Promise<Boot> {
   const { config, clock } = options;
   refuseUnsupported(config);
   const existing = loadNodeFile(config.data_dir);
@@ -48,17 +54,33 @@ export async function establishIdentity(options: {
     assert(joined, 'a join leaves node.json behind');
     return resume(config, joined, clock);
   }
+  if (config.cluster.mode === 'bootstrap' && (await bootstrap(options)) === 'joined') {
+    const admitted = loadNodeFile(config.data_dir);
+    assert(admitted, 'a formation leaves node.json behind');
+    return resume(config, admitted, clock);
+  }
   return found(config, clock);
 }
 
+/** @throws BootError, CertificateError, JoinError */
+async function bootstrap(options: IdentityOptions): Promise<'found' | 'joined'> {
+  const { config, version, clock, logger } = options;
+  const { peers, advertise } = config.cluster;
+  if (!peers.includes(advertise)) {
+    throw new BootError(
+      `cluster.peers does not list this node's own address ${advertise}; the list is the same on every member`,
+    );
+  }
+  const credentials = operatorPkiOf(config, clock);
+  assert(credentials, 'bootstrap mode comes with certificates of the operator');
+  return formCluster({ config, credentials, version, clock, logger });
+}
+
 /** What the configuration can say and this version can't do yet: better refused than ignored. */
-function refuseUnsupported({ cluster, raft }: Config): void {
+function refuseUnsupported({ raft }: Config): void {
   const refuse = (key: string, instead: string): never => {
     throw new BootError(`${key} is not supported by this version: ${instead}`);
   };
-  if (cluster.mode === 'bootstrap') {
-    refuse('cluster.mode bootstrap', 'start one node with mode single and let the others join by token');
-  }
   if (raft.endpoints.length > 0) refuse('raft.endpoints', 'leave it empty, each node supervises its own etcd member');
 }
 

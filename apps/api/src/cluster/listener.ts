@@ -11,6 +11,7 @@ import { MAX_BODY_BYTES } from '../http/request-input';
 import { type Clock, systemClock } from '../lib/clock';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
+import { FORMATION_PATH } from './formation/hello';
 import type { ClusterTls } from './peer-client';
 import { type PeerIdentity, peerIdentityOf } from './pki/peer-identity';
 
@@ -168,7 +169,8 @@ function authenticate(options: ClusterListenerOptions, c: Context<ClusterEnv>): 
     const detail = `the certificate of node ${peer.nodeId} is not valid at this time; renew it or set the clocks right`;
     throw new DomainError('certificate_required', detail);
   }
-  if (!options.isPinned(peer.nodeId, peer.keyPin)) {
+  // Founding members get in by the CA alone, to ask for their place; members are known by their key.
+  if (c.req.path !== FORMATION_PATH && !options.isPinned(peer.nodeId, peer.keyPin)) {
     throw new DomainError('node_removed', `node ${peer.nodeId} with this key is not a member of the cluster any more`);
   }
   return peer;

@@ -49,6 +49,13 @@ function* joinRules({ cluster: { mode, join } }: RawConfig): Iterable<RuleProble
 function* bootstrapRules({ cluster }: RawConfig): Iterable<RuleProblem> {
   if (cluster.mode !== 'bootstrap') return;
   const uses = ['cluster.mode'];
+  if (cluster.tls.ca === '' && cluster.tls.cert === '' && cluster.tls.key === '') {
+    yield problem(
+      'cluster.tls',
+      [...uses, 'cluster.tls.ca', 'cluster.tls.cert', 'cluster.tls.key'],
+      'must be given in bootstrap mode, where the members know each other by your CA; make them with "quorated pki init" and "quorated pki issue"',
+    );
+  }
   const own = cluster.advertise || cluster.address;
   if (cluster.peers.length === 0) {
     yield problem('cluster.peers', uses, "must list every founding member's cluster address in bootstrap mode");

@@ -67,7 +67,7 @@ export function createWaiting(deps: WaitingDeps): Waiting {
 
   /** Nothing that anybody has entered here would be lost. */
   function mayWait(): boolean {
-    if (journal.mode !== 'single' || journal.growing) return false;
+    if (config.cluster.mode === 'bootstrap' || journal.mode !== 'single' || journal.growing) return false;
     const info = db().select().from(clusterInfo).get();
     const isFresh = info?.setUpAt === null && db().select().from(users).limit(1).get() === undefined;
     return isFresh && liveMembers(db()).length === 1;
