@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { version } from '../package.json';
 import { CliError } from './cli-error';
 import { registerAgent } from './commands/agent';
+import { registerAlarm } from './commands/alarm';
 import { registerApiToken } from './commands/api-token';
 import { registerAudit } from './commands/audit';
 import { registerCluster } from './commands/cluster';
@@ -15,6 +16,7 @@ import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
 import { registerRestore } from './commands/restore';
 import { registerSetup } from './commands/setup';
+import { addSnapshotCommands } from './commands/snapshot';
 import { registerStatus } from './commands/status';
 import { registerSupport } from './commands/support';
 import { registerToken } from './commands/token';
@@ -37,12 +39,14 @@ const NOUNS: readonly Register[] = [
   registerJoin,
   registerHaproxy,
   registerEvent,
+  registerAlarm,
   registerAudit,
   registerWebhook,
   registerUser,
   registerApiToken,
   registerSupport,
   registerRestore,
+  addSnapshotCommands,
   registerCommand,
   registerCompletion,
 ];

@@ -2,8 +2,10 @@ import { pairingRoutes } from '@quorate/shared/pairing';
 import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
 import type { Register } from '../register';
+import { registerAlarm } from './alarm';
 import { addMemberCommands } from './cluster';
 import { addAgentRestoreCommands } from './restore';
+import { addSnapshotCommands } from './snapshot';
 import { newPassword, type PasswordOptions, passwordFileOption, passwordOption } from './user';
 
 /** Speaks to the node on this host over its socket: no login, the file's permission is the guard. */
@@ -12,6 +14,8 @@ export const registerAgent: Register = (program, run) => {
   const cluster = agent.command('cluster').description('Members and leadership');
   addMemberCommands(cluster, run, 'list');
   addAgentRestoreCommands(cluster, run);
+  addSnapshotCommands(agent, run);
+  registerAlarm(agent, run);
   agent
     .command('setup-code')
     .description('Show the code that creates the first admin from another host')

@@ -10,6 +10,7 @@ import { type Column, listView, recordView } from '../output';
 import type { Register, Run } from '../register';
 import { readSecret } from '../secrets';
 import { addFailoverCommands } from './failover';
+import { addReplicaCommands } from './replicas';
 
 async function listMembers(inv: Invocation): Promise<void> {
   const data = await inv.call(clusterRoutes.members, {});
@@ -128,6 +129,7 @@ export const registerCluster: Register = (program, run) => {
   const cluster = program.command('cluster').description('Members and leadership');
   addMemberCommands(cluster, run, 'members');
   addFailoverCommands(cluster, run);
+  addReplicaCommands(cluster, run);
   cluster
     .command('quorum')
     .description('What each number of voters needs and survives, and where the cluster stands')
