@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectComplaints, launchBrowser, SCREENSHOTS, screenshot, violationsOf } from './harness/browser';
@@ -181,10 +181,40 @@ describe('the console in Chromium', () => {
     const created = page.getByRole('dialog', { name: 'Token written-without-the-leader' });
     await created.getByRole('button', { name: 'I have stored it' }).click();
     await page.getByRole('row', { name: /written-without-the-leader/ }).waitFor();
+  });
 
-    await cluster.restart(victim);
+  it('replaces the dead member in one flow', async () => {
+    const dead = cluster.nodes.find((node) => !node.running) as Daemon;
+    const { name } = dead;
+    await page.getByRole('link', { name: 'Members' }).first().click();
+    await page
+      .getByRole('button', { name: `Actions for ${name}` })
+      .first()
+      .click();
+    await page.getByRole('menuitem', { name: /^Replace/ }).click();
+    const removal = page.getByRole('dialog', { name: `Replace ${name}` });
+    await removal.getByText('tolerates no failure').first().waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    await screenshot(page, 'replace');
+    await removal.getByLabel(`Type ${name} to confirm`).fill(name);
+    await removal.getByRole('button', { name: 'Remove it and go on' }).click();
+    const form = page.getByRole('dialog', { name: `Let a new ${name} join` });
+    await form.getByRole('button', { name: 'Mint token' }).click();
+    const minted = page.getByRole('dialog', { name: 'Run this on the new host' });
+    await minted.getByText(`--name ${name}`).first().waitFor();
+    const codes = await minted.locator('code').allTextContents();
+    const [, , token = '', fingerprint = ''] = JOIN_STRING.exec(codes.join('\n')) ?? [];
+
+    // The same name on another host, with a data directory of its own.
+    rmSync(dead.dataDir, { recursive: true });
+    const fresh = cluster.add({ name, host: workspace.loopback(7) });
+    cluster.nodes.splice(cluster.nodes.indexOf(dead), 1);
+    cluster.spawnJoiner(fresh, { via: cluster.node(0), token, fingerprint: `sha256:${fingerprint}` });
+    await minted.getByRole('region', { name: 'Joins with this token' }).getByText(name).first().waitFor();
+    await cluster.waitForVoter(name);
+    await minted.getByRole('button', { name: 'Done' }).click();
     await page.getByRole('link', { name: 'Overview' }).first().click();
-    await quorum.getByText('3 of 3 voters healthy').first().waitFor();
+    await page.getByRole('region', { name: 'Quorum' }).getByText('3 of 3 voters healthy').first().waitFor();
   });
 
   it('turns read-only when the quorum is lost, and says so', async () => {
