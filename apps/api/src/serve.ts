@@ -1,6 +1,7 @@
 import { advertisedAddresses } from './cluster/addresses';
 import type { JoinOptions } from './cluster/join/client';
 import { joinFromConfig } from './cluster/join/from-config';
+import { healCertificate } from './cluster/keys/renew-at-start';
 import { loadIdentity } from './cluster/pki/identity';
 import { checkNodeCertificate } from './cluster/pki/inspect';
 import { loadNodeFile } from './cluster/pki/node-file';
@@ -57,7 +58,7 @@ function loggerOf(config: Config, tty: boolean, quiet: boolean, ring: LogRing): 
 }
 
 /** Refuses what a start would only trip over later. @throws StateFileError, SqliteError, CertificateError, … */
-function checkBeforeStart(config: Config, migrationsDir: string): void {
+async function checkBeforeStart(config: Config, migrationsDir: string, logger: Logger): Promise<void> {
   checkStateFile(config.data_dir, migrationsDir);
   const nodeFile = loadNodeFile(config.data_dir);
   // The operator's own certificate is read and checked anew by the start itself.
@@ -65,12 +66,15 @@ function checkBeforeStart(config: Config, migrationsDir: string): void {
   const identity = provisioned ? loadIdentity(config.data_dir) : undefined;
   if (!nodeFile || !identity) return;
   const { cluster, raftPeer, raftClient } = advertisedAddresses(config);
-  checkNodeCertificate({
-    ...identity,
-    expectedNodeId: nodeFile.node_id,
-    advertisedHosts: [cluster, raftPeer, raftClient].flatMap((address) => parseHostPort(address)?.host ?? []),
-    nowMs: systemClock(),
-  });
+  const nodeId = nodeFile.node_id;
+  const hosts = [cluster, raftPeer, raftClient].flatMap((address) => parseHostPort(address)?.host ?? []);
+  const nowMs = systemClock();
+  try {
+    checkNodeCertificate({ ...identity, expectedNodeId: nodeId, advertisedHosts: hosts, nowMs });
+  } catch (problem) {
+    if (!(await healCertificate({ dataDir: config.data_dir, nodeId, hosts, nowMs, problem }))) throw problem;
+    logger.warn({ problem: String(problem) }, 'the certificate of this node could not be used and was issued anew');
+  }
 }
 
 /**
@@ -97,7 +101,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const signalled = firstSignal(logger);
   const start = async (): Promise<QuorateNode> => {
     if (adoptPairing(config.data_dir, systemClock())) logger.info('this node was added to a cluster and starts in it');
-    checkBeforeStart(config, migrationsDir);
+    await checkBeforeStart(config, migrationsDir, logger);
     const { origins } = options.loaded;
     return startNode(config, { logger, version, migrationsDir, webDir, onFatal, join, origins, logTail: ring.lines });
   };

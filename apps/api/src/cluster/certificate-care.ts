@@ -31,6 +31,7 @@ export function renewalReason(
 ): string | undefined {
   if (nowMs > renewalTime(certPem)) return 'a third of its life is left';
   const certificate = inspectCertificate(certPem);
+  if (nowMs < certificate.notBefore) return 'it begins in the future: the clock was wrong when it was issued';
   const missing = hosts.filter((host) => !certificate.hosts.includes(host));
   if (missing.length > 0) return `it does not name ${missing.join(', ')}`;
   return issuerOf(certPem, caPem) === undefined ? 'the CA was replaced' : undefined;

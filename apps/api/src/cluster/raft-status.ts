@@ -58,7 +58,9 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
   const listeners = new Set<(next: RaftStatus, previous: RaftStatus) => void>();
   const names = new Map<string, number>();
   let current = NO_STATUS;
-  let leaderSeenAt = clock();
+  /** Monotonic: a clock that is set must not look like an outage. */
+  let leaderSeenAt = performance.now();
+  let answeredAt = 0;
 
   async function nodeIdOf(memberId: string): Promise<number | null> {
     const known = names.get(memberId);
@@ -78,6 +80,7 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
         {},
         { retry: 'safe', endpoint: engine.ownEndpoint, requireLeader: false, deadlineMs: ANSWER_MS },
       );
+      answeredAt = performance.now();
       const hasLeader = status.leader !== '0';
       return {
         answered: true,
@@ -95,7 +98,7 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
     } catch (error) {
       // A busy member answers late now and then; one that is gone refuses the connection at once.
       const late = error instanceof EtcdError && error.kind === 'timeout';
-      if (late && clock() - current.at < SILENCE_GRACE_MS) return current;
+      if (late && performance.now() - answeredAt < SILENCE_GRACE_MS) return current;
       return { ...current, answered: false, hasLeader: false, leaderId: null };
     }
   }
@@ -104,7 +107,7 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
     while (!stopping.signal.aborted) {
       const previous = current;
       current = await ask();
-      if (current.hasLeader || !current.answered) leaderSeenAt = clock();
+      if (current.hasLeader || !current.answered) leaderSeenAt = performance.now();
       for (const listener of listeners) listener(current, previous);
       await delay(POLL_MS, stopping.signal);
     }
@@ -115,7 +118,7 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
     get current() {
       return current;
     },
-    quorumHeld: () => clock() - leaderSeenAt < LEADERLESS_GRACE_MS,
+    quorumHeld: () => performance.now() - leaderSeenAt < LEADERLESS_GRACE_MS,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
