@@ -49,9 +49,15 @@ export function dueNow(settings: SettingsRow, nowMs: number): { dueAt: number; m
     after = next;
   }
   if (due === undefined) return undefined;
-  // After a very long time: the last one counts, wherever the counting ended.
-  const last = count === MAX_MISSED ? cron.previousRuns(1, new Date(nowMs))[0]?.getTime() : undefined;
-  return { dueAt: Math.max(due, last ?? 0), missed: count - 1 };
+  return { dueAt: count < MAX_MISSED ? due : lastRun(cron, nowMs, due), missed: count - 1 };
+}
+
+/** The last due time up to `nowMs`, after a time too long to count through. */
+function lastRun(cron: Cron, nowMs: number, atLeast: number): number {
+  const before = cron.previousRuns(1, new Date(nowMs))[0]?.getTime() ?? atLeast;
+  // One that is due this very moment is not previous.
+  const next = cron.nextRun(new Date(before))?.getTime() ?? Number.POSITIVE_INFINITY;
+  return Math.max(atLeast, next <= nowMs ? next : before);
 }
 
 /** Which scheduled backups go. The newest one that is good stays, whatever the settings say. Pure. */
