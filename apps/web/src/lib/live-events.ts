@@ -5,6 +5,7 @@ import type { EventFilter, Resource } from './queries';
 /** What an event about something may have changed. The cluster itself arrives on the stream. */
 const TOUCHES: Record<string, readonly Resource[]> = {
   cluster: ['setup', 'haproxy'],
+  alarm: ['alarms'],
   members: ['joins', 'haproxy'],
   member: ['joins', 'join-tokens', 'haproxy'],
   join_token: ['join-tokens', 'joins'],

@@ -82,6 +82,7 @@ function openStream(client: QueryClient, onState: (streaming: boolean) => void):
           'api-tokens',
           'failovers',
           'webhooks',
+          'alarms',
         ]);
       openedBefore = true;
     };

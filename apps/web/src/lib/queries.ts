@@ -1,3 +1,4 @@
+import { alarmRoutes, type ClearableAlarm } from '@quorate/shared/alarms';
 import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { auditRoutes } from '@quorate/shared/audit';
 import type { CallResult } from '@quorate/shared/client';
@@ -20,6 +21,7 @@ export type Resource =
   | 'setup'
   | 'me'
   | 'cluster'
+  | 'alarms'
   | 'joins'
   | 'join-tokens'
   | 'events'
@@ -47,6 +49,20 @@ export const clusterQuery = queryOptions({
   queryKey: ['cluster' satisfies Resource],
   queryFn: ({ signal }) => call(clusterRoutes.get, { signal }),
 });
+
+export const alarmsQuery = queryOptions({
+  queryKey: ['alarms' satisfies Resource],
+  queryFn: ({ signal }) => call(alarmRoutes.list, { signal }),
+});
+
+/** The steps that clear an alarm; watched closely while they are carried out. */
+export const alarmClearingQuery = (code: ClearableAlarm) =>
+  queryOptions({
+    queryKey: ['alarms' satisfies Resource, 'clearing', code],
+    queryFn: ({ signal }) => call(alarmRoutes.clearing, { params: { code }, signal }),
+    refetchInterval: (query) => (query.state.data?.operation?.state === 'running' ? 500 : 5_000),
+    gcTime: 0,
+  });
 
 export const joinsQuery = queryOptions({
   queryKey: ['joins' satisfies Resource],

@@ -13,6 +13,7 @@ import { ErrorState } from '../states';
 import { Button } from '../ui/button';
 import { Sheet } from '../ui/sheet';
 import { Skeleton } from '../ui/skeleton';
+import { Alarms } from './alarms';
 import { LiveBadge } from './live-badge';
 import { Palette } from './palette';
 import { QuorumBanner } from './quorum-banner';
@@ -81,6 +82,7 @@ function Frame({ children }: { children: ReactNode }) {
           <ClusterName />
           <div className="ml-auto flex items-center gap-1.5">
             <LiveBadge />
+            <Alarms />
             <Button
               variant="ghost"
               className="gap-2 px-2 sm:border-line"
