@@ -62,6 +62,7 @@ export const caRotationSchema = z
     percent: z.int().min(0).max(100),
     old_fingerprint: sha256Fingerprint,
     new_fingerprint: sha256Fingerprint,
+    new_ca: z.string().describe('The new CA (PEM). A client that trusts the old one alone adds it in time.'),
     requested_by: z.string(),
     started_at: timestamp,
     finished_at: timestamp.nullable(),

@@ -10,6 +10,7 @@ import { type Column, listView, recordView } from '../output';
 import type { Register, Run } from '../register';
 import { readSecret } from '../secrets';
 import { addFailoverCommands } from './failover';
+import { addKeyCommands } from './keys';
 import { addReplicaCommands } from './replicas';
 
 async function listMembers(inv: Invocation): Promise<void> {
@@ -129,6 +130,7 @@ export const registerCluster: Register = (program, run) => {
   const cluster = program.command('cluster').description('Members and leadership');
   addMemberCommands(cluster, run, 'members');
   addFailoverCommands(cluster, run);
+  addKeyCommands(cluster, run);
   addReplicaCommands(cluster, run);
   cluster
     .command('quorum')

@@ -186,6 +186,7 @@ export function viewCaRotation(db: StateDb, row: CaRotation, members: readonly M
     percent: Math.round(BEGINS_AT[row.stage] + (ENDS_AT[row.stage] - BEGINS_AT[row.stage]) * share),
     old_fingerprint: fingerprintOfPem(row.oldCaCert),
     new_fingerprint: fingerprintOfPem(row.newCaCert),
+    new_ca: row.newCaCert,
     requested_by: row.requestedBy,
     started_at: toTimestamp(row.startedAt),
     finished_at: finished ? toTimestamp(row.stageAt) : null,
