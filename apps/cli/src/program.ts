@@ -6,6 +6,7 @@ import { registerAgent } from './commands/agent';
 import { registerAlarm } from './commands/alarm';
 import { registerApiToken } from './commands/api-token';
 import { registerAudit } from './commands/audit';
+import { registerBackup } from './commands/backup';
 import { registerCluster } from './commands/cluster';
 import { registerCommand } from './commands/command';
 import { registerCompletion } from './commands/completion';
@@ -14,7 +15,6 @@ import { registerEvent } from './commands/event';
 import { registerHaproxy } from './commands/haproxy';
 import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
-import { registerRestore } from './commands/restore';
 import { registerSetup } from './commands/setup';
 import { addSnapshotCommands } from './commands/snapshot';
 import { registerStatus } from './commands/status';
@@ -45,7 +45,7 @@ const NOUNS: readonly Register[] = [
   registerUser,
   registerApiToken,
   registerSupport,
-  registerRestore,
+  registerBackup,
   addSnapshotCommands,
   registerCommand,
   registerCompletion,

@@ -3,6 +3,7 @@ import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
 import type { Register } from '../register';
 import { registerAlarm } from './alarm';
+import { addAgentBackup } from './backup';
 import { addMemberCommands } from './cluster';
 import { addAgentRestoreCommands } from './restore';
 import { addSnapshotCommands } from './snapshot';
@@ -16,6 +17,7 @@ export const registerAgent: Register = (program, run) => {
   addAgentRestoreCommands(cluster, run);
   addSnapshotCommands(agent, run);
   registerAlarm(agent, run);
+  addAgentBackup(agent, run);
   agent
     .command('setup-code')
     .description('Show the code that creates the first admin from another host')

@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, errorOf } from '@quorate/shared/client';
+import { HEADER } from '@quorate/shared/http-headers';
 import {
   type RestoreOperation,
   type RestoreStage,
@@ -16,7 +17,8 @@ import { utcTime } from '../duration';
 import { exitOf } from '../exit-codes';
 import type { Invocation } from '../invocation';
 import { recordView } from '../output';
-import type { Register, Run } from '../register';
+import type { Run } from '../register';
+import { keyFileOption, withKey } from './backup-key';
 
 const POLL_MS = 300;
 /** A node that switches may be silent for a moment; one that is gone is not waited for. */
@@ -83,14 +85,18 @@ function report(inv: Invocation, operation: RestoreOperation): void {
   );
 }
 
-async function uploadFile(inv: Invocation, file: string): Promise<RestoreOperation> {
+async function uploadFile(inv: Invocation, file: string, key: string | undefined): Promise<RestoreOperation> {
   const stream = createReadStream(file);
   await once(stream, 'open').catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     throw new CliError('usage', `${file} cannot be read: ${why}`);
   });
   const query = new URLSearchParams({ name: basename(file) });
-  const headers = { 'content-type': 'application/octet-stream', accept: 'application/json' };
+  const headers = {
+    'content-type': 'application/octet-stream',
+    accept: 'application/json',
+    ...(key === undefined ? {} : { [HEADER.backupKey]: Buffer.from(key).toString('base64url') }),
+  };
   const body = Readable.toWeb(stream) as ReadableStream<Uint8Array>;
   const response = await inv.open(`${restoreRoutes.upload.path}?${query}`, headers, body);
   if (!response.ok) throw await errorOf(response);
@@ -99,29 +105,35 @@ async function uploadFile(inv: Invocation, file: string): Promise<RestoreOperati
 
 interface RestoreOptions {
   file?: string;
+  keyFile?: string;
 }
 
+const keyBody = (key: string | undefined) => (key === undefined ? {} : { key });
+
 /** `backup restore`, below the noun `backup`. */
-export const registerRestore: Register = (program, run) => {
-  const noun = program.commands.find((command) => command.name() === 'backup');
-  const backup = noun ?? program.command('backup').description('Backups of the state');
+export function addRestoreCommand(backup: Command, run: Run): void {
   backup
     .command('restore')
     .description('Put a backup, or a state file, in place of the state of the whole cluster, without a restart')
     .argument('[id]', 'the backup')
     .option('--file <file>', 'a state file on this machine instead of a backup')
+    .addOption(keyFileOption())
     .action(
-      run(async (inv, id: string | undefined, { file }: RestoreOptions) => {
+      run(async (inv, id: string | undefined, { file, keyFile }: RestoreOptions) => {
         if ((id === undefined) === (file === undefined)) {
           throw new CliError('usage', 'give the id of a backup, or --file');
         }
         inv.note(WARNING);
         await inv.confirm(`Restore ${file ?? `backup ${id}`}?`);
-        if (file !== undefined) return follow(inv, await uploadFile(inv, file));
-        return follow(inv, await inv.call(restoreRoutes.fromBackup, { params: { id: id ?? '' }, body: {} }));
+        const started = await withKey(inv, keyFile, (key) =>
+          file === undefined
+            ? inv.call(restoreRoutes.fromBackup, { params: { id: id ?? '' }, body: keyBody(key) })
+            : uploadFile(inv, file, key),
+        );
+        return follow(inv, started);
       }),
     );
-};
+}
 
 /** What only the host of a node may ask for, below `agent cluster`. */
 export function addAgentRestoreCommands(cluster: Command, run: Run): void {
@@ -142,20 +154,27 @@ export function addAgentRestoreCommands(cluster: Command, run: Run): void {
     .command('init-from-db')
     .description('Make this fresh node a cluster of its own with the content of a state file, of whichever cluster')
     .argument('<file>', 'a backup or a state.db on this host')
+    .addOption(keyFileOption())
     .action(
-      run(async (inv, file: string) => {
-        await follow(inv, await inv.call(restoreRoutes.initFromFile, { body: { path: resolve(file) } }));
+      run(async (inv, file: string, { keyFile }: { keyFile?: string }) => {
+        const body = (key: string | undefined) => ({ path: resolve(file), ...keyBody(key) });
+        await follow(
+          inv,
+          await withKey(inv, keyFile, (key) => inv.call(restoreRoutes.initFromFile, { body: body(key) })),
+        );
       }),
     );
   cluster
     .command('restore-from-db')
     .description('Put a state file of this cluster in place of its state, on every node, without a restart')
     .argument('<file>', 'a backup or a state.db on this host')
+    .addOption(keyFileOption())
     .action(
-      run(async (inv, file: string) => {
+      run(async (inv, file: string, { keyFile }: { keyFile?: string }) => {
         inv.note(WARNING);
         await inv.confirm(`Restore ${file}?`);
-        await follow(inv, await inv.call(restoreRoutes.fromFile, { body: { path: resolve(file) } }));
+        const body = (key: string | undefined) => ({ path: resolve(file), ...keyBody(key) });
+        await follow(inv, await withKey(inv, keyFile, (key) => inv.call(restoreRoutes.fromFile, { body: body(key) })));
       }),
     );
 }

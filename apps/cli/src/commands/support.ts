@@ -1,12 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { errorOf } from '@quorate/shared/client';
 import { supportRoutes } from '@quorate/shared/support';
-import { CliError } from '../cli-error';
+import { saveStream } from '../files';
 import type { Register } from '../register';
 
 const FALLBACK_NAME = 'quorate-support.tar.gz';
@@ -15,19 +12,6 @@ const FALLBACK_NAME = 'quorate-support.tar.gz';
 function nameOf(response: Response): string {
   const given = /filename="([\w.-]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1];
   return given?.endsWith('.tar.gz') ? given : FALLBACK_NAME;
-}
-
-/** Writes a stream beside `path` first, so that what stands there is whole. */
-async function saveTo(path: string, body: Readable): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await pipeline(body, createWriteStream(temporary, { mode: 0o600, flags: 'wx' }));
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw new CliError('error', `cannot write ${path}: ${why}`);
-  }
 }
 
 export const registerSupport: Register = (program, run) => {
@@ -45,7 +29,7 @@ export const registerSupport: Register = (program, run) => {
           return;
         }
         const path = options.out ?? nameOf(response);
-        await saveTo(path, body);
+        await saveStream(path, body);
         inv.print({ data: { file: path }, names: [path], text: () => path });
         inv.note('Look into it before you pass it on: it has names and addresses, but no keys, tokens or passwords.');
       }),
