@@ -5,7 +5,6 @@ import { ADMIN, Cluster } from './harness/cluster';
 import type { Daemon, Settings } from './harness/daemon';
 import { createOperatorPki, type OperatorPki } from './harness/operator-pki';
 import { addNodes } from './harness/suite';
-import { until } from './harness/until';
 import { createWorkspace, type Workspace } from './harness/workspace';
 import { sees, write } from './harness/writes';
 

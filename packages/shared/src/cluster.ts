@@ -75,6 +75,11 @@ export const clusterSchema = z
     id: z.uuid(),
     name: z.string(),
     mode: z.enum(['single', 'raft']),
+    external_etcd: z
+      .boolean()
+      .describe(
+        'The log is in an etcd that its operator runs: its members, its compaction and its leader are not managed here, and any one node suffices for writes.',
+      ),
     growing: z.boolean().describe('True while a single node is being grown into a cluster.'),
     node_id: nodeId,
     leader_id: nodeId.nullable(),
@@ -194,6 +199,6 @@ export const clusterRoutes = {
       to: nodeId.nullable().default(null).describe('Id of the next leader; null = the most advanced voter.'),
     }),
     response: z.object({ from: nodeId, to: nodeId, term: z.int(), duration_ms: z.number() }),
-    errors: ['single_mode', 'not_found', 'not_caught_up', 'conflict'],
+    errors: ['single_mode', 'external_etcd', 'not_found', 'not_caught_up', 'conflict'],
   }),
 };

@@ -42,7 +42,6 @@ export interface IdentityOptions {
  */
 export async function establishIdentity(options: IdentityOptions): Promise<Boot> {
   const { config, clock } = options;
-  refuseUnsupported(config);
   const existing = loadNodeFile(config.data_dir);
   if (existing && (existing.mode === 'raft' || options.stateInitialized)) return resume(config, existing, clock);
   if (options.stateInitialized) {
@@ -74,14 +73,6 @@ async function bootstrap(options: IdentityOptions): Promise<'found' | 'joined'> 
   const credentials = operatorPkiOf(config, clock);
   assert(credentials, 'bootstrap mode comes with certificates of the operator');
   return formCluster({ config, credentials, version, clock, logger });
-}
-
-/** What the configuration can say and this version can't do yet: better refused than ignored. */
-function refuseUnsupported({ raft }: Config): void {
-  const refuse = (key: string, instead: string): never => {
-    throw new BootError(`${key} is not supported by this version: ${instead}`);
-  };
-  if (raft.endpoints.length > 0) refuse('raft.endpoints', 'leave it empty, each node supervises its own etcd member');
 }
 
 /** A cluster of one. Cut short anywhere, the next start does it again: nothing was acknowledged before the state has it. */

@@ -2,7 +2,6 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
 import type { StateStore } from '../db/state-store';
-import { assert } from '../lib/assert';
 import { delay, withTimeout } from '../lib/async';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
@@ -11,12 +10,14 @@ import { createBarrier } from '../replication/barrier';
 import { etcdVersion } from '../replication/etcd/binary';
 import { EtcdError } from '../replication/etcd/errors';
 import { createEtcdLog } from '../replication/etcd-log';
-import { readGenesis, type StoredGenesis, writeGenesis } from '../replication/etcd-log-genesis';
+import { readGenesis, type StoredGenesis } from '../replication/etcd-log-genesis';
 import { createLocalLog } from '../replication/local-log';
 import { type Log, LogUnavailable } from '../replication/log';
 import type { Proposer } from '../replication/proposer';
 import { advertisedAddresses } from './addresses';
 import { createRaftEngine, memberName, type RaftEngine, raftDirOf } from './raft-engine';
+import { createExternalEngine } from './external/engine';
+import { writeFirstGenesis } from './external/first-genesis';
 import { type RaftStatusPoller, startRaftStatusPoller } from './raft-status';
 
 export type JournalHealth = 'ok' | 'starting' | 'resyncing' | 'diverged' | 'upgrade_required' | 'removed';
@@ -50,6 +51,7 @@ export interface JournalOptions {
   readonly config: Config;
   readonly nodeId: number;
   readonly store: StateStore;
+  readonly clusterId: string;
   readonly applier: Applier;
   readonly proposer: Proposer;
   readonly clock: Clock;
@@ -57,6 +59,8 @@ export interface JournalOptions {
   readonly tls: () => { ca: string; cert: string; key: string };
   readonly otherClients: () => readonly string[];
   /** The state has this node among the removed ones. */
+  /** Whether this node may lead, where leadership is not etcd's own. */
+  readonly mayLead: () => boolean;
   readonly wasRemoved: () => boolean;
   /** The point of no return of growth: after it, a restart comes up on Raft. Must be atomic and durable. */
   readonly commitRaftMode: () => void;
@@ -84,7 +88,7 @@ const UPGRADE_RETRY_MS = 5_000;
 export const logPrefixOf = (config: Config): string => `/${config.cluster.token}`;
 
 export function createJournal(options: JournalOptions): Journal {
-  const { config, nodeId, store, applier, proposer, clock, logger } = options;
+  const { config, nodeId, clusterId, store, applier, proposer, clock, logger } = options;
   const stopping = new AbortController();
   /** Aborts when the node stops or was removed: from then on nothing is read or written any more. */
   const fenced = new AbortController();
@@ -116,7 +120,14 @@ export function createJournal(options: JournalOptions): Journal {
   function createEngine(initial: { cluster: string; state: 'new' | 'existing' }): RaftEngine {
     mkdirSync(raftDirOf(config.data_dir), { recursive: true, mode: 0o700 });
     return createRaftEngine({
+  /** With an etcd that others compact, what was acknowledged must not be there alone. */
+  const durability = config.raft.endpoints.length > 0 ? 'FULL' : 'NORMAL';
+
       config,
+    if (config.raft.endpoints.length > 0) {
+      const { tls, mayLead: eligible } = options;
+      return createExternalEngine({ config, nodeId, prefix: logPrefixOf(config), tls, eligible, logger });
+    }
       nodeId,
       otherClients: options.otherClients,
       tls: options.tls,
@@ -144,7 +155,7 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function openRaft(initial: { cluster: string; state: 'new' | 'existing' }): Promise<void> {
-    store.setDurability('NORMAL');
+    store.setDurability(durability);
     const next = createEngine(initial);
     useEngine(next);
     keepStarting(next).catch(options.onFatal);
@@ -160,7 +171,9 @@ export function createJournal(options: JournalOptions): Journal {
       );
       if (!failure) return options.onMemberStarted();
       if (fenced.signal.aborted) return;
-      const what = 'etcd did not start, so this node takes no part in the quorum; trying again';
+      const what = next.external
+        ? 'the etcd of raft.endpoints does not answer; trying again'
+        : 'etcd did not start, so this node takes no part in the quorum; trying again';
       logger.error({ err: failure.error }, what);
       await delay(START_RETRY_MS, fenced.signal);
     }
@@ -189,6 +202,10 @@ export function createJournal(options: JournalOptions): Journal {
       await enterEpoch(genesis).catch((error: unknown) => {
         logger.warn({ err: error, epoch: genesis.epoch }, 'this node cannot enter the new epoch by itself');
       });
+    if (genesis.cluster !== undefined && genesis.cluster !== clusterId) {
+      complain(undefined, `the log under ${prefix} is of another cluster; set cluster.token to that of this one`);
+      return undefined;
+    }
     }
     return genesis.epoch;
   }
@@ -270,6 +287,7 @@ export function createJournal(options: JournalOptions): Journal {
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       throw new DomainError('raft_engine_unavailable', cause);
+    if (config.raft.endpoints.length > 0) return;
     }
   }
 
@@ -292,21 +310,21 @@ export function createJournal(options: JournalOptions): Journal {
       if (log) proposer.attach(log);
       if (error instanceof DomainError) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      throw new DomainError('raft_engine_unavailable', `etcd could not be started, so the node stays single: ${why}`);
+      const what = next.external ? 'the etcd of raft.endpoints cannot be used' : 'etcd could not be started';
+      throw new DomainError('raft_engine_unavailable', `${what}, so the node stays single: ${why}`);
     }
   }
 
   async function switchToRaft(next: RaftEngine): Promise<void> {
     await proposer.pause();
     const { index, chain, epoch } = applier.position;
-    const genesis = { epoch: epoch + 1, base_index: index, chain: Buffer.from(chain).toString('hex') };
-    const write = await writeGenesis(next.client, logPrefixOf(config), genesis);
-    assert(write.written, 'a new etcd holds no other genesis');
+    const base = { base_index: index, chain: Buffer.from(chain).toString('hex'), cluster: clusterId };
+    const genesis = await writeFirstGenesis(next.client, logPrefixOf(config), { epoch: epoch + 1, ...base });
     // Before the commit: should that fail halfway, the process ends and a restart follows what is on disk.
     useEngine(next);
     options.commitRaftMode();
     applier.rebase({ epoch: genesis.epoch, cursor: '' });
-    store.setDurability('NORMAL');
+    store.setDurability(durability);
     following = followEtcd(next).catch(options.onFatal);
   }
 

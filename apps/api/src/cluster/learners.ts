@@ -37,11 +37,12 @@ export function createLearnerRegistrar(deps: {
     if (!client) throw new DomainError('single_mode', 'this node is not part of a Raft cluster');
     const url = `https://${member.raftPeerAddress}`;
     try {
-      if (member.state !== 'voter') await addLearner(client, url);
+      if (member.state !== 'voter' && !deps.journal.engine?.external) await addLearner(client, url);
       if (member.state === 'joining') {
         const actor = SYSTEM_ACTOR;
         await deps.proposer.propose(setMemberState, { id: nodeId, state: 'learner' as const }, { actor, id: uuidv7() });
       }
+      if (deps.journal.engine?.external) return { initial_cluster: '', tip_index: tip };
       const list = await listMembers(client);
       const parts = list.flatMap((m) => {
         const name = m.peer_urls.includes(url) ? memberName(nodeId) : m.name;

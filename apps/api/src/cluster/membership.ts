@@ -4,6 +4,7 @@ import type { RequestContext } from '../http/endpoint';
 import { delay } from '../lib/async';
 import { EtcdError } from '../replication/etcd/errors';
 import { listMembers, moveLeader, removeMember as removeEtcdMember } from '../replication/etcd/members';
+import { notOurs } from './external/refusal';
 import type { Journal } from './journal';
 import type { Announce } from './leadership/announce';
 import { removeMember } from './members/commands';
@@ -32,16 +33,21 @@ const TRANSFER_WAIT_MS = 5_000;
 const isUp = (member: MemberView): boolean => member.health === 'healthy' || member.health === 'lagging';
 
 /** What the quorum is before and after a removal, and why it would be refused. Pure. */
-export function previewRemoval(members: readonly MemberView[], nodeId: number, force: boolean): MembershipPreview {
+export function previewRemoval(
+  members: readonly MemberView[],
+  nodeId: number,
+  force: boolean,
+  external = false,
+): MembershipPreview {
   const target = members.find((member) => member.id === nodeId);
   if (!target) throw new DomainError('not_found', `there is no member ${nodeId}`);
   const voters = members.filter((member) => member.suffrage === 'voter');
   const rest = voters.filter((member) => member.id !== nodeId);
-  const before = countQuorum(voters.length, voters.filter(isUp).length);
-  const after = countQuorum(rest.length, rest.filter(isUp).length);
+  const before = countQuorum(voters.length, voters.filter(isUp).length, external);
+  const after = countQuorum(rest.length, rest.filter(isUp).length, external);
   const refusal = target.suffrage === 'voter' ? refusalOf(target, rest.length, after.tolerated, force) : null;
   const warnings: string[] = [];
-  if (rest.length > 1 && rest.length % 2 === 0) {
+  if (!external && rest.length > 1 && rest.length % 2 === 0) {
     warnings.push(`${rest.length} voters tolerate no more failures than ${rest.length - 1}: add a node afterwards`);
   }
   if (target.suffrage === 'voter' && after.tolerated === 0 && rest.length > 0) {
@@ -147,7 +153,7 @@ export function createMembership(deps: {
   return {
     async remove(ctx, nodeId, { dryRun, force }) {
       const views = view.members();
-      const preview = previewRemoval(views, nodeId, force);
+      const preview = previewRemoval(views, nodeId, force, journal.engine?.external);
       if (dryRun) return preview;
       const raft = engine();
       if (preview.refusal) {
@@ -159,8 +165,9 @@ export function createMembership(deps: {
       await exclusively(async () => {
         const target = views.find((m) => m.id === nodeId);
         const voters = views.filter((m) => m.suffrage === 'voter').map((m) => m.id);
-        if (target?.leader) await handOver(raft, nodeId, null, { reason: 'removal', requestedBy: ctx.actor.name });
-        const memberId = target && (await etcdIdOf(raft, nodeId, target.raft_peer_address));
+        if (target?.leader && !raft.external)
+          await handOver(raft, nodeId, null, { reason: 'removal', requestedBy: ctx.actor.name });
+        const memberId = target && !raft.external ? await etcdIdOf(raft, nodeId, target.raft_peer_address) : undefined;
         // The state first: the pin dies with it. A crash in between is finished by the membership reconciler.
         await ctx.propose(removeMember, { id: nodeId, voters });
         if (memberId) await removeEtcdMember(raft.client, memberId).catch((error: unknown) => warn(ctx, error));
@@ -170,12 +177,16 @@ export function createMembership(deps: {
     async yieldWhenDrained() {
       const views = view.members();
       const self = views.find((m) => m.self);
-      if (!self?.leader || !self.drained || !journal.engine || changing) return;
+      // Who does not stand for election any more gives leadership up by itself where etcd is the operator's.
+      if (!self?.leader || !self.drained || !journal.engine || journal.engine.external || changing) return;
       if (!views.some((m) => m.suffrage === 'voter' && !m.self && !m.drained && isUp(m))) return;
       await exclusively(() => handOver(engine(), self.id, null, { reason: 'drain', requestedBy: '' }));
     },
     async transferLeadership(to, why) {
       const raft = engine();
+      if (raft.external) {
+        throw notOurs('leadership cannot be handed over', 'drain the node that leads, and another one takes over');
+      }
       const from = view.leaderId();
       if (from === null) throw new DomainError('no_quorum', 'there is no leader at the moment', [], 1);
       const target = to === null ? undefined : view.members().find((m) => m.id === to);

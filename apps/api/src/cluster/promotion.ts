@@ -118,7 +118,13 @@ export function createMembershipReconciler(deps: {
       comparedAt = clock();
       const voters = views.filter((m) => m.suffrage === 'voter');
       const healthy = voters.filter((m) => m.health === 'healthy').length;
-      const stable = promotionKeepsQuorum(voters.length, healthy) ? stableLearners(views) : new Set<number>();
+      const { external } = journal.engine;
+      const keeps = external || promotionKeepsQuorum(voters.length, healthy);
+      const stable = keeps ? stableLearners(views) : new Set<number>();
+      if (external) {
+        for (const nodeId of stable) await carryOut({ kind: 'record', nodeId, state: 'voter' });
+        return;
+      }
       const raft = await listMembers(journal.engine.client);
       // After the list: who adds a learner has seen its admission applied, so this node must have before it judges.
       await deps.barrier();

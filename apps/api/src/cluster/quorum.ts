@@ -11,9 +11,9 @@ export interface QuorumCount {
 /** More voters make writes slower and no failure likelier survived. */
 export const MAX_VOTERS = 7;
 
-/** Raft's arithmetic: a majority of the voters, whatever their number. */
-export function countQuorum(voters: number, healthy: number): QuorumCount {
-  const needed = Math.floor(voters / 2) + 1;
+/** Raft's arithmetic: a majority of the voters, whatever their number. With an etcd of the operator, any one node does. */
+export function countQuorum(voters: number, healthy: number, external = false): QuorumCount {
+  const needed = external ? 1 : Math.floor(voters / 2) + 1;
   return { voters, needed, healthy, tolerated: healthy - needed };
 }
 
@@ -27,6 +27,8 @@ const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' 
 
 export interface QuorumSituation {
   readonly mode: 'single' | 'raft';
+  /** The log is in an etcd of the operator. */
+  readonly external: boolean;
   readonly voters: number;
   readonly healthy: number;
   readonly learners: number;
@@ -42,8 +44,8 @@ export const describeQuorum = (situation: QuorumSituation): Quorum => ({
 });
 
 function describe(situation: QuorumSituation): Omit<Quorum, 'table'> {
-  const { mode, voters, healthy, hasLeader } = situation;
-  const count = countQuorum(voters, healthy);
+  const { mode, external, voters, healthy, hasLeader } = situation;
+  const count = countQuorum(voters, healthy, external);
   if (mode === 'single') {
     return {
       ...count,
@@ -52,6 +54,7 @@ function describe(situation: QuorumSituation): Omit<Quorum, 'table'> {
       advice: 'Mint a join token and add two nodes to survive the loss of one.',
     };
   }
+  if (external) return describeExternal(situation, count);
   const held = hasLeader && count.tolerated >= 0;
   if (!held) return { ...count, held, ...lostQuorum(situation, count) };
   const base = `${healthy} of ${plural(voters, 'voter')} healthy, ${count.needed} needed`;
@@ -61,6 +64,23 @@ function describe(situation: QuorumSituation): Omit<Quorum, 'table'> {
   }
   const sentence = `${base}: ${plural(count.tolerated, 'more voter')} may fail without stopping writes.`;
   return { ...count, held, sentence, advice: adviceWhenSafe(situation) };
+}
+
+/** Whether writes work is up to that etcd; which of our nodes are up decides only who serves. */
+function describeExternal({ voters, healthy, hasLeader, downNames }: QuorumSituation, count: QuorumCount) {
+  if (!hasLeader) {
+    return {
+      ...count,
+      held: false,
+      sentence: 'The etcd of the operator does not answer or has no leader. Reads go on, writes are refused.',
+      advice: 'Bring that etcd back (raft.endpoints); nothing that was acknowledged is lost.',
+    };
+  }
+  const down = downNames.length > 0 ? `Bring ${downNames.join(', ')} back, or remove it.` : '';
+  const advice =
+    voters === 1 ? 'Mint a join token and add a node, so that one is left to serve when this one fails.' : down;
+  const sentence = `${healthy} of ${plural(voters, 'node')} healthy; the log is in an etcd of the operator, which keeps the quorum.`;
+  return { ...count, held: count.tolerated >= 0, sentence, advice };
 }
 
 function lostQuorum(situation: QuorumSituation, count: QuorumCount): { sentence: string; advice: string } {

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger';
 import { createEtcdClient, type EtcdClient } from '../replication/etcd/client';
 import { createEtcdSupervisor, type EtcdSupervisor } from '../replication/etcd/supervisor';
 import { advertisedAddresses } from './addresses';
+import type { Election } from './external/election';
 import { pkiDirOf } from './pki/identity';
 
 export const memberName = (nodeId: number): string => `node-${nodeId}`;
@@ -18,7 +19,12 @@ export const raftDirOf = (dataDir: string): string => join(dataDir, 'raft');
 export interface RaftEngine {
   readonly client: EtcdClient;
   readonly supervisor: EtcdSupervisor;
-  readonly ownEndpoint: string;
+  /** URL of this node's own member; undefined where etcd is the operator's. */
+  readonly ownEndpoint: string | undefined;
+  /** An etcd that the operator runs: its members, its compaction and its leader are not ours. */
+  readonly external: boolean;
+  /** Who leads among our nodes; where etcd is ours, its own leader does. */
+  readonly election: Election | undefined;
   stop(): Promise<void>;
 }
 
@@ -68,6 +74,8 @@ export function createRaftEngine(options: RaftEngineOptions): RaftEngine {
     client,
     supervisor,
     ownEndpoint,
+    external: false,
+    election: undefined,
     async stop() {
       await supervisor.stop();
       client.close();

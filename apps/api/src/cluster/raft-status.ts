@@ -73,20 +73,23 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
     return names.get(memberId) ?? null;
   }
 
+  const { election, ownEndpoint } = engine;
+  const own = ownEndpoint === undefined ? {} : { endpoint: ownEndpoint };
+
   async function ask(): Promise<RaftStatus> {
     try {
       const status = await engine.client.call(
         'Maintenance.Status',
         {},
-        { retry: 'safe', endpoint: engine.ownEndpoint, requireLeader: false, deadlineMs: ANSWER_MS },
+        { retry: 'safe', ...own, requireLeader: false, deadlineMs: ANSWER_MS },
       );
       answeredAt = performance.now();
       const hasLeader = status.leader !== '0';
       return {
         answered: true,
         memberId: status.header.member_id,
-        term: Number(status.raft_term),
-        leaderId: hasLeader ? await nodeIdOf(status.leader) : null,
+        term: election ? election.term() : Number(status.raft_term),
+        leaderId: election ? election.leaderId() : hasLeader ? await nodeIdOf(status.leader) : null,
         hasLeader,
         isLearner: status.is_learner,
         etcdVersion: status.version,
@@ -107,7 +110,8 @@ export function startRaftStatusPoller(engine: RaftEngine, clock: Clock): RaftSta
     while (!stopping.signal.aborted) {
       const previous = current;
       current = await ask();
-      if (current.hasLeader || !current.answered) leaderSeenAt = performance.now();
+      // A member of ours that is silent is asked for through the others; one that is not ours is all there is.
+      if (current.hasLeader || (!current.answered && !engine.external)) leaderSeenAt = performance.now();
       for (const listener of listeners) listener(current, previous);
       await delay(POLL_MS, stopping.signal);
     }

@@ -20,6 +20,8 @@ export interface Roster {
   readonly raftClients: () => string[];
   /** The state has this node among the removed ones. */
   readonly wasRemoved: () => boolean;
+  /** This node votes and is not drained. */
+  readonly isInService: () => boolean;
 }
 
 /** Members as the state knows them, or as the join told while the state is still empty. */
@@ -31,12 +33,14 @@ export function createRoster({ nodeFile, db, applier }: RosterDeps): Roster {
       .filter((member) => member.id !== nodeFile.node_id)
       .map((m) => ({ id: m.id, clusterAddress: m.cluster_address, raftClientAddress: m.raft_client_address }));
   }
+  const own = () => db().select().from(members).where(eq(members.id, nodeFile.node_id)).get();
   return {
     targets: () => others().map((m) => ({ nodeId: m.id, address: m.clusterAddress })),
     raftClients: () => others().map((m) => m.raftClientAddress),
-    wasRemoved: () => {
-      const own = db().select().from(members).where(eq(members.id, nodeFile.node_id)).get();
-      return own?.state === 'removed';
+    wasRemoved: () => own()?.state === 'removed',
+    isInService: () => {
+      const member = own();
+      return member?.state === 'voter' && member.drainedAt === null;
     },
   };
 }

@@ -188,6 +188,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     otherClients: roster.raftClients,
     wasRemoved: roster.wasRemoved,
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
+    clusterId: boot.nodeFile.cluster_id,
+    mayLead: () => journal.health === 'ok' && journal.mode === 'raft' && roster.isInService(),
     resync,
     restores: restorer,
     onFatal: options.onFatal,
@@ -379,7 +381,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
       const operatorCare = createOperatorCare({ config, nodeId, own, journal, db, proposer, clock, logger });
       reconcilers.push(startReconciler(operatorCare, logger));
-      if (isBootstrap) await ensureCluster();
+      if (isBootstrap || config.raft.endpoints.length > 0) await ensureCluster();
     },
     ensureCluster,
     async stop() {

@@ -98,6 +98,7 @@ export function createClusterView(deps: ViewDeps): ClusterView {
         id: info.clusterId,
         name: info.name,
         mode: journal.mode,
+        external_etcd: journal.engine?.external ?? false,
         growing: journal.growing,
         node_id: nodeId,
         leader_id: leaderId(),
@@ -123,6 +124,7 @@ export function quorumOf(views: readonly MemberView[], journal: Journal) {
   const isUp = (m: MemberView): boolean => m.health === 'healthy' || m.health === 'lagging';
   return describeQuorum({
     mode: journal.mode,
+    external: journal.engine?.external ?? false,
     voters: voters.length,
     healthy: voters.filter(isUp).length,
     learners: views.filter((m) => m.suffrage !== 'voter').length,

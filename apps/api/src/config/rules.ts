@@ -99,6 +99,24 @@ function* certificateRules({ cluster, connector }: RawConfig): Iterable<RuleProb
   }
 }
 
+/** An etcd of the operator. */
+function* endpointRules({ raft: { endpoints, tls } }: RawConfig): Iterable<RuleProblem> {
+  const given = [tls.ca, tls.cert, tls.key].filter((path) => path !== '').length;
+  if (given > 0 && given < 3) {
+    yield problem(
+      'raft.tls',
+      ['raft.tls.ca', 'raft.tls.cert', 'raft.tls.key'],
+      'give ca, cert and key, or none of them',
+    );
+  }
+  const clear = endpoints.filter((url) => url.startsWith('http://'));
+  if (clear.length > 0 && clear.length < endpoints.length) {
+    yield problem('raft.endpoints', [], 'mixes http:// and https://; use https:// for all');
+  }
+  const open = clear.find((url) => URL.canParse(url) && !isLoopback(new URL(url).hostname));
+  if (open) yield problem('raft.endpoints', [], `would send the log in clear to ${open}; use https://`);
+}
+
 function* raftRules({ raft }: RawConfig): Iterable<RuleProblem> {
   if (raft.profile !== 'custom') return;
   const uses = ['raft.profile'];
@@ -152,7 +170,7 @@ function* addressRules({ api, cluster, raft }: RawConfig): Iterable<RuleProblem>
 
 /** Every rule over several keys that a well-formed configuration breaks. */
 export function brokenRules(config: RawConfig): RuleProblem[] {
-  const rules = [apiRules, joinRules, bootstrapRules, certificateRules, raftRules, addressRules];
+  const rules = [apiRules, joinRules, bootstrapRules, certificateRules, endpointRules, raftRules, addressRules];
   return rules.flatMap((rule) => [...rule(config)]);
 }
 

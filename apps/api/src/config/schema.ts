@@ -144,6 +144,11 @@ export const configSchema = z.strictObject({
       .max(16)
       .default([])
       .meta({ description: 'Use an etcd that you already run instead of a supervised one.' }),
+    tls: section("Certificates towards that etcd (mutual TLS); empty = this node's own.", {
+      ca: text.default('').meta({ description: 'PEM file with the CA that signed the certificates of that etcd.' }),
+      cert: text.default('').meta({ description: 'PEM file with the client certificate.' }),
+      key: text.default('').meta({ description: 'PEM file with its private key.' }),
+    }),
     profile: z.enum(['lan', 'wan', 'custom']).default('lan').meta({
       description: 'Timing of elections. lan: 50/300 ms. wan: 250/2500 ms. custom: heartbeat and election below.',
     }),

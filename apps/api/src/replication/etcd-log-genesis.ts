@@ -10,6 +10,8 @@ export interface Genesis {
   readonly chain: string;
   /** The epoch begins with a restore: what to put in place of the state at `base_index`. */
   readonly restore?: unknown;
+  /** Whose log this is: several clusters may share an etcd. Absent in records of earlier versions. */
+  readonly cluster?: string;
 }
 
 /** A genesis as it stands in etcd: the bytes are what guards every append. */
@@ -60,6 +62,7 @@ export async function writeGenesis(
       base_index: genesis.base_index,
       chain: genesis.chain,
       restore: genesis.restore,
+      cluster: genesis.cluster,
     }),
   );
   const compare: Compare[] = [
@@ -87,7 +90,7 @@ export function parseGenesis(kv: KeyValue): StoredGenesis {
   } catch {
     // Reported below, like any other foreign content.
   }
-  const { epoch, base_index, chain, restore } = record ?? {};
+  const { epoch, base_index, chain, restore, cluster } = record ?? {};
   if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(base_index) || typeof chain !== 'string') {
     throw new Error(
       `etcd key ${kv.key.toString('utf8')} holds no epoch record: is this prefix used by another program?`,
@@ -98,6 +101,7 @@ export function parseGenesis(kv: KeyValue): StoredGenesis {
     base_index: Number(base_index),
     chain,
     ...(restore === undefined ? {} : { restore }),
+    ...(typeof cluster === 'string' ? { cluster } : {}),
     bytes: kv.value,
     modRevision: Number(kv.mod_revision),
   };

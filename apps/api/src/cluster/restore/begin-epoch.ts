@@ -36,7 +36,8 @@ export async function beginEpoch(options: {
     const tip = await createLogSource(client, prefix, epoch).tip();
     if (tip.index === index) {
       const base = { epoch: epoch + 1, base_index: index, chain: Buffer.from(chain).toString('hex') };
-      const next = { ...base, restore: options.restore };
+      const owner = before.cluster === undefined ? {} : { cluster: before.cluster };
+      const next = { ...base, ...owner, restore: options.restore };
       const unchanged = { key: logKey(prefix, epoch), version: tip.version };
       const write = await writeGenesis(client, prefix, next, before, unchanged);
       if (write.written) return next;

@@ -37,6 +37,7 @@ function cluster(members: Member[], change: Partial<Cluster> = {}): Cluster {
     id: '00000000-0000-4000-8000-000000000001',
     name: 'test',
     mode: members.length === 1 ? 'single' : 'raft',
+    external_etcd: false,
     growing: false,
     node_id: 1,
     leader_id: 1,
