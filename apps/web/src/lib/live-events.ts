@@ -13,6 +13,7 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   api_token: ['api-tokens'],
   leadership: ['failovers'],
   failover: ['failovers'],
+  keys: ['keys', 'join-tokens'],
   webhook: ['webhooks'],
   session: [],
   haproxy: ['haproxy'],

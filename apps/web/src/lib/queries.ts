@@ -8,6 +8,7 @@ import { failoverRoutes } from '@quorate/shared/failovers';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
+import { keyRoutes } from '@quorate/shared/keys';
 import type { RouteDefinition } from '@quorate/shared/route';
 import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
@@ -22,6 +23,7 @@ export type Resource =
   | 'me'
   | 'cluster'
   | 'alarms'
+  | 'keys'
   | 'joins'
   | 'join-tokens'
   | 'events'
@@ -63,6 +65,13 @@ export const alarmClearingQuery = (code: ClearableAlarm) =>
     refetchInterval: (query) => (query.state.data?.operation?.state === 'running' ? 500 : 5_000),
     gcTime: 0,
   });
+
+export const keysQuery = queryOptions({
+  queryKey: ['keys' satisfies Resource],
+  queryFn: ({ signal }) => call(keyRoutes.get, { signal, headers: afterLastWrite() }),
+  // What the members report moves without an event of its own.
+  refetchInterval: (query) => (query.state.data?.ca_rotation?.state === 'running' ? 1000 : 30_000),
+});
 
 export const joinsQuery = queryOptions({
   queryKey: ['joins' satisfies Resource],

@@ -10,6 +10,7 @@ import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { roleAllows } from '@/lib/access';
 import { meQuery } from '@/lib/queries';
+import { KeysSection } from './keys-section';
 import { SupportSection } from './support-section';
 import { WebhooksSection } from './webhooks-section';
 
@@ -23,6 +24,7 @@ interface Section {
 
 /** Every section, in order: a component of its own and a line here. */
 const SECTIONS: readonly Section[] = [
+  { id: 'keys', label: 'Certificates and keys', needs: 'viewer', Content: KeysSection },
   { id: 'webhooks', label: 'Webhooks', needs: 'admin', Content: WebhooksSection },
   { id: 'support', label: 'Support bundle', needs: 'admin', Content: SupportSection },
 ];
