@@ -21,6 +21,10 @@ export interface Core {
   isInitialized(): boolean;
 }
 
+/** Number of migrations of this build. */
+export const schemaVersionOf = (migrationsDir: string): number =>
+  readdirSync(migrationsDir).filter((file) => file.endsWith('.sql')).length;
+
 export function openCore(options: {
   config: Config;
   migrationsDir: string;
@@ -44,7 +48,7 @@ export function openCore(options: {
     store,
     applier,
     proposer,
-    schemaVersion: readdirSync(migrationsDir).filter((file) => file.endsWith('.sql')).length,
+    schemaVersion: schemaVersionOf(migrationsDir),
     isInitialized: () => store.db.select().from(clusterInfo).get() !== undefined,
   };
 }

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { establishIdentity } from './cluster/boot';
+import { healingSentence, healState, markStateDamaged } from './cluster/damage/state';
 import { clusterLevel } from './cluster/members/admission';
 import type { Identity } from './cluster/pki/identity';
 import { readinessChecks } from './cluster/readiness';
 import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
 import { apiUsesTls, type Config } from './config/derive';
-import { type Core, openCore } from './core';
+import { type Core, openCore, schemaVersionOf } from './core';
 import { createEndpoints, loadBalancerSource } from './endpoints';
 import { createLocalEvents, type LocalEvents } from './events/local-events';
 import { lastEventSeq } from './events/queries';
@@ -78,13 +79,20 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
   try {
     let cluster: ClusterRuntime | undefined;
     const metrics = createMetrics();
+    const { migrationsDir } = deps;
+    const knownSchema = schemaVersionOf(migrationsDir);
+    const healing = await healState({ dataDir: config.data_dir, knownSchema, nowMs: clock(), logger });
+    const onFatal = (error: unknown): void => {
+      markStateDamaged(config.data_dir, error);
+      deps.onFatal(error);
+    };
     const core = openCore({
       config,
       metrics,
-      migrationsDir: deps.migrationsDir,
+      migrationsDir,
       clock,
       logger,
-      onFatal: deps.onFatal,
+      onFatal,
       nodeId: () => cluster?.nodeId ?? 0,
       clusterLevel: () => clusterLevel(core.store.db),
       quorumHeld: () => cluster?.journal.quorumHeld() ?? true,
@@ -93,7 +101,6 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     const stateInitialized = core.isInitialized();
     const { version } = deps;
     const boot = await establishIdentity({ config, version, clock, logger, stateInitialized, join: deps.join });
-    const { onFatal } = deps;
     const localEvents: LocalEvents = createLocalEvents({
       file: join(config.data_dir, 'local-events.jsonl'),
       nodeId: boot.nodeFile.node_id,
@@ -103,7 +110,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       appliedIndex: () => core.applier.position.index,
       term: () => cluster?.journal.raft?.current.term ?? null,
     });
-    const { migrationsDir } = deps;
+    if (healing) localEvents.record('state.damaged', healingSentence(healing), { aside: healing.aside });
     cluster = createClusterRuntime({
       ...core,
       config,

@@ -5,6 +5,7 @@ import { joinTokenCommands } from './cluster/join-tokens/commands';
 import { keyCommands } from './cluster/keys/commands';
 import { leadershipCommands } from './cluster/leadership/commands';
 import { memberCommands } from './cluster/members/commands';
+import { demoteMember } from './cluster/members/demotion';
 import { recoveryCommands } from './cluster/recovery/commands';
 import { restoreCommands } from './cluster/restore/commands';
 import { createRegistry } from './commands/define-command';
@@ -22,6 +23,7 @@ export const commandRegistry = createRegistry([
   ...sessionCommands,
   ...apiTokenCommands,
   ...memberCommands,
+  demoteMember,
   ...joinTokenCommands,
   ...leadershipCommands,
   ...keyCommands,

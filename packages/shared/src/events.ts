@@ -18,6 +18,7 @@ export const EVENT_TYPES = [
   'state.is_leaderless',
   'state.ro',
   'state.rw',
+  'state.damaged',
   'members.changed',
   'member.admitted',
   'member.learner',

@@ -9,15 +9,16 @@ import type { Applier } from '../replication/applier';
 import { createBarrier } from '../replication/barrier';
 import { etcdVersion } from '../replication/etcd/binary';
 import { EtcdError } from '../replication/etcd/errors';
+import { EtcdStartError } from '../replication/etcd/supervisor';
 import { createEtcdLog } from '../replication/etcd-log';
 import { readGenesis, type StoredGenesis } from '../replication/etcd-log-genesis';
 import { createLocalLog } from '../replication/local-log';
 import { type Log, LogUnavailable } from '../replication/log';
 import type { Proposer } from '../replication/proposer';
 import { advertisedAddresses } from './addresses';
-import { createRaftEngine, memberName, type RaftEngine, raftDirOf } from './raft-engine';
 import { createExternalEngine } from './external/engine';
 import { writeFirstGenesis } from './external/first-genesis';
+import { createRaftEngine, memberName, type RaftEngine, raftDirOf } from './raft-engine';
 import { type RaftStatusPoller, startRaftStatusPoller } from './raft-status';
 
 export type JournalHealth = 'ok' | 'starting' | 'resyncing' | 'diverged' | 'upgrade_required' | 'removed';
@@ -50,17 +51,17 @@ export interface Journal {
 export interface JournalOptions {
   readonly config: Config;
   readonly nodeId: number;
-  readonly store: StateStore;
   readonly clusterId: string;
+  readonly store: StateStore;
   readonly applier: Applier;
   readonly proposer: Proposer;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tls: () => { ca: string; cert: string; key: string };
   readonly otherClients: () => readonly string[];
-  /** The state has this node among the removed ones. */
   /** Whether this node may lead, where leadership is not etcd's own. */
   readonly mayLead: () => boolean;
+  /** The state has this node among the removed ones. */
   readonly wasRemoved: () => boolean;
   /** The point of no return of growth: after it, a restart comes up on Raft. Must be atomic and durable. */
   readonly commitRaftMode: () => void;
@@ -75,6 +76,8 @@ export interface JournalOptions {
   };
   /** The local member has started: from now on its own files say how to start it again. */
   readonly onMemberStarted: () => void;
+  /** etcd ended unasked, or did not start; the last lines of its log. */
+  readonly onMemberFailed: (lastLines: readonly string[]) => void;
   /** Something after which this process must not go on. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -117,17 +120,17 @@ export function createJournal(options: JournalOptions): Journal {
     health = 'ok';
   }
 
-  function createEngine(initial: { cluster: string; state: 'new' | 'existing' }): RaftEngine {
-    mkdirSync(raftDirOf(config.data_dir), { recursive: true, mode: 0o700 });
-    return createRaftEngine({
   /** With an etcd that others compact, what was acknowledged must not be there alone. */
   const durability = config.raft.endpoints.length > 0 ? 'FULL' : 'NORMAL';
 
-      config,
+  function createEngine(initial: { cluster: string; state: 'new' | 'existing' }): RaftEngine {
     if (config.raft.endpoints.length > 0) {
       const { tls, mayLead: eligible } = options;
       return createExternalEngine({ config, nodeId, prefix: logPrefixOf(config), tls, eligible, logger });
     }
+    mkdirSync(raftDirOf(config.data_dir), { recursive: true, mode: 0o700 });
+    return createRaftEngine({
+      config,
       nodeId,
       otherClients: options.otherClients,
       tls: options.tls,
@@ -142,6 +145,7 @@ export function createJournal(options: JournalOptions): Journal {
     raft = startRaftStatusPoller(next, clock);
     next.supervisor.onExit((exit) => {
       if (exit.reason === 'removed') beRemoved();
+      else options.onMemberFailed(exit.lastLines);
     });
   }
 
@@ -175,6 +179,7 @@ export function createJournal(options: JournalOptions): Journal {
         ? 'the etcd of raft.endpoints does not answer; trying again'
         : 'etcd did not start, so this node takes no part in the quorum; trying again';
       logger.error({ err: failure.error }, what);
+      if (failure.error instanceof EtcdStartError) options.onMemberFailed(failure.error.lastLines);
       await delay(START_RETRY_MS, fenced.signal);
     }
   }
@@ -197,15 +202,15 @@ export function createJournal(options: JournalOptions): Journal {
       complain(undefined, `etcd holds no log under ${prefix}; a member keeps the cluster.token that it joined with`);
     }
     if (!genesis) return undefined;
+    if (genesis.cluster !== undefined && genesis.cluster !== clusterId) {
+      complain(undefined, `the log under ${prefix} is of another cluster; set cluster.token to that of this one`);
+      return undefined;
+    }
     complaint = '';
     if (genesis.epoch > applier.position.epoch) {
       await enterEpoch(genesis).catch((error: unknown) => {
         logger.warn({ err: error, epoch: genesis.epoch }, 'this node cannot enter the new epoch by itself');
       });
-    if (genesis.cluster !== undefined && genesis.cluster !== clusterId) {
-      complain(undefined, `the log under ${prefix} is of another cluster; set cluster.token to that of this one`);
-      return undefined;
-    }
     }
     return genesis.epoch;
   }
@@ -282,12 +287,12 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function requireEngine(): Promise<void> {
+    if (config.raft.endpoints.length > 0) return;
     try {
       await etcdVersion(config.raft.binary);
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       throw new DomainError('raft_engine_unavailable', cause);
-    if (config.raft.endpoints.length > 0) return;
     }
   }
 

@@ -64,13 +64,15 @@ export async function requestLearnerTicket(options: {
   timeoutMs: number;
   signal: AbortSignal;
   onWait: (why: string) => void;
+  /** This node was a member and has lost its journal. */
+  lost?: boolean;
 }): Promise<{ ticket: LearnerTicket; from: PeerTarget }> {
   const deadline = performance.now() + options.timeoutMs;
   let last = 'no member is known';
   while (performance.now() < deadline && !options.signal.aborted) {
     for (const target of options.members) {
       try {
-        const response = await options.client.fetch(target, LEARNER_PATH, {
+        const response = await options.client.fetch(target, options.lost ? `${LEARNER_PATH}?lost=1` : LEARNER_PATH, {
           method: 'POST',
           signal: AbortSignal.timeout(10_000),
         });

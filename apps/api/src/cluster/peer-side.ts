@@ -31,6 +31,8 @@ export interface PeerSideDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly registerLearner: (nodeId: number) => Promise<LearnerTicket>;
+  /** Takes a member that has lost its journal out of Raft. */
+  readonly removeLostMember: (nodeId: number) => Promise<void>;
   /** Serves `POST /v1/cluster/join`, the only path without a client certificate. */
   readonly joinApp: Hono<ClusterEnv>;
   /** Adds the paths of restores and backups. */
@@ -71,6 +73,7 @@ export function openPeerListener(deps: PeerSideDeps): Promise<ClusterListener> {
   app.post(LEARNER_PATH, async (c) => {
     const peer = c.get('peer');
     if (!peer) throw new DomainError('certificate_required', 'a node certificate is required');
+    if (c.req.query('lost') !== undefined) await deps.removeLostMember(peer.nodeId);
     return c.json(await deps.registerLearner(peer.nodeId));
   });
   deps.servePeers(app);

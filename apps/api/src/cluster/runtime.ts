@@ -14,6 +14,8 @@ import { advertisedAddresses } from './addresses';
 import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
+import { onMemberFailed } from './damage/journal';
+import { createLostMemberRemoval } from './damage/lost-member';
 import { helloOf } from './formation/form';
 import { createFormationApp } from './formation/server';
 import { SYSTEM_ACTOR } from './founding';
@@ -30,7 +32,7 @@ import type { ClusterListener } from './listener';
 import { type NodeStatus, startLiveness } from './liveness';
 import { clusterLevel } from './members/admission';
 import { createMembership, type Membership } from './membership';
-import { openAsJoiner, openSingle } from './opening';
+import { openMember, openSingle } from './opening';
 import { createOperatorCare } from './operator-care';
 import { createWaiting, type Waiting } from './pairing/waiting';
 import { createPeerClient, type PeerClient, type PeerTarget } from './peer-client';
@@ -186,13 +188,14 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     logger,
     tls,
     otherClients: roster.raftClients,
-    wasRemoved: roster.wasRemoved,
-    commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     clusterId: boot.nodeFile.cluster_id,
     mayLead: () => journal.health === 'ok' && journal.mode === 'raft' && roster.isInService(),
+    wasRemoved: roster.wasRemoved,
+    commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
     restores: restorer,
     onFatal: options.onFatal,
+    onMemberFailed: (lines) => onMemberFailed({ lines, dataDir, peers: targets(), logger, onFatal: options.onFatal }),
     onMemberStarted() {
       if (boot.nodeFile.stage === 'admitted') setStage('learner');
     },
@@ -261,6 +264,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       clock,
       logger,
       registerLearner,
+      removeLostMember: createLostMemberRemoval({ journal, db, view, proposer }),
       care,
       servePeers: (app) => {
         restorer.serve(app);
@@ -363,10 +367,11 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (boot.nodeFile.mode === 'single') {
         await openSingle({ boot, dataDir, addresses, version, db, journal, proposer, logger });
       } else {
-        if (boot.nodeFile.stage === 'admitted')
-          await openAsJoiner({ client: peerClient, members: targets(), installFrom, journal, applier, logger, signal });
-        else if (!(await membershipFence.askPeers(targets())))
-          await journal.openRaft({ cluster: '', state: 'existing' });
+        await openMember({
+          ...{ client: peerClient, members: targets(), installFrom, journal, applier, logger, signal, dataDir, clock },
+          ...{ stage: boot.nodeFile.stage, external: config.raft.endpoints.length > 0 },
+          isOut: () => membershipFence.askPeers(targets()),
+        });
         await openListener();
         startReconcilers();
       }

@@ -1,4 +1,5 @@
 import { BootError } from '../cluster/boot';
+import { StateDamaged } from '../cluster/damage/state';
 import { JoinError } from '../cluster/join/join-error';
 import { IdentityError } from '../cluster/pki/identity';
 import { CertificateError } from '../cluster/pki/inspect';
@@ -15,6 +16,7 @@ import { stateCure } from './state-file';
 /** Errors whose message says what to do. */
 const COMPLETE = [
   BootError,
+  StateDamaged,
   NodeFileError,
   IdentityError,
   CertificateError,

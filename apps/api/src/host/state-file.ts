@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { isDamageCode } from '../cluster/damage/state';
 import { type Member, members } from '../cluster/members/table';
 import { codeOf, HostError } from './host-error';
 
@@ -83,13 +84,23 @@ export function readStateFile(dataDir: string, options: { thorough: boolean }): 
 export const knownSchemaVersion = (migrationsDir: string): number =>
   readdirSync(migrationsDir).filter((file) => file.endsWith('.sql')).length;
 
+/** A damaged file is dealt with under the directory's lock, where it may be replaced. */
+function readUnlessDamaged(dataDir: string): StateFileFacts | undefined {
+  try {
+    return readStateFile(dataDir, { thorough: false });
+  } catch (error) {
+    if (isDamageCode(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Refuses a state that a newer Quorate has migrated: this build would not know what it applies to.
  *
  * @throws StateFileError, SqliteError
  */
 export function checkStateFile(dataDir: string, migrationsDir: string): void {
-  const facts = readStateFile(dataDir, { thorough: false });
+  const facts = readUnlessDamaged(dataDir);
   const known = knownSchemaVersion(migrationsDir);
   if (!facts || facts.schemaVersion <= known) return;
   throw new StateFileError(newerSchema(dataDir, facts.schemaVersion, known));

@@ -47,6 +47,7 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
     fileEpoch: fc.nat({ max: 9 }),
     fileIndex: fc.nat({ max: 99 }),
   }),
+  'members.demote': fc.record({ id: memberId }),
   'replicas.checkpoint': fc.record({ phase: fc.constantFrom('arm', 'take') }),
   'cluster.recover': fc.record({ nodeId: memberId, epoch: fc.integer({ min: 1, max: 9 }), source: name }),
   'users.create': fc.record({ id: newId, username: name, role, passwordHash }),
