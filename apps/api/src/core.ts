@@ -34,6 +34,7 @@ export function openCore(options: {
   nodeId: () => number;
   clusterLevel: () => number;
   quorumHeld: () => boolean;
+  removed: () => boolean;
   metrics: Metrics;
 }): Core {
   const { config, migrationsDir, logger, metrics } = options;

@@ -96,6 +96,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       nodeId: () => cluster?.nodeId ?? 0,
       clusterLevel: () => clusterLevel(core.store.db),
       quorumHeld: () => cluster?.journal.quorumHeld() ?? true,
+      removed: () => cluster?.journal.health === 'removed',
     });
     undo.push(() => core.store.close());
     const stateInitialized = core.isInitialized();

@@ -113,6 +113,9 @@ describe('a removed node', () => {
     });
     const answers = await Promise.all(attempts);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    await until(async () => again.cluster.journal.health === 'removed', 'it knows that it is out');
+    const refused = await callApi(again.url, 'POST', '/v1/users', { token, body: { ...ADMIN, role: 'viewer' } });
+    expect(refused.body).toMatchObject({ status: 503, code: 'not_ready', detail: expect.stringMatching(/removed/) });
     const users = await call('GET', '/v1/users?limit=500');
     expect(users.body.items.map((user: { username: string }) => user.username)).toEqual([ADMIN.username]);
     const ready = await callApi(again.url, 'GET', '/readyz?verbose');

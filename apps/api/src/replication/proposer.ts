@@ -39,6 +39,8 @@ export interface ProposerOptions {
   readonly clusterLevel: () => number;
   /** False when the node knows that there is no quorum: writes are refused at once instead of waiting. */
   readonly quorumHeld: () => boolean;
+  /** True once this node is out of its cluster: it writes nothing any more. */
+  readonly removed?: () => boolean;
   readonly defaultTimeoutMs?: number;
 }
 
@@ -107,7 +109,7 @@ export function createProposer(options: ProposerOptions): Proposer {
       expiry = undefined;
       const now = performance.now();
       const late = [...pending.values()].filter((item) => item.deadline <= now);
-      for (const item of late) expire(item, noQuorum);
+      for (const item of late) expire(item, unwritable);
       // A log that is held takes nothing from the queue: what was given up must not stay in memory until it does.
       if (late.length > 0) queue = queue.filter((item) => !item.settled);
       if (pending.size > 0) watchDeadlines();
@@ -135,6 +137,8 @@ export function createProposer(options: ProposerOptions): Proposer {
       if (item) settleWithOutcome(item, command.index, command.outcome);
     }
   });
+
+  const unwritable = (): DomainError => (options.removed?.() ? nodeRemoved() : noQuorum());
 
   /** Gives up on a command; `unsent` is the answer when it is certain that nothing was written. */
   function expire(item: Pending, unsent: () => Error): void {
@@ -231,7 +235,7 @@ export function createProposer(options: ProposerOptions): Proposer {
     if (waiting >= MAX_QUEUE || pendingBytes >= MAX_QUEUE_BYTES) {
       throw new DomainError('overloaded', `${waiting} writes are waiting already; try again shortly`, [], 1);
     }
-    if (!options.quorumHeld()) throw noQuorum();
+    if (!options.quorumHeld()) throw unwritable();
     // Every build knows the first level, so what most commands need is not looked up.
     if (since === FIRST_LEVEL) return;
     const level = options.clusterLevel();
@@ -300,6 +304,12 @@ function checked<Input>(command: CommandDefinition<Input, unknown>, input: Input
 
 const nodeStopping = (): DomainError =>
   new DomainError('not_ready', 'the node is stopping; send the request to another node');
+
+const nodeRemoved = (): DomainError =>
+  new DomainError(
+    'not_ready',
+    'this node was removed from its cluster, so nothing was written; send the request to another node',
+  );
 
 export const noQuorum = (): DomainError =>
   new DomainError(
