@@ -38,7 +38,7 @@ it('shows certificates and keys', async () => {
   for (const text of ['quorate-node-1', 'ok', shown.certificates[0]?.fingerprint ?? '', 'signing', 'cluster key']) {
     expect(stdout).toContain(text);
   }
-  expect((await ok(['cluster', 'keys', '-o', 'name'])).stdout).toMatch(/^quorate-ca-\w+\nquorate-node-1\n$/);
+  expect((await ok(['cluster', 'keys', '-o', 'name'])).stdout).toMatch(/^quorate-ca-[\w-]+\nquorate-node-1\n$/);
 });
 
 it('rotates each of them, asking before what cannot be undone', async () => {

@@ -9,7 +9,7 @@ import { SESSION_KEY_SPREAD_MS, SESSION_LIFETIME_MS } from '../../resources/sess
 import { clusterInfo, clusterSecrets } from '../../resources/setup/table';
 import { type Keyring, SECRET } from '../keyring';
 import { liveMembers } from '../members/admission';
-import { createCa } from '../pki/issue';
+import { createNamedCa } from '../pki/issue';
 import { keyPinOf } from '../pki/keys';
 import { decryptSecret, encryptSecret, keyIdOf, SecretError, wrapForNode } from '../pki/secrets';
 import { refuseDuringCaRotation } from './ca-progress';
@@ -97,7 +97,9 @@ export function createKeyRotator(deps: {
   async function startCa(propose: Propose): Promise<void> {
     const info = db().select().from(clusterInfo).get();
     if (!info) throw new DomainError('not_ready', 'this node has no cluster state yet; try again shortly', [], 1);
-    const ca = await createCa({ clusterId: info.clusterId, nowMs: deps.clock() });
+    const nowMs = deps.clock();
+    // Named unlike the one before, so that no verifier takes one for the other.
+    const ca = await createNamedCa(`quorate-ca-${info.clusterId.slice(-8)}-${nowMs.toString(36)}`, nowMs);
     const keyJwe = await keyring.seal(SECRET.caKey, ca.keyPem);
     await propose(startCaRotation, { operationId: uuidv7(), caCert: ca.certPem, keyJwe });
   }

@@ -58,11 +58,15 @@ const SESSIONS: readonly SqlStep[] = [
   { sql: 'INSERT OR IGNORE INTO main.revoked_sessions SELECT * FROM live.revoked_sessions ORDER BY rowid' },
 ];
 
-/** What a webhook was told already stays told: the events are those of the present state. */
+/**
+ * What a webhook was told already stays told: the events are those of the present state. One that still exists keeps its
+ * secret: its receiver knows that one, and the file's may be under a cluster key that was replaced since.
+ */
 const WEBHOOKS: SqlStep = {
   sql:
     'UPDATE main.webhooks SET cursor = coalesce((SELECT l.cursor FROM live.webhooks l WHERE l.id = main.webhooks.id), ' +
-    '(SELECT max(seq) FROM live.events), 0)',
+    '(SELECT max(seq) FROM live.events), 0), secret_jwe = coalesce((SELECT l.secret_jwe FROM live.webhooks l ' +
+    'WHERE l.id = main.webhooks.id), secret_jwe)',
 };
 
 function restoreSteps(tables: ReadonlyMap<string, readonly string[]>): SqlStep[] {

@@ -86,7 +86,7 @@ function Content({ keys, onRotate }: { keys: Keys; onRotate: (what: Rotating) =>
             <tr>
               <Th>Key</Th>
               <Th>State</Th>
-              <Th>Made</Th>
+              <Th className="max-sm:hidden">Made</Th>
               <Th className="max-sm:hidden">Next</Th>
               <Th>
                 <span className="sr-only">Actions</span>
@@ -123,7 +123,7 @@ function CertificateRow({ certificate, onRotate }: { certificate: Certificate; o
       <Td>
         <p className="break-all font-medium">{name}</p>
         <p className="flex items-center gap-1 font-mono text-2xs text-ink-3">
-          <span className="max-w-24 truncate sm:max-w-56" title={certificate.fingerprint}>
+          <span className="max-w-16 truncate sm:max-w-56" title={certificate.fingerprint}>
             {certificate.fingerprint}
           </span>
           <CopyButton text={certificate.fingerprint} what={`fingerprint of ${name}`} />
@@ -135,7 +135,8 @@ function CertificateRow({ certificate, onRotate }: { certificate: Certificate; o
         </Badge>
       </Td>
       <Td>
-        <Time at={certificate.not_after} show="stacked" />
+        <Time at={certificate.not_after} className="sm:hidden" />
+        <Time at={certificate.not_after} show="stacked" className="max-sm:hidden" />
       </Td>
       <Td className="max-sm:hidden">
         {certificate.renews_at && certificate.state === 'ok' ? (
@@ -166,7 +167,7 @@ function KeyRow(props: {
         <p className="font-mono text-2xs text-ink-3">{props.id}</p>
       </Td>
       <Td>{props.state}</Td>
-      <Td>
+      <Td className="max-sm:hidden">
         <Time at={props.made} show="stacked" />
       </Td>
       <Td className="max-sm:hidden">{props.next}</Td>
