@@ -7,6 +7,7 @@ import { localLog } from './figures/local-log';
 import { ready } from './figures/ready';
 import { replay } from './figures/replay';
 import { replicatedLatency, replicatedThroughput } from './figures/replicated';
+import { snapshotUnderWrites } from './figures/snapshot';
 
 /** Every figure that `npm run bench` prints, in this order. */
 const FIGURES: readonly Figure[] = [
@@ -21,6 +22,7 @@ const FIGURES: readonly Figure[] = [
   worstFailover,
   plannedTransfer,
   catchUp,
+  snapshotUnderWrites,
   idleMemory,
 ];
 

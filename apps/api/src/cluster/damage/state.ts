@@ -44,7 +44,7 @@ function findDamage(path: string, thorough: boolean): string {
     file = new Database(path, { fileMustExist: true, timeout: 1_000 });
     if (thorough) {
       const verdict = String(file.pragma('integrity_check(1)', { simple: true }));
-      return verdict === 'ok' ? '' : verdict;
+      return verdict === 'ok' ? '' : verdict.replace(/\s+/g, ' ');
     }
     file.prepare('SELECT count(*) FROM sqlite_schema').get();
     return '';
