@@ -10,5 +10,5 @@ await runMain(async () => {
   const given = process.argv.slice(2);
   const hasDataDir = given.some((argument) => /^--data-dir(=|$)/.test(argument));
   const dataDir = hasDataDir ? [] : ['--data-dir', fromRoot('.quorate')];
-  return runForeground(process.execPath, [fromRoot('apps/api/dist/quorated.js'), 'serve', ...dataDir, ...given]);
+  return runForeground(fromRoot('apps/api/dist/quorated.js'), ['serve', ...dataDir, ...given]);
 });

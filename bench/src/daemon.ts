@@ -45,7 +45,7 @@ export async function startDaemon(dataDir: string): Promise<Daemon> {
   };
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [DAEMON, 'serve', '--data-dir', dataDir, ...sets], { stdio: 'ignore' });
+  const child = spawn(DAEMON, ['serve', '--data-dir', dataDir, ...sets], { stdio: 'ignore' });
   try {
     while (!(await isReady(url))) {
       if (child.exitCode !== null) throw new Unmeasurable(`the daemon ended with status ${child.exitCode}`);

@@ -105,7 +105,7 @@ export class Daemon {
       ...settings,
     };
     const sets = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    const command = [process.execPath, this.#program, 'serve', '--data-dir', this.dataDir, ...sets];
+    const command = [this.#program, 'serve', '--data-dir', this.dataDir, ...sets];
     const [program = '', ...args] = namespace ? ['ip', 'netns', 'exec', namespace, ...command] : command;
     this.#connection = undefined;
     this.#process = this.workspace.run(program, args, { logFile: this.logFile });

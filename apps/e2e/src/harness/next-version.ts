@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { ROOT } from './paths';
@@ -76,6 +76,7 @@ export async function buildNextVersion(dir: string): Promise<string> {
   const program = join(dir, 'apps/api/dist/quorated.js');
   const { daemonBuild } = (await import(join(API, 'build-options.mjs'))) as { daemonBuild: (out: string) => object };
   await build({ ...daemonBuild(program), plugins: [nextVersion] });
+  chmodSync(program, 0o755);
   symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
   addMigration(join(dir, 'drizzle'));
   return program;
