@@ -4,7 +4,7 @@ import type { EventFilter, Resource } from './queries';
 
 /** What an event about something may have changed. The cluster itself arrives on the stream. */
 const TOUCHES: Record<string, readonly Resource[]> = {
-  cluster: ['setup', 'haproxy'],
+  cluster: ['setup', 'haproxy', 'restore', 'backups'],
   alarm: ['alarms'],
   members: ['joins', 'haproxy'],
   member: ['joins', 'join-tokens', 'haproxy'],
@@ -15,6 +15,7 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   failover: ['failovers'],
   keys: ['keys', 'join-tokens'],
   webhook: ['webhooks'],
+  backup: ['backups', 'backup-targets'],
   session: [],
   haproxy: ['haproxy'],
 };

@@ -1,6 +1,7 @@
 import { alarmRoutes, type ClearableAlarm } from '@quorate/shared/alarms';
 import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { auditRoutes } from '@quorate/shared/audit';
+import { backupRoutes } from '@quorate/shared/backups';
 import type { CallResult } from '@quorate/shared/client';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { eventRoutes } from '@quorate/shared/events';
@@ -9,6 +10,7 @@ import { haproxyRoutes } from '@quorate/shared/haproxy';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
 import { keyRoutes } from '@quorate/shared/keys';
+import { restoreRoutes } from '@quorate/shared/restore';
 import type { RouteDefinition } from '@quorate/shared/route';
 import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
@@ -29,6 +31,9 @@ export type Resource =
   | 'events'
   | 'failovers'
   | 'webhooks'
+  | 'backups'
+  | 'backup-targets'
+  | 'restore'
   | 'audit'
   | 'haproxy'
   | 'users'
@@ -119,11 +124,30 @@ export interface AuditFilter {
 export const eventsQuery = (filter: EventFilter) => pages('events', eventRoutes.list, { ...filter });
 export const failoversQuery = pages('failovers', failoverRoutes.list, {});
 export const webhooksQuery = pages('webhooks', webhookRoutes.list, {});
+export const backupsQuery = pages('backups', backupRoutes.list, {});
+export const backupTargetsQuery = pages('backup-targets', backupRoutes.targets, {});
 export const auditQuery = (filter: AuditFilter) => pages('audit', auditRoutes.list, { ...filter });
 export const joinTokensQuery = pages('join-tokens', joinTokenRoutes.list, {});
 export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
+
+export const backupScheduleQuery = queryOptions({
+  queryKey: ['backups' satisfies Resource, 'schedule'],
+  queryFn: ({ signal }) => call(backupRoutes.schedule, { signal, headers: afterLastWrite() }),
+});
+
+export const backupEncryptionQuery = queryOptions({
+  queryKey: ['backups' satisfies Resource, 'encryption'],
+  queryFn: ({ signal }) => call(backupRoutes.encryption, { signal, headers: afterLastWrite() }),
+});
+
+/** The restore that runs, or the last one. */
+export const restoreQuery = queryOptions({
+  queryKey: ['restore' satisfies Resource],
+  queryFn: ({ signal }) => call(restoreRoutes.get, { signal }),
+  refetchInterval: (query) => (query.state.data?.operation?.state === 'running' ? 700 : 10_000),
+});
 
 /** Deliveries of one webhook, newest event first. */
 export const webhookDeliveriesQuery = (id: string) =>

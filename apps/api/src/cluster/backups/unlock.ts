@@ -11,11 +11,11 @@ const needsKey = (): DomainError => {
   return new DomainError('backup_encrypted', detail);
 };
 
-/** Whether the key opens a stored backup, by the beginning of its file. @throws DomainError backup_encrypted, backup_wrong_key, … */
-export async function requireKey(files: BackupFiles, row: BackupRow, key: string | undefined): Promise<void> {
-  if (row.encryption === 'none') return;
-  if (key === undefined) throw needsKey();
-  await checkKey(await files.head(row, MAX_HEADER_BYTES), ageKeyOf(key));
+/** Whether a stored backup can be read and the key opens it, by the beginning of its file. @throws DomainError backup_unavailable, backup_encrypted, backup_wrong_key */
+export async function requireReadable(files: BackupFiles, row: BackupRow, key: string | undefined): Promise<void> {
+  if (row.encryption !== 'none' && key === undefined) throw needsKey();
+  const head = await files.head(row, MAX_HEADER_BYTES);
+  if (row.encryption !== 'none' && key !== undefined) await checkKey(head, ageKeyOf(key));
 }
 
 /** Brings a stored backup to `to`, decrypted. @throws DomainError backup_wrong_key, backup_unavailable, … */

@@ -6,7 +6,7 @@ import { toTimestamp } from '../../lib/clock';
 import { clusterInfo } from '../../resources/setup/table';
 import type { BackupFiles } from '../backups/files';
 import { findBackup } from '../backups/queries';
-import { fetchOpened, isEncrypted, openFile, requireKey } from '../backups/unlock';
+import { fetchOpened, isEncrypted, openFile, requireReadable } from '../backups/unlock';
 import type { ClusterView } from '../view';
 import { discard } from './prepare';
 import { type Restorer, type RestoreSource, sourceOfPath } from './restorer';
@@ -91,7 +91,7 @@ export function restoreEndpoints(deps: RestoreEndpointDeps): Endpoint[] {
     ),
     endpoint(restoreRoutes.fromBackup, async (ctx, { params, body }) => {
       const row = findBackup(ctx.db, params.id);
-      await requireKey(files, row, body.key);
+      await requireReadable(files, row, body.key);
       const source = { name: row.file, fetch: (to: string) => fetchOpened(files, row, to, body.key) };
       return restorer.start(source, 'restore', ctx.actor);
     }),

@@ -1,5 +1,16 @@
 import type { Role } from '@quorate/shared/route';
-import { Gauge, KeyRound, type LucideIcon, Network, Radio, ScrollText, Settings2, Split, Users } from 'lucide-react';
+import {
+  Archive,
+  Gauge,
+  KeyRound,
+  type LucideIcon,
+  Network,
+  Radio,
+  ScrollText,
+  Settings2,
+  Split,
+  Users,
+} from 'lucide-react';
 
 export interface Destination {
   href: string;
@@ -36,6 +47,18 @@ export const NAVIGATION: readonly Group[] = [
     label: 'Traffic',
     items: [
       { href: '/load-balancer', label: 'Load balancer', icon: Split, needs: 'viewer', keywords: ['haproxy', 'config'] },
+    ],
+  },
+  {
+    label: 'Data',
+    items: [
+      {
+        href: '/backups',
+        label: 'Backups',
+        icon: Archive,
+        needs: 'viewer',
+        keywords: ['restore', 'schedule', 'retention', 's3', 'download'],
+      },
     ],
   },
   {

@@ -1,0 +1,84 @@
+'use client';
+
+import { backupRoutes, LOCAL_TARGET } from '@quorate/shared/backups';
+import { useQuery } from '@tanstack/react-query';
+import { toast } from 'sonner';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { Field, Input } from '@/components/ui/field';
+import { Select } from '@/components/ui/select';
+import { useBodyForm } from '@/lib/body-form';
+import { backupEncryptionQuery, clusterQuery } from '@/lib/queries';
+import { useWrite } from '@/lib/use-write';
+import { useTargetOptions } from './use-target-options';
+
+interface Values {
+  target: string;
+  node_id: string;
+  note: string;
+}
+
+const ENCRYPTION = {
+  none: 'The file is not encrypted: whoever has it has the password hashes in it.',
+  passphrase: 'The file is encrypted with the passphrase that is set.',
+  recipients: 'The file is encrypted to the public keys that are set.',
+} as const;
+
+export function CreateBackupDialog({ onClose }: { onClose: () => void }) {
+  const cluster = useQuery(clusterQuery);
+  const encryption = useQuery(backupEncryptionQuery);
+  const targets = useTargetOptions();
+  const create = useWrite(backupRoutes.create, {
+    refresh: ['backups'],
+    onSuccess: () => {
+      toast.success('The backup is being made');
+      onClose();
+    },
+  });
+  const form = useBodyForm({
+    schema: backupRoutes.create.body,
+    defaults: { target: LOCAL_TARGET, node_id: '', note: '' },
+    toBody: ({ node_id, ...values }: Values) => ({ ...values, ...(node_id ? { node_id: Number(node_id) } : {}) }),
+    error: create.error,
+  });
+  const { errors } = form.formState;
+  const nodes = cluster.data?.members.map(({ id, name }) => ({ value: String(id), label: name })) ?? [];
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title="Back up now"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button variant="primary" type="submit" form="create-backup" pending={create.pending}>
+            Back up
+          </Button>
+        </>
+      }
+    >
+      <form id="create-backup" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
+        <Field label="Target" error={errors.target?.message}>
+          {(control) => <Select {...control} {...form.register('target')} options={targets} />}
+        </Field>
+        <Field label="Node" hint="Makes it; with the local disk it keeps the file." error={errors.node_id?.message}>
+          {(control) => (
+            <Select
+              {...control}
+              {...form.register('node_id')}
+              options={[{ value: '', label: 'The one that answers' }, ...nodes]}
+            />
+          )}
+        </Field>
+        <Field label="Note" optional error={errors.note?.message}>
+          {(control) => (
+            <Input {...control} {...form.register('note')} autoComplete="off" placeholder="before the upgrade" />
+          )}
+        </Field>
+        {encryption.data ? <p className="text-ink-3 text-xs">{ENCRYPTION[encryption.data.mode]}</p> : null}
+        <ProblemNotice error={create.error} fields={['target', 'node_id', 'note']} />
+      </form>
+    </Dialog>
+  );
+}

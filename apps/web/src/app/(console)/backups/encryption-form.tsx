@@ -1,0 +1,87 @@
+'use client';
+
+import { type BackupEncryption, backupRoutes } from '@quorate/shared/backups';
+import { useWatch } from 'react-hook-form';
+import { toast } from 'sonner';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Field, Input, Textarea } from '@/components/ui/field';
+import { Notice } from '@/components/ui/notice';
+import { Select } from '@/components/ui/select';
+import { WriteButton } from '@/components/write-button';
+import { useBodyForm } from '@/lib/body-form';
+import { useWrite } from '@/lib/use-write';
+
+const MODES = [
+  { value: 'none', label: 'Not encrypted' },
+  { value: 'passphrase', label: 'With a passphrase' },
+  { value: 'recipients', label: 'To age public keys' },
+] as const;
+
+interface Values {
+  mode: string;
+  passphrase: string;
+  recipients: string;
+}
+
+const listOf = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+
+export function EncryptionForm({ encryption }: { encryption: BackupEncryption }) {
+  const save = useWrite(backupRoutes.setEncryption, {
+    refresh: ['backups'],
+    onSuccess: () => {
+      toast.success('New backups follow this from now on');
+      form.setValue('passphrase', '');
+    },
+  });
+  const form = useBodyForm({
+    schema: backupRoutes.setEncryption.body,
+    defaults: { mode: encryption.mode as string, passphrase: '', recipients: encryption.recipients.join('\n') },
+    toBody: ({ mode, passphrase, recipients }: Values) => ({
+      mode,
+      ...(mode === 'passphrase' && passphrase !== '' ? { passphrase } : {}),
+      ...(mode === 'recipients' ? { recipients: listOf(recipients) } : {}),
+    }),
+    error: save.error,
+  });
+  const mode = useWatch({ control: form.control, name: 'mode' });
+  const { errors } = form.formState;
+  const kept = encryption.passphrase_set ? 'Leave it empty to keep the present one.' : 'At least 12 characters.';
+  return (
+    <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body }))}>
+      <Field label="New backups" error={errors.mode?.message}>
+        {(control) => <Select {...control} {...form.register('mode')} options={MODES} />}
+      </Field>
+      {mode === 'passphrase' ? (
+        <Field label="Passphrase" hint={kept} error={errors.passphrase?.message}>
+          {(control) => (
+            <Input {...control} {...form.register('passphrase')} type="password" autoComplete="new-password" />
+          )}
+        </Field>
+      ) : null}
+      {mode === 'recipients' ? (
+        <Field label="Public keys" hint="One a line, as age-keygen prints them." error={errors.recipients?.message}>
+          {(control) => (
+            <Textarea
+              {...control}
+              {...form.register('recipients')}
+              rows={4}
+              spellCheck={false}
+              className="font-mono text-xs"
+              placeholder="age1…"
+            />
+          )}
+        </Field>
+      ) : null}
+      {mode === 'none' ? null : (
+        <Notice tone="warn">
+          Keep the {mode === 'passphrase' ? 'passphrase' : 'identities'} elsewhere too: who restores is asked for it,
+          and nobody can open these backups without it.
+        </Notice>
+      )}
+      <ProblemNotice error={save.error} fields={['mode', 'passphrase', 'recipients']} />
+      <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending}>
+        Save encryption
+      </WriteButton>
+    </form>
+  );
+}

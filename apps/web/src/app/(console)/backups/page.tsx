@@ -1,0 +1,5 @@
+import { Backups } from './backups';
+
+export default function BackupsPage() {
+  return <Backups />;
+}

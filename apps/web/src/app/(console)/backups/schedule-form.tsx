@@ -1,0 +1,108 @@
+'use client';
+
+import { type BackupSchedule, backupRoutes } from '@quorate/shared/backups';
+import { Controller } from 'react-hook-form';
+import { toast } from 'sonner';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Time } from '@/components/time';
+import { Field, Input } from '@/components/ui/field';
+import { Facts } from '@/components/ui/panel';
+import { Select } from '@/components/ui/select';
+import { Switch } from '@/components/ui/switch';
+import { WriteButton } from '@/components/write-button';
+import { useBodyForm } from '@/lib/body-form';
+import { formatInt } from '@/lib/format';
+import { useWrite } from '@/lib/use-write';
+import { useTargetOptions } from './use-target-options';
+
+interface Values {
+  enabled: boolean;
+  cron: string;
+  time_zone: string;
+  target: string;
+  keep_count: string;
+  keep_days: string;
+}
+
+const numberOf = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
+
+export function ScheduleForm({ schedule }: { schedule: BackupSchedule }) {
+  const targets = useTargetOptions();
+  const save = useWrite(backupRoutes.setSchedule, {
+    refresh: ['backups'],
+    onSuccess: (data) => toast.success(data.enabled ? 'The schedule is set' : 'The schedule is off'),
+  });
+  const form = useBodyForm({
+    schema: backupRoutes.setSchedule.body,
+    defaults: {
+      enabled: schedule.enabled,
+      cron: schedule.cron,
+      time_zone: schedule.time_zone,
+      target: schedule.target as string,
+      keep_count: String(schedule.keep_count),
+      keep_days: String(schedule.keep_days),
+    },
+    toBody: (values: Values) => ({
+      ...values,
+      keep_count: numberOf(values.keep_count),
+      keep_days: numberOf(values.keep_days),
+    }),
+    error: save.error,
+  });
+  const { errors } = form.formState;
+  return (
+    <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body }))}>
+      <Controller
+        control={form.control}
+        name="enabled"
+        render={({ field }) => (
+          <Switch
+            checked={field.value}
+            onCheckedChange={field.onChange}
+            label="Make backups by themselves"
+            hint="The leader starts each one, once, whichever node that is."
+          />
+        )}
+      />
+      <div className="grid gap-4 sm:grid-cols-2">
+        <Field label="When" hint="Cron: minute hour day month weekday." error={errors.cron?.message}>
+          {(control) => (
+            <Input
+              {...control}
+              {...form.register('cron')}
+              autoComplete="off"
+              spellCheck={false}
+              className="font-mono"
+            />
+          )}
+        </Field>
+        <Field label="Time zone" hint="Such as UTC or Europe/Vienna." error={errors.time_zone?.message}>
+          {(control) => <Input {...control} {...form.register('time_zone')} autoComplete="off" spellCheck={false} />}
+        </Field>
+      </div>
+      <Field label="Target" error={errors.target?.message}>
+        {(control) => <Select {...control} {...form.register('target')} options={targets} />}
+      </Field>
+      <div className="grid gap-4 sm:grid-cols-2">
+        <Field label="Keep the last" hint="Scheduled backups; 0 keeps all." error={errors.keep_count?.message}>
+          {(control) => <Input {...control} {...form.register('keep_count')} inputMode="numeric" />}
+        </Field>
+        <Field label="Keep for days" hint="0 keeps them for ever." error={errors.keep_days?.message}>
+          {(control) => <Input {...control} {...form.register('keep_days')} inputMode="numeric" />}
+        </Field>
+      </div>
+      <p className="text-ink-3 text-xs">The last good backup is never deleted, and no manual one.</p>
+      <Facts
+        items={[
+          { label: 'Next run', value: <Time at={schedule.next_run_at} show="both" /> },
+          { label: 'Last run', value: <Time at={schedule.last_due_at} show="both" /> },
+          { label: 'Missed runs', value: formatInt(schedule.missed_runs) },
+        ]}
+      />
+      <ProblemNotice error={save.error} fields={['cron', 'time_zone', 'target', 'keep_count', 'keep_days']} />
+      <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending}>
+        Save schedule
+      </WriteButton>
+    </form>
+  );
+}
