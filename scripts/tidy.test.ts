@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { renderConfigDocs } from '../apps/api/src/config/render';
+import { commandReference } from '../apps/cli/src/reference';
 
 const ROOT = join(import.meta.dirname, '..');
 const MAX_LINES = 400;
@@ -132,4 +133,8 @@ test('migrations are in order: the migrator skips one that is not newer than the
 
 test('docs/configuration.md is what the schema says (npm run docs)', () => {
   expect(read('docs/configuration.md')).toBe(renderConfigDocs());
+});
+
+test('docs/commands.md is what the client says (npm run docs)', () => {
+  expect(read('docs/commands.md')).toBe(commandReference());
 });
