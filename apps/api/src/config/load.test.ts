@@ -165,18 +165,28 @@ describe('refusals name the place and the cure', () => {
     ],
     [
       'bootstrap without peers',
-      'cluster: { mode: bootstrap }\n',
+      'cluster: { mode: bootstrap, tls: { ca: a, cert: b, key: c } }\n',
       "default: cluster.peers: must list every founding member's cluster address in bootstrap mode",
     ],
     [
       'a wrong count of peers',
-      'cluster: { mode: bootstrap, peers: ["127.0.0.1:7000"] }\n',
+      'cluster: { mode: bootstrap, peers: ["127.0.0.1:7000"], tls: { ca: a, cert: b, key: c } }\n',
       'default: cluster.bootstrap_expect: is 3, but cluster.peers lists 1; make them equal',
     ],
     [
       'peers without oneself',
-      'cluster: { mode: bootstrap, bootstrap_expect: 1, peers: ["10.0.0.1:7000"] }\n',
+      'cluster: { mode: bootstrap, bootstrap_expect: 1, peers: ["10.0.0.1:7000"], tls: { ca: a, cert: b, key: c } }\n',
       "q.yaml:1:57: cluster.peers: does not list this node's own address 127.0.0.1:7000; the list is the same on every member",
+    ],
+    [
+      'bootstrap without certificates of the operator',
+      'cluster: { mode: bootstrap, bootstrap_expect: 1, peers: ["127.0.0.1:7000"] }\n',
+      'default: cluster.tls: must be given in bootstrap mode, where the members know each other by your CA; make them with "quorated pki init" and "quorated pki issue"',
+    ],
+    [
+      'an etcd over plain HTTP elsewhere',
+      'raft: { endpoints: ["http://10.0.0.9:2379"] }\n',
+      'q.yaml:1:20: raft.endpoints: would send the log in clear to http://10.0.0.9:2379; use https://',
     ],
     ['join without a token', JOIN, 'default: cluster.join.token_path: must name the file with the join token'],
     [

@@ -109,7 +109,7 @@ export const configSchema = z.strictObject({
       cert: text.default('').meta({ description: 'PEM file with the certificate; CN <prefix>-node-<id>.' }),
       key: text.default('').meta({ description: 'PEM file with the private key.' }),
     }),
-    reap_joins_after: duration({ min: '1m', max: '30d' })
+    reap_joins_after: duration({ min: '1m', max: '720h' })
       .default(3_600_000)
       .meta({ description: 'A joining node that has not answered for this long is removed: it blocks other joins.' }),
     join: section('How to be admitted (join mode). `quorated join` writes these keys.', {
@@ -144,11 +144,6 @@ export const configSchema = z.strictObject({
       .max(16)
       .default([])
       .meta({ description: 'Use an etcd that you already run instead of a supervised one.' }),
-    tls: section("Certificates towards that etcd (mutual TLS); empty = this node's own.", {
-      ca: text.default('').meta({ description: 'PEM file with the CA that signed the certificates of that etcd.' }),
-      cert: text.default('').meta({ description: 'PEM file with the client certificate.' }),
-      key: text.default('').meta({ description: 'PEM file with its private key.' }),
-    }),
     profile: z.enum(['lan', 'wan', 'custom']).default('lan').meta({
       description: 'Timing of elections. lan: 50/300 ms. wan: 250/2500 ms. custom: heartbeat and election below.',
     }),
@@ -165,6 +160,11 @@ export const configSchema = z.strictObject({
     }),
     quota_bytes: z.int().min(16_777_216).max(8_589_934_592).default(2_147_483_648).meta({
       description: 'Size in bytes of the journal at which etcd stops writing and raises an alarm.',
+    }),
+    tls: section("Certificates towards that etcd (mutual TLS); empty = this node's own.", {
+      ca: text.default('').meta({ description: 'PEM file with the CA that signed the certificates of that etcd.' }),
+      cert: text.default('').meta({ description: 'PEM file with the client certificate.' }),
+      key: text.default('').meta({ description: 'PEM file with its private key.' }),
     }),
   }),
   snapshots: section('Verified copies of the state that each node keeps; the log is trimmed only below the newest.', {

@@ -71,7 +71,11 @@ describe('a join', () => {
     const [redemption] = db().select().from(joinTokenRedemptions).all();
     expect(redemption).toMatchObject({ tokenId: id, nodeId: 2, nodeName: 'n2', address: '127.0.0.1' });
     const recorded = db().select().from(events).orderBy(asc(events.seq)).all();
-    expect(recorded.map(({ type }) => type).slice(-2)).toEqual(['join_token.redeemed', 'member.admitted']);
+    expect(recorded.map(({ type }) => type).slice(-3)).toEqual([
+      'join_token.redeemed',
+      'member.admitted',
+      'join.started',
+    ]);
     expect(JSON.stringify(recorded)).not.toContain(token);
   });
 
@@ -252,6 +256,7 @@ describe('a preflight', () => {
     expect(good).toMatchObject({ dry_run: true, allowed: true, node_id: 2 });
     expect(good.findings.map(({ check }) => check)).toEqual([
       'token',
+      'certificate',
       'version',
       'clock',
       'collisions',
