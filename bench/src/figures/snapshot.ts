@@ -11,18 +11,15 @@ const ROW_BYTES = 3_500;
 const ROWS_A_TRANSACTION = 2_000;
 const WARM_UP = 200;
 
-/** Rows of the audit with long targets: the quickest way to a large file of the real schema. */
+/** Long values in a table of the real schema that nothing trims: the quickest way to a large file. */
 function fill({ store }: Replica): void {
   const sql = store.db.$client;
-  const insert = sql.prepare(
-    'INSERT INTO audit (seq, log_index, at, command_id, action, actor_kind, actor, target, outcome, code, node_id) ' +
-      "VALUES (?, 0, 0, '', 'session.create', 'user', 'ada', ?, 'ok', '', 1)",
-  );
-  const target = 'x'.repeat(ROW_BYTES);
-  let seq = 1_000_000_000;
+  const insert = sql.prepare('INSERT INTO cluster_secrets (name, jwe, updated_at) VALUES (?, ?, 0)');
+  const value = 'x'.repeat(ROW_BYTES);
+  let row = 0;
   const some = sql.transaction(() => {
-    for (let n = 0; n < ROWS_A_TRANSACTION; n += 1) insert.run(seq + n, target);
-    seq += ROWS_A_TRANSACTION;
+    for (let n = 0; n < ROWS_A_TRANSACTION; n += 1) insert.run(`filler ${row + n}`, value);
+    row += ROWS_A_TRANSACTION;
   });
   while (statSync(store.path).size < STATE_BYTES) some();
   sql.pragma('wal_checkpoint(TRUNCATE)');
