@@ -246,7 +246,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   });
 
   const { hosts } = addresses;
-  const keyDeps = { nodeId, hosts, own, keyring, journal, view, membership };
+  const showsCaToEtcd = config.raft.endpoints.some((url) => url.startsWith('https:')) && config.raft.tls.ca === '';
+  const keyDeps = { nodeId, hosts, showsCaToEtcd, own, keyring, journal, view, membership };
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
   const isBootstrap = config.cluster.mode === 'bootstrap';

@@ -93,14 +93,17 @@ export function createKeyCare(deps: KeyCareDeps): KeyCare {
     const supervisor = journal.engine?.supervisor;
     if (!supervisor) return identity.caPem;
     const { state, trustedCa } = supervisor.status();
-    return state === 'ready' && journal.raft?.current.answered ? (trustedCa ?? undefined) : undefined;
+    if (state !== 'ready' || !journal.raft?.current.answered) return undefined;
+    // An etcd of the operator has CAs of its own.
+    return trustedCa ?? identity.caPem;
   }
 
   async function restartInTurn(): Promise<void> {
     const rotation = runningCaRotation(db());
     const supervisor = journal.engine?.supervisor;
     if (rotation?.turnNode !== nodeId || !supervisor || effectiveTrust(own.identity()) === undefined) return;
-    if (supervisor.status().trustedCa === own.identity().caPem) return;
+    const { trustedCa } = supervisor.status();
+    if (trustedCa === null || trustedCa === own.identity().caPem) return;
     if (deps.isLeader()) await deps.yieldLeadership();
     logger.info({ stage: rotation.stage }, 'etcd restarts to read which CAs it is to trust');
     await supervisor.restart();

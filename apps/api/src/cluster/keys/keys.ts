@@ -23,6 +23,8 @@ export interface ClusterKeysDeps {
   readonly nodeId: number;
   /** What the certificate must name. */
   readonly hosts: readonly string[];
+  /** An etcd of the operator that knows the nodes by certificates of the cluster's CA. */
+  readonly showsCaToEtcd: boolean;
   readonly own: OwnIdentity;
   readonly keyring: Keyring;
   readonly journal: Journal;
@@ -52,7 +54,7 @@ export function createClusterKeys(deps: ClusterKeysDeps): ClusterKeys {
   const { identity } = deps.own;
   const { sessionKeys } = keyring;
   const isLeader = (): boolean => view.leaderId() === nodeId;
-  const rotator = createKeyRotator({ db, keyring, clock });
+  const rotator = createKeyRotator({ db, keyring, clock, showsCaToEtcd: deps.showsCaToEtcd });
   const care = createKeyCare({
     ...deps,
     isLeader,

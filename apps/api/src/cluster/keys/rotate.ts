@@ -40,6 +40,8 @@ export function createKeyRotator(deps: {
   readonly db: () => StateDb;
   readonly keyring: Keyring;
   readonly clock: Clock;
+  /** An etcd of the operator that knows the nodes by certificates of this CA. */
+  readonly showsCaToEtcd: boolean;
 }): KeyRotator {
   const { db, keyring } = deps;
 
@@ -120,6 +122,10 @@ export function createKeyRotator(deps: {
         const detail =
           "the cluster runs on certificates of its operator's own CA; replace cluster.tls on each node instead";
         throw new DomainError('conflict', detail);
+      }
+      if (deps.showsCaToEtcd) {
+        const cure = 'give it certificates of its own (raft.tls) first';
+        throw new DomainError('conflict', `your etcd knows the nodes by this CA and would shut them out; ${cure}`);
       }
       refuseDuringCaRotation(db());
       const joining = liveMembers(db()).find((member) => member.state !== 'voter');
