@@ -18,6 +18,7 @@ export const ALARM_CODES = [
   'backup_overdue',
   'snapshot_failing',
   'state_diverged',
+  'journal_unfit',
   'upgrade_required',
 ] as const;
 export type AlarmCode = (typeof ALARM_CODES)[number];

@@ -18,6 +18,8 @@ const CLOCK_HOLD_MS = 10_000;
 const CERTIFICATE_FRACTION = 1 / 4;
 const CERTIFICATE_CRITICAL_MS = 3 * DAY_MS;
 const CA_WARNING_MS = 90 * DAY_MS;
+/** A snapshot of a large state takes its time. */
+const UNFIT_MS = 15_000;
 const SPACE_LOW_FRACTION = 0.8;
 const DISK_WARNING = { fraction: 0.1, bytes: 5_000 * MB };
 const DISK_CRITICAL = { fraction: 0.02, bytes: 500 * MB };
@@ -158,6 +160,13 @@ export const stateSource =
     if (journal.health === 'upgrade_required') {
       const message = 'the log holds commands that this version does not know; the node stands still';
       found.push({ code: 'upgrade_required', severity: 'critical', ...own, message, cure: 'upgrade this node' });
+    }
+    if (journal.health === 'resyncing') {
+      const message =
+        'the log does not continue the state of this node (trimmed, or an old copy), and no member has given it a newer one';
+      const cure =
+        'bring the other members up; where none is left, stop this node and make a new log from its state: quorated recover';
+      found.push({ code: 'journal_unfit', severity: 'critical', ...own, message, cure, holdMs: UNFIT_MS });
     }
     if (journal.health === 'diverged') {
       const message = 'the state of this node is damaged or differs from the others; it serves no traffic';

@@ -195,4 +195,29 @@ describe('a node alone', () => {
     writeFileSync(path, whole);
     await only.start();
   }, 60_000);
+
+  it('serves reads alone, takes no write and says what to do, when its journal is an old copy', async () => {
+    const only = cluster.node(0);
+    expect((await only.call('POST', '/v1/nodes/join-tokens', {})).status).toBe(201);
+    await cluster.write();
+    await only.stop();
+    const raft = join(only.dataDir, 'raft');
+    const old = mkdtempSync(join(tmpdir(), 'quorate-old-'));
+    cpSync(raft, old, { recursive: true });
+    await only.start();
+    await until(async () => (await only.call('GET', '/readyz')).status === 200, 'it is back', PATIENCE_MS);
+    for (let n = 0; n < 20; n += 1) await cluster.write();
+    await only.stop();
+    rmSync(raft, { recursive: true });
+    cpSync(old, raft, { recursive: true });
+    rmSync(old, { recursive: true });
+    await only.start();
+    const codes = async (): Promise<string[]> =>
+      (await only.call('GET', '/v1/alarms')).body.items.map(({ code }: { code: string }) => code);
+    await until(async () => (await codes()).includes('journal_unfit'), 'it says so', PATIENCE_MS);
+    expect((await only.call('GET', '/readyz')).status).toBe(503);
+    expect((await only.call('GET', '/v1/api-tokens')).body.items.length).toBeGreaterThan(20);
+    const refused = await only.call('POST', '/v1/api-tokens', { name: 'lost', role: 'viewer' });
+    expect(refused.status, refused.text).toBe(503);
+  }, 120_000);
 });
