@@ -75,7 +75,8 @@ export function statusText(cluster: Cluster, joins: readonly Join[], colors: Col
   const { quorum } = cluster;
   const leader = cluster.members.find((m) => m.id === cluster.leader_id);
   const mark = quorum.held ? (quorum.tolerated > 0 ? colors.green('●') : colors.yellow('◐')) : colors.red('✖');
-  const mode = cluster.growing ? 'growing into a cluster' : cluster.mode === 'single' ? 'single node' : 'raft cluster';
+  const kind = cluster.external_etcd ? 'cluster on an etcd of its operator' : 'raft cluster';
+  const mode = cluster.growing ? 'growing into a cluster' : cluster.mode === 'single' ? 'single node' : kind;
   const lines = [
     `${colors.bold(plain(cluster.name))}  ${colors.dim(`${mode}, version ${plain(cluster.version)}`)}`,
     `${mark} ${plain(quorum.sentence)}`,

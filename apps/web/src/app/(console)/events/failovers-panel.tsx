@@ -43,7 +43,8 @@ export function FailoversPanel() {
   const failovers = useInfiniteQuery({ ...failoversQuery, refetchInterval: useListPollMs() });
   const items = failovers.data?.pages.flatMap((page) => page.items) ?? [];
   const nameOf = (id: number) => cluster.data?.members.find((member) => member.id === id)?.name ?? `node ${id}`;
-  const canTest = (cluster.data?.quorum.voters ?? 0) > 1;
+  // Leadership of an etcd of the operator is not ours to move.
+  const canTest = (cluster.data?.quorum.voters ?? 0) > 1 && cluster.data?.external_etcd !== true;
   const test = canTest ? (
     <WriteButton needs="admin" size="sm" onClick={() => setTesting(true)}>
       Test failover

@@ -1,17 +1,20 @@
 'use client';
 
 import { clusterRoutes, type Member } from '@quorate/shared/cluster';
+import { useQuery } from '@tanstack/react-query';
 import { CirclePause, CirclePlay, Crown, Ellipsis, Replace, Trash2 } from 'lucide-react';
 import { toast } from 'sonner';
 import { Button } from '@/components/ui/button';
 import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
 import { useWriteBlock } from '@/lib/access';
 import { asSentence } from '@/lib/format';
+import { clusterQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
 import type { MemberActions } from './members';
 
 /** Why this member cannot lead now, or null. */
-function leadBlock(member: Member): string | null {
+function leadBlock(member: Member, external: boolean): string | null {
+  if (external) return 'with an etcd of your own: drain the leader instead';
   if (member.leader) return 'leads already';
   if (member.drained) return 'is drained';
   if (member.suffrage !== 'voter') return 'only a voter can lead';
@@ -20,7 +23,8 @@ function leadBlock(member: Member): string | null {
 
 export function MemberMenu({ member, actions }: { member: Member; actions: MemberActions }) {
   const block = useWriteBlock('admin');
-  const cannotLead = leadBlock(member);
+  const cluster = useQuery(clusterQuery);
+  const cannotLead = leadBlock(member, cluster.data?.external_etcd === true);
   const service = useService(member);
   return (
     <Menu
