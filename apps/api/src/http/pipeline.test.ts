@@ -48,6 +48,21 @@ describe('bad input gets a specific problem', () => {
     expect(answer.body.detail).toContain('unknown field');
   });
 
+  it('fields that are missing, of another type or not among the choices, each with what would be right', async () => {
+    const answer = await post({ password: 7, role: 'king' });
+    expect(answer.body.errors).toEqual([
+      { pointer: '/username', detail: 'is missing; expected text' },
+      { pointer: '/password', detail: 'expected text, got a number' },
+      { pointer: '/role', detail: 'expected viewer, operator or admin' },
+    ]);
+    const body = { max_uses: 1.5, ttl_seconds: '60' };
+    const minted = await api.call('POST', '/v1/nodes/join-tokens', { token, body });
+    expect(minted.body.errors).toEqual([
+      { pointer: '/max_uses', detail: 'expected a whole number' },
+      { pointer: '/ttl_seconds', detail: 'expected a number, got text' },
+    ]);
+  });
+
   it('a body that is no object', async () => {
     for (const body of ['[]', 'null', '7', '"text"']) {
       const answer = await post(body);

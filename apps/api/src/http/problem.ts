@@ -41,13 +41,43 @@ export function problemResponse(problem: Problem, more: Record<string, string> =
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 
+/** The refusal of what a schema does not take, with each field in its detail; `prefix` as in {@link fieldErrors}. */
+export function validationFailed(error: z.ZodError, prefix: '' | 'query' | 'path' = ''): DomainError {
+  const errors = fieldErrors(error, prefix);
+  const summary = errors.map((field) => `${field.pointer || 'body'}: ${field.detail}`).join('; ');
+  return new DomainError('validation_failed', summary, errors);
+}
+
 /** Field errors with JSON pointers; `prefix` is empty for the body, `query` or `path` elsewhere. */
 export function fieldErrors(error: z.ZodError, prefix: '' | 'query' | 'path'): FieldError[] {
   return error.issues.slice(0, 50).flatMap((issue) => {
     const encode = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
     const base = [prefix, ...issue.path.map(encode)];
     const pointer = prefix === '' && base.length === 1 ? '' : base.join('/');
-    if (issue.code !== 'unrecognized_keys') return [{ pointer, detail: issue.message }];
+    if (issue.code !== 'unrecognized_keys') return [{ pointer, detail: detailOf(issue) }];
     return issue.keys.map((key) => ({ pointer: `${pointer}/${encode(key)}`, detail: 'unknown field; remove it' }));
   });
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+/** What is wrong and what would be right, in the words of somebody who writes JSON. */
+function detailOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') {
+    const expected = TYPES[issue.expected] ?? issue.expected;
+    const received = /received (\w+)$/.exec(issue.message)?.[1];
+    if (received === 'undefined') return `is missing; expected ${expected}`;
+    if (issue.expected === 'int' && received === 'number') return 'expected a whole number';
+    return `expected ${expected}${received ? `, got ${TYPES[received] ?? received}` : ''}`;
+  }
+  if (issue.code === 'invalid_value')
+    return `expected ${issue.values.map(String).join(', ')}`.replace(/, ([^,]*)$/, ' or $1');
+  return issue.message;
 }

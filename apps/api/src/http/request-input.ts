@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { DomainError } from '../commands/domain-error';
 import type { RouteInputs } from './endpoint';
-import { fieldErrors } from './problem';
+import { validationFailed } from './problem';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -54,9 +54,7 @@ function check(schema: z.ZodType | undefined, value: unknown, prefix: '' | 'quer
   if (!schema) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = fieldErrors(parsed.error, prefix);
-  const summary = errors.map((e) => `${e.pointer || 'body'}: ${e.detail}`).join('; ');
-  throw new DomainError('validation_failed', summary, errors);
+  throw validationFailed(parsed.error, prefix);
 }
 
 function strictly(schema: z.ZodType | undefined): z.ZodType | undefined {

@@ -14,7 +14,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Actor } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
-import { fieldErrors } from '../../http/problem';
+import { validationFailed } from '../../http/problem';
 import { normalizeAddress } from '../../http/remote-address';
 import type { Clock } from '../../lib/clock';
 import { sha256Hex } from '../../lib/hash';
@@ -113,10 +113,7 @@ async function readCandidate(c: Context<ClusterEnv>, address: string): Promise<C
     throw new DomainError('invalid_request', 'the join request is not valid JSON');
   }
   const parsed = joinRequestSchema.safeParse(body);
-  if (!parsed.success) {
-    const errors = fieldErrors(parsed.error, '');
-    throw new DomainError('validation_failed', errors.map((e) => `${e.pointer}: ${e.detail}`).join('; '), errors);
-  }
+  if (!parsed.success) throw validationFailed(parsed.error);
   const request = parsed.data;
   const publicKeyPem = await readPublicKey(request);
   const admission = {

@@ -8,7 +8,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { z } from 'zod';
 import { DomainError } from '../../commands/domain-error';
-import { fieldErrors, problemResponse, toProblem } from '../../http/problem';
+import { problemResponse, toProblem, validationFailed } from '../../http/problem';
 import { normalizeAddress } from '../../http/remote-address';
 import { uuidv7 } from '../../lib/ids';
 import type { Logger } from '../../lib/logger';
@@ -156,6 +156,5 @@ async function readBody<S extends z.ZodType>(c: Context<Env>, schema: S): Promis
   });
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const errors = fieldErrors(parsed.error, '');
-  throw new DomainError('validation_failed', errors.map((e) => `${e.pointer}: ${e.detail}`).join('; '), errors);
+  throw validationFailed(parsed.error);
 }
