@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { desc, eq } from 'drizzle-orm';
+import { backupFigures } from './cluster/backups/figures';
 import { termAt } from './cluster/leadership/queries';
 import { inspectCertificate } from './cluster/pki/inspect';
 import { readinessChecks } from './cluster/readiness';
@@ -9,7 +9,6 @@ import type { Config } from './config/derive';
 import { renderConfig } from './config/render';
 import type { Core } from './core';
 import type { StateDb } from './db/state-store';
-import { events } from './db/system-table';
 import { createEventBus, type EventBus } from './events/bus';
 import { createEventLog, type EventLog } from './events/event-log';
 import { startFileSink } from './events/file-sink';
@@ -105,7 +104,7 @@ function metricsSource({ core, cluster }: WatchingOptions): MetricsSource {
     etcdDbBytes: () => journal.raft?.current.dbSizeBytes ?? null,
     alarms: () => [...new Set(cluster.care.alarms.inForce().map((alarm) => alarm.code))],
     certificates: () => certificatesOf(store.db, cluster),
-    lastBackupAt: () => lastBackupAt(store.db),
+    backups: () => backupFigures(store.db),
     webhooks: () =>
       store.db
         .select()
@@ -120,18 +119,6 @@ function certificatesOf(db: StateDb, cluster: ClusterRuntime): { kind: string; e
   const ca = db.select().from(clusterInfo).get()?.caCert;
   const own = { kind: 'node', expiresAt: inspectCertificate(cluster.identity().certPem).notAfter };
   return ca === undefined ? [own] : [own, { kind: 'ca', expiresAt: inspectCertificate(ca).notAfter }];
-}
-
-/** From the events, so that whatever makes backups need not know of metrics. */
-function lastBackupAt(db: StateDb): number | null {
-  const done = db
-    .select({ at: events.at })
-    .from(events)
-    .where(eq(events.type, 'backup.completed'))
-    .orderBy(desc(events.seq))
-    .limit(1)
-    .get();
-  return done?.at ?? null;
 }
 
 function supportBundleDeps(options: WatchingOptions, eventLog: EventLog): SupportBundleDeps {

@@ -1,6 +1,15 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What is read when it is scraped. Times are ms since 1970, sizes bytes; null = there is no such thing here. */
+/** How backups fare; times in ms, null = there is none. */
+export interface BackupFigures {
+  readonly lastAt: number | null;
+  readonly lastBytes: number | null;
+  readonly lastDurationMs: number | null;
+  readonly failures: number;
+  readonly damaged: number;
+}
+
 export interface MetricsSource {
   appliedIndex(): number;
   tipIndex(): number;
@@ -18,7 +27,7 @@ export interface MetricsSource {
   /** Names of the alarms that stand. */
   alarms(): readonly string[];
   certificates(): readonly { readonly kind: string; readonly expiresAt: number }[];
-  lastBackupAt(): number | null;
+  backups(): BackupFigures;
   webhooks(): readonly { readonly name: string; readonly waiting: number; readonly dead: number }[];
 }
 
@@ -144,8 +153,18 @@ function registerGauges(registry: Registry, source: MetricsSource): void {
     source.certificates().map(({ kind, expiresAt }) => [kind, expiresAt / 1000] as const),
   );
   single('quorate_last_backup_timestamp_seconds', 'When the last backup was completed', () =>
-    seconds(source.lastBackupAt()),
+    seconds(source.backups().lastAt),
   );
+  single('quorate_last_backup_bytes', 'Size of the last backup', () => source.backups().lastBytes);
+  single('quorate_last_backup_duration_seconds', 'How long the last backup took', () =>
+    seconds(source.backups().lastDurationMs),
+  );
+  single(
+    'quorate_backup_failures',
+    'Backups that failed since the last one that was completed',
+    () => source.backups().failures,
+  );
+  single('quorate_backups_damaged', 'Stored backups that were found to be damaged', () => source.backups().damaged);
   each('quorate_webhook_waiting_events', 'Events that a webhook has not got yet', 'webhook', () =>
     source.webhooks().map(({ name, waiting }) => [name, waiting] as const),
   );

@@ -36,6 +36,7 @@ const factsOf = (backup: Backup) => [
   },
   { label: 'Version', value: `${backup.version}, schema ${backup.schema_version ?? '–'}` },
   { label: 'Asked for by', value: backup.requested_by },
+  { label: 'Note', value: backup.note || '–' },
   { label: 'Where', value: whereOf(backup) },
   { label: 'File', value: backup.file, mono: true },
   { label: 'Size', value: formatBytes(backup.bytes) },
@@ -121,7 +122,6 @@ export function BackupDialog({ backup, onClose, onRestore }: BackupDialogProps) 
           </Notice>
         ) : null}
         <Facts items={factsOf(backup)} />
-        {backup.note ? <p className="text-ink-2">{backup.note}</p> : null}
         <ProblemNotice error={verify.error} />
       </div>
     </Dialog>

@@ -42,7 +42,7 @@ export function BackupList({ onRestore }: { onRestore: (backup: Backup) => void 
         ) : null}
         {backups.isSuccess && items.length === 0 ? (
           <EmptyState icon={Archive} title="No backups yet" cli="quorate backup create">
-            Make one now, or set a schedule. Raft guards against a lost node, a backup against a lost mind.
+            Make one now, or set a schedule. Replication repeats a mistake on every node; a backup undoes it.
           </EmptyState>
         ) : null}
         {items.length > 0 ? <BackupTable items={items} onOpen={setOpenId} onRestore={onRestore} /> : null}

@@ -59,7 +59,7 @@ export function ScheduleForm({ schedule }: { schedule: BackupSchedule }) {
           <Switch
             checked={field.value}
             onCheckedChange={field.onChange}
-            label="Make backups by themselves"
+            label="Back up on a schedule"
             hint="The leader starts each one, once, whichever node that is."
           />
         )}
