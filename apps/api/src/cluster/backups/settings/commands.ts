@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { defineCommand } from '../../../commands/define-command';
 import { DomainError } from '../../../commands/domain-error';
 import type { StateDb } from '../../../db/state-store';
+import { requireSealed } from '../../../resources/setup/sealed';
 import { countBackupsAt, countRows, currentSettings, findTarget, type SettingsRow } from '../queries';
 import { backupSettings, backups, backupTargets } from '../table';
 
@@ -49,6 +50,7 @@ export const setEncryption = defineCommand({
   }),
   target: () => 'backups/encryption',
   apply(tx, { mode, recipients, passphraseJwe }, ctx) {
+    if (passphraseJwe !== null) requireSealed(tx, passphraseJwe);
     const kept = passphraseJwe ?? currentSettings(tx).passphraseJwe;
     const refuse = (pointer: string, detail: string): DomainError =>
       new DomainError('validation_failed', detail, [{ pointer, detail }]);
@@ -91,6 +93,7 @@ export const createTarget = defineCommand({
   input: target.extend({ id: z.uuid() }),
   target: (input) => input.name,
   apply(tx, input, ctx) {
+    requireSealed(tx, input.secretJwe);
     checkName(tx, input.name, input.id);
     if (countRows(tx, backupTargets) >= MAX_TARGETS) {
       throw new DomainError('conflict', `there are ${MAX_TARGETS} targets already; delete one`);
@@ -111,6 +114,7 @@ export const updateTarget = defineCommand({
   input: target.partial().extend({ id: z.uuid() }),
   target: (input) => input.id,
   apply(tx, { id, ...change }, ctx) {
+    if (change.secretJwe !== undefined) requireSealed(tx, change.secretJwe);
     const before = findTarget(tx, id);
     if (change.name !== undefined) checkName(tx, change.name, id);
     const moved = (['endpoint', 'bucket', 'prefix'] as const).find(
