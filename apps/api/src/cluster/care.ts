@@ -7,6 +7,7 @@ import type { Logger } from '../lib/logger';
 import { type ReconcilerHandle, startReconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
+import { backupSource } from './alarms/backup-source';
 import { type AlarmClearer, createAlarmClearer } from './alarms/clear';
 import { type Alarms, createAlarms } from './alarms/registry';
 import {
@@ -107,6 +108,7 @@ export function createCare(deps: CareDeps): Care {
     clockSource(view),
     stateSource(journal, snapshots),
     divergenceSource(checkpoints),
+    backupSource(() => store.db, clock),
   ])
     alarms.watch(source);
 

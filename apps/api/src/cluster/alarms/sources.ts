@@ -19,7 +19,7 @@ const CERTIFICATE_FRACTION = 1 / 4;
 const CERTIFICATE_CRITICAL_MS = 3 * DAY_MS;
 const CA_WARNING_MS = 90 * DAY_MS;
 /** A snapshot of a large state takes its time. */
-const UNFIT_MS = 15_000;
+const UNFIT_MS = 10_000;
 const SPACE_LOW_FRACTION = 0.8;
 const DISK_WARNING = { fraction: 0.1, bytes: 5_000 * MB };
 const DISK_CRITICAL = { fraction: 0.02, bytes: 500 * MB };
