@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DomainError } from './commands/domain-error';
 import type { Config } from './config/derive';
 import { openStateStore, type StateStore } from './db/state-store';
 import type { Metrics } from './http/metrics';
@@ -35,6 +36,7 @@ export function openCore(options: {
   clusterLevel: () => number;
   quorumHeld: () => boolean;
   removed: () => boolean;
+  clockRefusal: () => DomainError | undefined;
   metrics: Metrics;
 }): Core {
   const { config, migrationsDir, logger, metrics } = options;

@@ -97,6 +97,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       clusterLevel: () => clusterLevel(core.store.db),
       quorumHeld: () => cluster?.journal.quorumHeld() ?? true,
       removed: () => cluster?.journal.health === 'removed',
+      clockRefusal: () => cluster?.clockGuard.refusal(),
     });
     undo.push(() => core.store.close());
     const stateInitialized = core.isInitialized();
@@ -194,7 +195,7 @@ async function openPublicApi(parts: PublicApiParts) {
     proposer,
     ...watching,
     onStreams: metrics.eventStreams,
-    checks: () => readinessChecks(cluster.journal, cluster.view),
+    checks: () => readinessChecks(cluster),
     metrics: metrics.registry,
     stopping: stopping.signal,
     db: () => store.db,

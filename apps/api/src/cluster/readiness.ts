@@ -1,4 +1,5 @@
 import type { HealthCheck } from '../resources/health/routes';
+import type { ClockGuard } from './clock-guard';
 import type { Journal } from './journal';
 import type { ClusterView } from './view';
 import { quorumOf } from './view';
@@ -6,12 +7,19 @@ import { quorumOf } from './view';
 /** Entries behind the tip beyond which a node should get no traffic. */
 const MAX_LAG = 5_000;
 
+export interface ReadinessDeps {
+  readonly journal: Journal;
+  readonly view: ClusterView;
+  readonly clockGuard: ClockGuard;
+}
+
 /** What `/readyz` checks: enough to decide whether a load balancer should send requests here. */
-export function readinessChecks(journal: Journal, view: ClusterView): HealthCheck[] {
+export function readinessChecks({ journal, view, clockGuard }: ReadinessDeps): HealthCheck[] {
   const log: HealthCheck = { name: 'log', ok: journal.health === 'ok', detail: LOG_DETAIL[journal.health] };
   const self = view.members().find((member) => member.self);
   if (journal.mode === 'single') return [log];
   const lag = self?.lag ?? 0;
+  const misdated = clockGuard.refusal();
   const quorum = quorumOf(view.members(), journal);
   return [
     log,
@@ -26,6 +34,7 @@ export function readinessChecks(journal: Journal, view: ClusterView): HealthChec
       ok: self?.suffrage === 'voter',
       detail: self ? `this node is a ${self.suffrage}` : 'this node is not a member any more',
     },
+    { name: 'clock', ok: misdated === undefined, detail: misdated?.message ?? 'in step with the other members' },
     {
       name: 'service',
       ok: self?.drained !== true,

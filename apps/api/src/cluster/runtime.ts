@@ -14,6 +14,7 @@ import { advertisedAddresses } from './addresses';
 import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
+import { type ClockGuard, createClockGuard } from './clock-guard';
 import { onMemberFailed } from './damage/journal';
 import { createLostMemberRemoval } from './damage/lost-member';
 import { helloOf } from './formation/form';
@@ -74,6 +75,7 @@ export interface ClusterRuntime {
   readonly keyring: Keyring;
   readonly keys: ClusterKeys;
   readonly barrier: Barrier;
+  readonly clockGuard: ClockGuard;
   readonly view: ClusterView;
   readonly membership: Membership;
   readonly localEvents: LocalEvents;
@@ -208,6 +210,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     ask: membershipFence.askStatus,
     clock,
   });
+  const clockGuard = createClockGuard(clock);
+  liveness.onRound((ids) => clockGuard.measured(ids.flatMap((id) => liveness.observe(id)?.clockOffsetMs ?? [])));
   applier.onApplied(({ events }) => {
     for (const { type, data } of events) {
       if (type === 'member.removed' && typeof data['node'] === 'number') fence(data['node']);
@@ -350,6 +354,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     keyring,
     keys,
     barrier,
+    clockGuard,
     view,
     membership,
     localEvents,

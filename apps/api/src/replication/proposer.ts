@@ -41,6 +41,8 @@ export interface ProposerOptions {
   readonly quorumHeld: () => boolean;
   /** True once this node is out of its cluster: it writes nothing any more. */
   readonly removed?: () => boolean;
+  /** Why this node's clock must not date commands, or undefined. */
+  readonly clockRefusal?: () => DomainError | undefined;
   readonly defaultTimeoutMs?: number;
 }
 
@@ -236,6 +238,8 @@ export function createProposer(options: ProposerOptions): Proposer {
       throw new DomainError('overloaded', `${waiting} writes are waiting already; try again shortly`, [], 1);
     }
     if (!options.quorumHeld()) throw unwritable();
+    const misdated = options.clockRefusal?.();
+    if (misdated) throw misdated;
     // Every build knows the first level, so what most commands need is not looked up.
     if (since === FIRST_LEVEL) return;
     const level = options.clusterLevel();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { joinFromConfig } from '../cluster/join/from-config';
 import { loadConfig } from '../config/load';
-import { systemClock } from '../lib/clock';
+import { type Clock, systemClock } from '../lib/clock';
 import { createLogger, silentLogger } from '../lib/logger';
 import { type QuorateNode, startNode } from '../node';
 import { ADMIN, type Answer, callApi } from './api-node';
@@ -40,8 +40,12 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** Grows a cluster of `size` voters by join tokens; `settings` hold for every node. */
-export async function startTestCluster(size: number, settings: Settings = {}): Promise<TestCluster> {
+/** Grows a cluster of `size` voters by join tokens; `settings` hold for every node, `clockOf` for the one of that name. */
+export async function startTestCluster(
+  size: number,
+  settings: Settings = {},
+  clockOf: (name: string) => Clock = () => systemClock,
+): Promise<TestCluster> {
   const members: (ClusterNode & { readonly ready: () => Promise<void> })[] = [];
   let token: string | undefined;
   let writes = 0;
@@ -58,13 +62,15 @@ export async function startTestCluster(size: number, settings: Settings = {}): P
     const flags = Object.entries(all).map(([key, value]) => ({ key, value, flag: `--set ${key}` }));
     const { config } = loadConfig({ file: undefined, env: {}, flags, host: { hostname: name, ipv4: undefined } });
     const logger = process.env['QUORATE_TEST_LOG'] ? createLogger({ level: 'info', format: 'text' }) : silentLogger();
+    const clock = clockOf(name);
     return startNode(config, {
       logger,
+      clock,
       version: VERSION,
       migrationsDir: MIGRATIONS_DIR,
       webDir: undefined,
       onFatal: (error) => void fatal.push(error),
-      join: () => joinFromConfig({ config, version: VERSION, clock: systemClock, logger }),
+      join: () => joinFromConfig({ config, version: VERSION, clock, logger }),
     });
   }
 
