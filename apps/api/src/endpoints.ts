@@ -1,6 +1,7 @@
 import { advertisedAddresses } from './cluster/addresses';
 import { backupEndpoints } from './cluster/backups/routes';
 import { careEndpoints } from './cluster/care-routes';
+import { requireInfo } from './cluster/cluster-record';
 import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
 import { keyEndpoints } from './cluster/keys/routes';
@@ -9,7 +10,7 @@ import { liveMembers } from './cluster/members/admission';
 import { pairingEndpoints } from './cluster/pairing/routes';
 import { restoreEndpoints } from './cluster/restore/routes';
 import { clusterEndpoints } from './cluster/routes';
-import { type ClusterRuntime, requireInfo } from './cluster/runtime';
+import type { ClusterRuntime } from './cluster/runtime';
 import type { Config } from './config/derive';
 import type { StateDb } from './db/state-store';
 import type { EventBus } from './events/bus';

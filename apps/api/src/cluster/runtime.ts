@@ -9,12 +9,12 @@ import type { Applier } from '../replication/applier';
 import { type Barrier, createBarrier } from '../replication/barrier';
 import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
-import { clusterInfo } from '../resources/setup/table';
 import { advertisedAddresses } from './addresses';
 import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
 import { type ClockGuard, createClockGuard } from './clock-guard';
+import { requireInfo } from './cluster-record';
 import { onMemberFailed } from './damage/journal';
 import { createLostMemberRemoval } from './damage/lost-member';
 import { helloOf } from './formation/form';
@@ -163,31 +163,21 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     },
   });
   const restorer = createRestorer({
+    ...options,
     nodeId,
     dataDir,
-    migrationsDir: options.migrationsDir,
     prefix: logPrefixOf(config),
-    store,
-    applier,
-    proposer,
     journal: () => journal,
     barrier: () => barrier(),
     client: peerClient,
     statusOf,
     refreshKeys: () => keyring.refresh(),
-    clock,
-    logger,
     signal,
   });
 
   const journal = createJournal({
-    config,
+    ...options,
     nodeId,
-    store,
-    applier,
-    proposer,
-    clock,
-    logger,
     tls,
     otherClients: roster.raftClients,
     clusterId: boot.nodeFile.cluster_id,
@@ -196,7 +186,6 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
     resync,
     restores: restorer,
-    onFatal: options.onFatal,
     onMemberFailed: (lines) => onMemberFailed({ lines, dataDir, peers: targets(), logger, onFatal: options.onFatal }),
     onMemberStarted() {
       if (boot.nodeFile.stage === 'admitted') setStage('learner');
@@ -407,9 +396,3 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     },
   };
 }
-
-export const requireInfo = (db: StateDb) => {
-  const info = db.select().from(clusterInfo).get();
-  if (!info) throw new DomainError('not_ready', 'this node has no cluster state yet; try again shortly', [], 1);
-  return info;
-};
