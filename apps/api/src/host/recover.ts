@@ -51,6 +51,12 @@ export async function runRecover(context: HostContext, options: RecoverOptions):
       'this must be confirmed and there is no terminal to ask on: add --yes, or --dry-run to look first',
     );
   }
+  if (config.raft.endpoints.length > 0) {
+    throw new HostError(
+      'the log is in an etcd of yours (raft.endpoints), so no quorum of nodes can be lost: bring that etcd back and start any ' +
+        'node; or found a new cluster under another cluster.token from a backup: quorate agent cluster init-from-db FILE',
+    );
+  }
   const nodeFile = loadNodeFile(config.data_dir);
   const identity = loadIdentity(config.data_dir);
   if (!nodeFile || !identity) {

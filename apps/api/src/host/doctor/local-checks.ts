@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { formatHostPort, parseHostPort } from '../../lib/net';
 import { EtcdBinaryError, etcdVersion, formatVersion, isAtLeast } from '../../replication/etcd/binary';
@@ -9,6 +9,7 @@ import { knownSchemaVersion, newerSchema, stateCure, stateFilePath } from '../st
 import { type Facts, present } from './facts';
 import { type Finding, fail, failWith, ok, warn } from './finding';
 
+const CONNECT_MS = 3_000;
 const MiB = 1024 ** 2;
 const DISK_FAIL_BYTES = 64 * MiB;
 const DISK_WARN_BYTES = 1024 * MiB;
@@ -100,14 +101,42 @@ export function checkPorts(facts: Facts): Promise<Finding[]> {
   const listeners: [string, string][] = [
     ['api.address', api.address],
     ['cluster.address', cluster.address],
-    ['raft.peer_address', raft.peer_address],
-    ['raft.client_address', raft.client_address],
+    ...(raft.endpoints.length > 0
+      ? []
+      : ([
+          ['raft.peer_address', raft.peer_address],
+          ['raft.client_address', raft.client_address],
+        ] as [string, string][])),
   ];
   return Promise.all(listeners.map(([key, text]) => checkPort(facts, key, text)));
 }
 
+/** An etcd of the operator: whether something listens there; the node itself shows its certificate to it. */
+async function checkEndpoint(endpoint: string): Promise<Finding> {
+  const { hostname, port } = new URL(endpoint);
+  const check = `etcd ${endpoint}`;
+  const failure = await tryConnect(hostname.replace(/^\[|\]$/g, ''), Number(port || 2379));
+  if (failure === '') return ok(check, 'raft.endpoints: something listens there');
+  return fail(check, `raft.endpoints: ${failure}`, 'start that etcd, open its port, or correct the address');
+}
+
+/** Why no connection stands, or ''. */
+function tryConnect(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_MS });
+    const settle = (failure: string): void => {
+      socket.destroy();
+      resolve(failure);
+    };
+    socket.once('connect', () => settle(''));
+    socket.once('timeout', () => settle(`no answer within ${CONNECT_MS} ms`));
+    socket.once('error', (error) => settle(codeOf(error) || error.message));
+  });
+}
+
 export async function checkEtcd({ loaded, nodeFile }: Facts): Promise<Finding[]> {
   const { config } = loaded;
+  if (config.raft.endpoints.length > 0) return Promise.all(config.raft.endpoints.map(checkEndpoint));
   try {
     const version = await etcdVersion(config.raft.binary);
     const minor34 = { major: 3, minor: 5, patch: 33 };

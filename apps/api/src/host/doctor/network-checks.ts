@@ -122,7 +122,10 @@ async function checkMember(facts: Facts, client: PeerClient, member: KnownMember
     const cure = `start quorated on ${member.name}, and let the firewall pass the cluster port and the two after it; if it is gone for good: quorate cluster remove ${member.id} --force`;
     return [fail(check, `no answer at ${member.clusterAddress}: ${rootReason(error)}`, cure)];
   }
-  const closed = (await Promise.all(member.raftAddresses.map(isClosed))).filter((text) => text !== '');
+  // With an etcd of the operator nothing listens on the Raft addresses.
+  const external = facts.loaded.config.raft.endpoints.length > 0;
+  const raft = external ? [] : member.raftAddresses;
+  const closed = (await Promise.all(raft.map(isClosed))).filter((text) => text !== '');
   return [standingOf(check, member, asked, closed), ...apart(facts, check, asked)];
 }
 
