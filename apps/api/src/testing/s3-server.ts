@@ -19,6 +19,8 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
+const require = createRequire(import.meta.url);
+
 const PROGRAM = `
 const S3rver = require(process.argv[1]);
 const [directory, port, bucket] = process.argv.slice(2);
@@ -31,7 +33,7 @@ export async function startS3Server(): Promise<S3Server> {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-s3-'));
   const [port] = await freePorts(1);
   const bucket = 'backups';
-  const module = createRequire(import.meta.url).resolve('@20minutes/s3rver');
+  const module = require.resolve('@20minutes/s3rver');
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
