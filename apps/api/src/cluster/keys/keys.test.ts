@@ -90,6 +90,11 @@ describe('the keys of a single node', () => {
     const hook = { name: 'chat', url: 'https://127.0.0.1:1/', types: ['user'] };
     const made = await call('POST', '/v1/webhooks', hook);
     expect(made.status).toBe(201);
+    const passphrase = { mode: 'passphrase', passphrase: 'a passphrase of backups' };
+    expect((await call('PUT', '/v1/backups/encryption', passphrase)).status).toBe(200);
+    const target = { name: 's3', endpoint: 'http://127.0.0.1:1', region: 'x', bucket: 'backups', prefix: '' };
+    const added = { ...target, access_key_id: 'id', secret_access_key: 'secret' };
+    expect((await call('POST', '/v1/backups/targets', added)).status).toBe(201);
     const keyed = { token, body: { name: 'ci', role: 'viewer' }, headers: { 'Idempotency-Key': 'same' } };
     const minted = await api.call('POST', '/v1/api-tokens', keyed);
     expect(minted.status).toBe(201);
@@ -112,11 +117,15 @@ describe('the keys of a single node', () => {
 
     const state = new Database(join(api.directory, 'state.db'), { readonly: true });
     const kids = state
-      .prepare('SELECT jwe FROM cluster_secrets UNION SELECT secret_jwe FROM webhooks')
+      .prepare(
+        'SELECT jwe FROM cluster_secrets UNION SELECT secret_jwe FROM webhooks UNION ' +
+          'SELECT secret_jwe FROM backup_targets UNION SELECT passphrase_jwe FROM backup_settings',
+      )
       .pluck()
       .all()
       .map((jwe) => JSON.parse(Buffer.from(String(jwe).split('.')[0] ?? '', 'base64url').toString()).kid);
     state.close();
+    expect(kids).toHaveLength(6);
     expect(new Set(kids)).toEqual(new Set([key.id]));
   });
 
