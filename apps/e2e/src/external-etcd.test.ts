@@ -2,13 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
+import { restoreRoutes } from '@quorate/shared/restore';
+import { snapshotRoutes } from '@quorate/shared/snapshots';
 import { describe, expect, it } from 'vitest';
 import { Cli } from './harness/cli';
 import { Cluster } from './harness/cluster';
 import type { Daemon, Settings } from './harness/daemon';
 import { createOperatorPki } from './harness/operator-pki';
 import { addNodes, useCluster } from './harness/suite';
-import { until } from './harness/until';
+import { Hopeless, until } from './harness/until';
 import type { RunningProcess, Workspace } from './harness/workspace';
 import { refusalOf, sees, write } from './harness/writes';
 
@@ -118,6 +120,26 @@ describe('an etcd that the operator runs', () => {
     const outcome = await new Cli(configDir).run(['--socket', socket, 'agent', 'cluster', 'transfer-leadership']);
     expect(outcome.status).toBe(5);
     expect(outcome.stderr).toContain('raft.endpoints');
+  });
+
+  it('restores a state there as anywhere, on every node without a restart', async () => {
+    const node = cluster.node(1);
+    const { path } = await node.local().call(snapshotRoutes.create, {});
+    const undone = await write(admin(2), 'undone-by-the-restore');
+    const { epoch } = await cluster.view(node);
+    await node.local().call(restoreRoutes.fromFile, { body: { path } });
+    await until('the restore is over', async () => {
+      const { operation } = await node.local().call(restoreRoutes.get, {});
+      if (operation?.state === 'failed') throw new Hopeless(operation.error?.detail);
+      return operation?.state === 'succeeded';
+    });
+    for (const one of cluster.nodes) {
+      await until(`${one.name} is in the new epoch`, async () => (await cluster.view(one)).epoch === epoch + 1);
+      await one.waitReady();
+      expect(await sees(one.client(), undone).catch((error) => error.code)).not.toBe(true);
+    }
+    const after = await write(admin(0), 'after-the-restore');
+    for (const one of cluster.nodes) expect(await sees(one.client(), after)).toBe(true);
   });
 
   it('goes on with one node of three, elects another leader, and removes what is gone', async () => {

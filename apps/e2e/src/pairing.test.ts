@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { auditRoutes } from '@quorate/shared/audit';
+import { clusterRoutes, type Member } from '@quorate/shared/cluster';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
 import { pairingRoutes } from '@quorate/shared/pairing';
@@ -106,12 +107,50 @@ describe('a cluster adds a node that waits', () => {
     expect(added.stderr + added.stdout).toContain('node-3');
     expect(added.status).toBe(0);
     expect(JSON.parse(added.stdout)).toMatchObject({ id: 3, name: 'node-3' });
+    // Killed before it has become what it was admitted as: the next start goes on.
+    await waiting.killAll();
+    await waiting.start();
     await cluster.waitForVoter(waiting.name);
     await waiting.waitReady();
     const { items } = await founder().client().call(auditRoutes.list, { query: {} });
     expect(items.find((entry) => entry.action === 'join_tokens.create')).toMatchObject({ actor_kind: 'local' });
     const joins = await founder().client().call(joinRoutes.list, { query: {} });
     expect(joins.items.map((one) => one.state)).toEqual(['done', 'done']);
+  });
+
+  it('does over the agent socket what REST does: the same JSON, the same exit codes, audited as local', async () => {
+    const cli = new Cli(join(workspace.dir, 'operator'));
+    const agent = (...args: string[]) =>
+      cli.run(['--socket', join(founder().dataDir, 'agent.sock'), 'agent', ...args, '-o', 'json']);
+    const json = async (...args: string[]): Promise<unknown> => {
+      const outcome = await agent(...args);
+      expect(outcome.status, outcome.stderr).toBe(0);
+      return JSON.parse(outcome.stdout);
+    };
+    await cluster.waitHealthy(3);
+    const stable = (members: readonly Member[]) =>
+      members.map(({ id, name, suffrage, self }) => [id, name, suffrage, self]);
+    const local = (await json('cluster', 'list')) as { items: Member[] };
+    const remote = await founder().client().call(clusterRoutes.members, {});
+    expect(stable(local.items)).toEqual(stable(remote.items));
+
+    const from = (await cluster.view()).leader_id;
+    const to = from === 2 ? 3 : 2;
+    expect(await json('cluster', 'transfer-leadership', '--to', String(to))).toMatchObject({ from, to });
+    expect((await agent('cluster', 'transfer-leadership', '--to', String(to))).status).toBe(5);
+    expect((await agent('cluster', 'transfer-leadership', '--to', '9')).status).toBe(4);
+    expect((await agent('cluster', 'remove', '9', '--yes')).status).toBe(4);
+    expect((await agent('cluster', 'remove', '3')).status).toBe(2);
+    expect(await json('cluster', 'remove', '3', '--dry-run')).toMatchObject({ dry_run: true, allowed: true });
+    expect((await agent('setup-code')).status).toBe(5);
+    expect((await agent('cluster', 'init')).status).toBe(0);
+    expect(await json('cluster', 'remove', '3', '--yes')).toMatchObject({ dry_run: false, allowed: true });
+    expect((await cluster.view()).members).toHaveLength(2);
+    await cluster.node(2).stop();
+    const { items } = await founder()
+      .client()
+      .call(auditRoutes.list, { query: { action: 'members.remove' } });
+    expect(items[0]).toMatchObject({ actor_kind: 'local', outcome: 'ok', target: '3' });
   });
 
   it('does not take a node away that was set up', async () => {
