@@ -34,7 +34,7 @@ export interface PeerSideDeps {
   /** Takes a member that has lost its journal out of Raft. */
   readonly removeLostMember: (nodeId: number) => Promise<void>;
   /** Serves `POST /v1/cluster/join`, the only path without a client certificate. */
-  readonly joinApp: Hono<ClusterEnv>;
+  readonly admissionApp: Hono<ClusterEnv>;
   /** Adds the paths of restores and backups. */
   readonly servePeers: (app: Hono<ClusterEnv>) => void;
   readonly care: Pick<Care, 'alarms' | 'checkpoints'>;
@@ -77,7 +77,7 @@ export function openPeerListener(deps: PeerSideDeps): Promise<ClusterListener> {
     return c.json(await deps.registerLearner(peer.nodeId));
   });
   deps.servePeers(app);
-  app.route('/', deps.joinApp);
+  app.route('/', deps.admissionApp);
   const address = parseHostPort(deps.config.cluster.address);
   assert(address, 'cluster.address is host:port');
   const { identity } = deps;

@@ -10,6 +10,7 @@ import { type Barrier, createBarrier } from '../replication/barrier';
 import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
 import { advertisedAddresses } from './addresses';
+import { createAdmissionApp } from './admission-app';
 import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
@@ -17,10 +18,7 @@ import { type ClockGuard, createClockGuard } from './clock-guard';
 import { requireInfo } from './cluster-record';
 import { onMemberFailed } from './damage/journal';
 import { createLostMemberRemoval } from './damage/lost-member';
-import { helloOf } from './formation/form';
-import { createFormationApp } from './formation/server';
 import { SYSTEM_ACTOR } from './founding';
-import { createJoinApp } from './join/server';
 import { createJournal, type Journal, logPrefixOf } from './journal';
 import { createKeyring, type Keyring } from './keyring';
 import { type ClusterKeys, createClusterKeys } from './keys/keys';
@@ -31,7 +29,6 @@ import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar } from './learners';
 import type { ClusterListener } from './listener';
 import { type NodeStatus, startLiveness } from './liveness';
-import { clusterLevel } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { openMember, openSingle } from './opening';
 import { createOperatorCare } from './operator-care';
@@ -243,9 +240,6 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const keyDeps = { nodeId, hosts, showsCaToEtcd, own, keyring, journal, view, membership };
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
-  const isBootstrap = config.cluster.mode === 'bootstrap';
-  const ownHello = () => (isBootstrap ? helloOf({ config, version, clock }, nodeId) : undefined);
-
   async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
       config,
@@ -264,21 +258,9 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         restorer.serve(app);
         backups.serve(app);
       },
-      joinApp: createJoinApp({
-        db,
-        propose: proposer.propose,
-        catchUp: () => barrier(),
-        cluster: () => {
-          const info = requireInfo(db());
-          const { clusterId: id, name, caCert: caPem } = info;
-          return { id, name, caPem, clusterKey: identity().clusterKey, token: config.cluster.token };
-        },
-        caKey: () => keyring.caKey(),
-        clusterLevel: () => clusterLevel(db()),
-        version,
-        clock,
-        logger,
-      }).route('/', createFormationApp({ own: ownHello, db, propose: proposer.propose, catchUp: () => barrier() })),
+      admissionApp: createAdmissionApp({
+        ...{ config, nodeId, db, proposer, barrier, keyring, identity, version, clock, logger },
+      }),
     });
   }
 
@@ -381,7 +363,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
       const operatorCare = createOperatorCare({ config, nodeId, own, journal, db, proposer, clock, logger });
       reconcilers.push(startReconciler(operatorCare, logger));
-      if (isBootstrap || config.raft.endpoints.length > 0) await ensureCluster();
+      if (config.cluster.mode === 'bootstrap' || config.raft.endpoints.length > 0) await ensureCluster();
     },
     ensureCluster,
     async stop() {

@@ -1,0 +1,47 @@
+import type { Hono } from 'hono';
+import type { Config } from '../config/derive';
+import type { StateDb } from '../db/state-store';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import type { Barrier } from '../replication/barrier';
+import type { Proposer } from '../replication/proposer';
+import { requireInfo } from './cluster-record';
+import { helloOf } from './formation/form';
+import { createFormationApp } from './formation/server';
+import { createJoinApp } from './join/server';
+import type { Keyring } from './keyring';
+import type { ClusterEnv } from './listener';
+import { clusterLevel } from './members/admission';
+import type { Identity } from './pki/identity';
+
+export interface AdmissionAppDeps {
+  readonly config: Config;
+  readonly nodeId: number;
+  readonly db: () => StateDb;
+  readonly proposer: Proposer;
+  readonly barrier: Barrier;
+  readonly keyring: Keyring;
+  readonly identity: () => Identity;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What nodes ask that are no members yet: to join by a token, or to found a cluster together. */
+export function createAdmissionApp(deps: AdmissionAppDeps): Hono<ClusterEnv> {
+  const { config, nodeId, db, proposer, barrier, keyring, identity, version, clock, logger } = deps;
+  const { propose } = proposer;
+  const catchUp = (): Promise<number> => barrier();
+  const isBootstrap = config.cluster.mode === 'bootstrap';
+  const joining = createJoinApp({
+    ...{ db, propose, catchUp, version, clock, logger },
+    cluster: () => {
+      const { clusterId: id, name, caCert: caPem } = requireInfo(db());
+      return { id, name, caPem, clusterKey: identity().clusterKey, token: config.cluster.token };
+    },
+    caKey: () => keyring.caKey(),
+    clusterLevel: () => clusterLevel(db()),
+  });
+  const own = () => (isBootstrap ? helloOf({ config, version, clock }, nodeId) : undefined);
+  return joining.route('/', createFormationApp({ own, db, propose, catchUp }));
+}
