@@ -15,7 +15,6 @@ import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
 import { type ClockGuard, createClockGuard } from './clock-guard';
-import { requireInfo } from './cluster-record';
 import { onMemberFailed } from './damage/journal';
 import { createLostMemberRemoval } from './damage/lost-member';
 import { SYSTEM_ACTOR } from './founding';
