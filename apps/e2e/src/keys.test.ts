@@ -137,9 +137,9 @@ describe('keys and certificates of three nodes', () => {
     const before = await keysAt(first);
     const running = load('ca');
     await until('writes flow', () => running.acknowledged > 20);
-    const started = await first.client().call(keyRoutes.rotateCa, {});
+    const started = await first.client().call(keyRoutes.rotateCa, { body: {} });
     expect(started.state).toBe('running');
-    expect(await refusalOf(first.client().call(keyRoutes.rotateCa, {}))).toMatchObject({
+    expect(await refusalOf(first.client().call(keyRoutes.rotateCa, { body: {} }))).toMatchObject({
       code: 'ca_rotation_in_progress',
     });
     expect(await refusalOf(cluster.mint())).toMatchObject({ code: 'ca_rotation_in_progress' });

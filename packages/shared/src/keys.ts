@@ -4,7 +4,7 @@ import { timestamp } from './pagination';
 import { defineRoute } from './route';
 
 /** What a change of the CA does, in order. In each stage every member must follow before the next begins. */
-export const CA_ROTATION_STAGES = ['trusting', 'reissuing', 'dropping', 'finished'] as const;
+export const CA_ROTATION_STAGES = ['trusting', 'ready', 'reissuing', 'dropping', 'finished'] as const;
 export type CaRotationStage = (typeof CA_ROTATION_STAGES)[number];
 
 export const certificateSchema = z
@@ -57,7 +57,7 @@ export const caRotationSchema = z
     stage: z
       .enum(CA_ROTATION_STAGES)
       .describe(
-        '`trusting`: every member learns to trust both CAs. `reissuing`: every member gets a certificate of the new one. `dropping`: every member stops to trust the old one.',
+        '`trusting`: every member learns to trust both CAs. `ready`: it waits until load balancers and clients trust the new one. `reissuing`: every member gets a certificate of the new one. `dropping`: every member stops to trust the old one.',
       ),
     percent: z.int().min(0).max(100),
     old_fingerprint: sha256Fingerprint,
@@ -75,6 +75,7 @@ export type CaRotationView = z.infer<typeof caRotationSchema>;
 export const keysSchema = z
   .object({
     own_ca: z.boolean().describe('False where the cluster runs on certificates of its operator.'),
+    ca_pem: z.string().describe('Every CA to trust now (PEM): both while one is being replaced.'),
     certificates: z.array(certificateSchema),
     session_keys: z.array(sessionKeySchema),
     cluster_key: clusterKeySchema,
@@ -127,9 +128,29 @@ export const keyRoutes = {
     summary: 'Replace the CA: both are trusted while every member gets a new certificate, then the old one is dropped',
     description:
       'Rotates the cluster key first. Each etcd member restarts twice, one after the other, the leader last. Join tokens that were minted before are revoked, since they pin the old CA. Follow it at GET /v1/cluster/keys/ca/rotation; it goes on after restarts.',
+    body: z.object({
+      hold: z
+        .boolean()
+        .nullable()
+        .default(null)
+        .describe(
+          'Wait, once every member trusts the new CA, until load balancers and clients do and the rotation is continued; null = where a node serves TLS.',
+        ),
+    }),
     response: caRotationSchema,
     status: 202,
     errors: ['conflict', 'membership_change_in_progress', 'ca_rotation_in_progress'],
+  }),
+  continueCaRotation: defineRoute({
+    id: 'keys.continue_ca_rotation',
+    method: 'post',
+    path: '/v1/cluster/keys/ca/rotation/continue',
+    access: 'admin',
+    tag: 'Keys',
+    summary: 'Go on with a change of the CA that waits for load balancers and clients',
+    response: caRotationSchema,
+    status: 202,
+    errors: ['conflict'],
   }),
   caRotation: defineRoute({
     id: 'keys.ca_rotation',

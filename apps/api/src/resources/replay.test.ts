@@ -192,7 +192,13 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
     trusts: fc.constantFrom([], ['sha256:0']),
     clusterKeyId: keyId,
   }),
-  'keys.start_ca_rotation': fc.record({ operationId: smallId, caCert: fc.constant('pem'), keyJwe: jwe }),
+  'keys.start_ca_rotation': fc.record({
+    operationId: smallId,
+    caCert: fc.constant('pem'),
+    keyJwe: jwe,
+    hold: fc.boolean(),
+  }),
+  'keys.continue_ca_rotation': fc.record({ operationId: smallId }),
   'keys.give_ca_turn': fc.record({
     operationId: smallId,
     stage: fc.constantFrom('trusting', 'dropping'),

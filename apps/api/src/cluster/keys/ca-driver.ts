@@ -15,6 +15,11 @@ export type CaStep =
   /** Members are at work, or `why` holds it up. */
   | { readonly kind: 'wait'; readonly why: string };
 
+/** Nothing happens by itself then. */
+const HELD =
+  'every member trusts the new CA: give it to load balancers and clients too (quorate cluster keys ca prints what they are ' +
+  'to trust), then continue';
+
 const isUp = (member: MemberView): boolean => member.health === 'healthy' || member.health === 'lagging';
 const nameOf = (member: MemberView): string => `${member.name} (node ${member.id})`;
 
@@ -27,6 +32,7 @@ export function planCaStep(
   pending: readonly number[],
   members: readonly MemberView[],
 ): CaStep {
+  if (rotation.stage === 'ready') return { kind: 'wait', why: HELD };
   if (pending.length === 0) return { kind: 'advance' };
   const down = members.filter((member) => !isUp(member));
   const why = down[0] ? `${nameOf(down[0])} does not answer: start it, or remove it with force` : '';
@@ -54,8 +60,9 @@ export function createCaDriver(deps: {
       if (!rotation || rotation.stage === 'finished' || !deps.isLeader()) return;
       const { operationId, stage } = rotation;
       const step = planCaStep(rotation, pendingMembers(db(), rotation), deps.members());
-      if (step.kind === 'advance') await proposer.propose(advanceCaRotation, { operationId, from: stage }, as());
-      if (step.kind === 'turn' && stage !== 'reissuing')
+      if (step.kind === 'advance' && stage !== 'ready')
+        await proposer.propose(advanceCaRotation, { operationId, from: stage }, as());
+      if (step.kind === 'turn' && (stage === 'trusting' || stage === 'dropping'))
         await proposer.propose(giveCaTurn, { operationId, stage, nodeId: step.nodeId }, as());
     },
   };

@@ -10,7 +10,11 @@ import { type CaRotation, caRotation, nodeKeys } from './table';
 export const fingerprintOfPem = (pem: string): string =>
   fingerprintOfDer(Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64'));
 
-export const NEXT_STAGE = { trusting: 'reissuing', reissuing: 'dropping', dropping: 'finished' } as const;
+/** What follows when every member has done its part. `ready` waits for people. */
+export function nextStage(rotation: Pick<CaRotation, 'stage' | 'hold'>): Exclude<CaRotation['stage'], 'trusting'> {
+  if (rotation.stage === 'trusting') return rotation.hold ? 'ready' : 'reissuing';
+  return rotation.stage === 'reissuing' ? 'dropping' : 'finished';
+}
 
 /** The change that runs; undefined when there is none or it is over. */
 export function runningCaRotation(db: StateDb): CaRotation | undefined {
@@ -40,6 +44,7 @@ export function pendingMembers(db: StateDb, rotation: CaRotation): number[] {
       const said = reports.get(id);
       switch (rotation.stage) {
         case 'trusting':
+        case 'ready':
           return !said?.trusts.includes(added);
         case 'reissuing':
           return said?.issuer !== added;

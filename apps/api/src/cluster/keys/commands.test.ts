@@ -169,7 +169,7 @@ describe('rotating keys', () => {
       ...unbound,
     };
     await replica.propose(createJoinToken, token);
-    await rotator.ca(propose);
+    await rotator.ca(propose, { hold: null });
     const rotation = () => db().select().from(caRotation).all()[0] as typeof caRotation.$inferSelect;
     const { operationId, newCaCert } = rotation();
     const [before, after] = [fingerprintOfPem(ca.certPem), fingerprintOfPem(newCaCert)];
@@ -177,7 +177,7 @@ describe('rotating keys', () => {
     expect(await codeOf(replica.propose(createJoinToken, { ...token, id: OPERATION_ID, hash: sha256Hex('u') }))).toBe(
       'ca_rotation_in_progress',
     );
-    expect(await codeOf(rotator.ca(propose))).toBe('ca_rotation_in_progress');
+    expect(await codeOf(rotator.ca(propose, { hold: null }))).toBe('ca_rotation_in_progress');
     expect(wantedCaPem(db())?.match(/BEGIN/g)).toHaveLength(2);
 
     const advance = (from: 'trusting' | 'reissuing' | 'dropping') =>
@@ -211,6 +211,23 @@ describe('rotating keys', () => {
     expect(runningCaRotation(db())).toBeUndefined();
   });
 
+  it('waits for people before certificates change, where that is asked for', async () => {
+    await rotator.ca(propose, { hold: true });
+    const rotation = () => db().select().from(caRotation).all()[0] as typeof caRotation.$inferSelect;
+    const { operationId, newCaCert } = rotation();
+    const both = [fingerprintOfPem(ca.certPem), fingerprintOfPem(newCaCert)];
+    expect(await codeOf(rotator.continueCa(propose))).toBe('conflict');
+    for (const node of nodes) report(node, both, both[0] ?? '');
+    await replica.propose(advanceCaRotation, { operationId, from: 'trusting' as const });
+    expect(rotation()).toMatchObject({ stage: 'ready', newKeyJwe: expect.any(String) });
+    const step = planCaStep(rotation(), pendingMembers(db(), rotation()), []);
+    expect(step).toMatchObject({ kind: 'wait', why: expect.stringContaining('then continue') });
+    expect(await keyrings[0]?.caKey()).toBe(ca.keyPem);
+    await rotator.continueCa(propose);
+    expect(rotation()).toMatchObject({ stage: 'reissuing', newKeyJwe: null });
+    expect(await keyrings[0]?.caKey()).not.toBe(ca.keyPem);
+  });
+
   it('records what a member says of itself', async () => {
     const certPem = nodes[1].certPem;
     await replica.propose(reportKeys, { certPem, issuer: '', trusts: [], clusterKeyId: '0'.repeat(16) });
@@ -219,8 +236,8 @@ describe('rotating keys', () => {
 
   it('does not begin to replace a CA that the cluster does not have the key of', async () => {
     db().$client.exec("DELETE FROM cluster_secrets WHERE name = 'ca_key'");
-    expect(await codeOf(rotator.ca(propose))).toBe('conflict');
-    const start = { operationId: OPERATION_ID, caCert: ca.certPem, keyJwe: 'nonsense' };
+    expect(await codeOf(rotator.ca(propose, { hold: null }))).toBe('conflict');
+    const start = { operationId: OPERATION_ID, caCert: ca.certPem, keyJwe: 'nonsense', hold: false };
     await rotator.clusterKey(propose);
     expect(await codeOf(replica.propose(startCaRotation, start))).toBe('conflict');
   });

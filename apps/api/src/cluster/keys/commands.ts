@@ -1,5 +1,5 @@
 import { nodeId } from '@quorate/shared/names';
-import { and, eq, isNull, lte } from 'drizzle-orm';
+import { eq, isNull, lte } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
@@ -9,7 +9,7 @@ import { clusterInfo, clusterKey, clusterSecrets } from '../../resources/setup/t
 import { joinTokens } from '../join-tokens/table';
 import { SECRET } from '../keyring';
 import { liveMembers } from '../members/admission';
-import { NEXT_STAGE, pendingMembers, refuseDuringCaRotation, runningCaRotation } from './ca-progress';
+import { nextStage, pendingMembers, refuseDuringCaRotation, runningCaRotation } from './ca-progress';
 import { SEALED_STORES, sealedSecrets } from './sealed';
 import { type CaRotation, caRotation, clusterKeyCopies, nodeKeys, retiredSessionKeys } from './table';
 
@@ -137,7 +137,7 @@ export const reportKeys = defineCommand({
 export const startCaRotation = defineCommand({
   type: 'keys.start_ca_rotation',
   since: 1,
-  input: z.object({ operationId: z.uuid(), caCert: z.string().max(16_384), keyJwe: jwe }),
+  input: z.object({ operationId: z.uuid(), caCert: z.string().max(16_384), keyJwe: jwe, hold: z.boolean() }),
   target: (input) => input.operationId,
   apply(tx, input, ctx) {
     requireSealed(tx, input.keyJwe);
@@ -158,6 +158,7 @@ export const startCaRotation = defineCommand({
       newCaCert: input.caCert,
       newKeyJwe: input.keyJwe,
       turnNode: null,
+      hold: input.hold,
       requestedBy: ctx.actor.name,
       startedAt: ctx.at,
       stageAt: ctx.at,
@@ -194,20 +195,37 @@ export const advanceCaRotation = defineCommand({
     const rotation = runningCaRotation(tx);
     if (rotation?.operationId !== input.operationId || rotation.stage !== input.from) return;
     if (pendingMembers(tx, rotation).length > 0) return;
-    const stage = NEXT_STAGE[input.from];
-    if (input.from === 'trusting') takeOver(tx, rotation, ctx);
-    const set = { stage, turnNode: null, stageAt: ctx.at, newKeyJwe: null };
-    tx.update(caRotation)
-      .set(set)
-      .where(and(eq(caRotation.id, 1), eq(caRotation.operationId, input.operationId)))
-      .run();
-    const data = { operation: rotation.operationId, stage };
-    if (stage === 'finished') ctx.event('keys.ca_rotated', 'the CA was replaced; the old one is worth nothing', data);
-    else ctx.event('keys.ca_rotation_stage', STAGE_MESSAGES[stage], data);
+    enter(tx, rotation, nextStage(rotation), ctx);
   },
 });
 
+/** People say that load balancers and clients trust the new CA. */
+export const continueCaRotation = defineCommand({
+  type: 'keys.continue_ca_rotation',
+  since: 1,
+  input: z.object({ operationId: z.uuid() }),
+  target: (input) => input.operationId,
+  apply(tx, input, ctx) {
+    const rotation = runningCaRotation(tx);
+    if (rotation?.operationId !== input.operationId) throw raced('the change of the CA');
+    if (rotation.stage !== 'ready') {
+      throw new DomainError('conflict', `it does not wait for you: it is ${rotation.stage}; look again in a moment`);
+    }
+    enter(tx, rotation, 'reissuing', ctx);
+  },
+});
+
+function enter(tx: StateDb, rotation: CaRotation, stage: Exclude<CaRotation['stage'], 'trusting'>, ctx: ApplyContext) {
+  if (stage === 'reissuing') takeOver(tx, rotation, ctx);
+  const newKeyJwe = stage === 'ready' ? rotation.newKeyJwe : null;
+  tx.update(caRotation).set({ stage, turnNode: null, stageAt: ctx.at, newKeyJwe }).where(eq(caRotation.id, 1)).run();
+  const data = { operation: rotation.operationId, stage };
+  if (stage === 'finished') ctx.event('keys.ca_rotated', 'the CA was replaced; the old one is worth nothing', data);
+  else ctx.event('keys.ca_rotation_stage', STAGE_MESSAGES[stage], data);
+}
+
 const STAGE_MESSAGES = {
+  ready: 'every member trusts the new CA as well; it waits until load balancers and clients do',
   reissuing: 'every member trusts the new CA as well; each gets a certificate of it',
   dropping: 'every member has a certificate of the new CA; each stops to trust the old one',
 } as const;
@@ -230,4 +248,5 @@ export const keyCommands = [
   startCaRotation,
   giveCaTurn,
   advanceCaRotation,
+  continueCaRotation,
 ];

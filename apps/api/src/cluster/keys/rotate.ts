@@ -12,8 +12,8 @@ import { liveMembers } from '../members/admission';
 import { createNamedCa } from '../pki/issue';
 import { keyPinOf } from '../pki/keys';
 import { decryptSecret, encryptSecret, keyIdOf, SecretError, wrapForNode } from '../pki/secrets';
-import { refuseDuringCaRotation } from './ca-progress';
-import { rotateClusterKey, rotateSessionKey, startCaRotation } from './commands';
+import { refuseDuringCaRotation, runningCaRotation } from './ca-progress';
+import { continueCaRotation, rotateClusterKey, rotateSessionKey, startCaRotation } from './commands';
 import { hasOwnCa } from './key-care';
 import { sealedSecrets } from './sealed';
 import { nodeKeys } from './table';
@@ -27,8 +27,10 @@ export interface KeyRotator {
   sessionKey(propose: Propose, options: { endSessions: boolean }): Promise<void>;
   /** @throws DomainError membership_change_in_progress while a member's key is not known */
   clusterKey(propose: Propose): Promise<void>;
-  /** Begins to replace the CA; the leader carries it on. @throws DomainError */
-  ca(propose: Propose): Promise<void>;
+  /** Begins to replace the CA; the leader carries it on. `hold` null = where the nodes serve TLS. @throws DomainError */
+  ca(propose: Propose, options: { hold: boolean | null }): Promise<void>;
+  /** Goes on with one that waits for clients. @throws DomainError conflict */
+  continueCa(propose: Propose): Promise<void>;
 }
 
 /** Secrets and members that come or go while a rotation is prepared make it begin anew. */
@@ -96,14 +98,17 @@ export function createKeyRotator(deps: {
     await keyring.refresh();
   }
 
-  async function startCa(propose: Propose): Promise<void> {
+  /** Who reaches nodes over TLS trusts the CA: load balancers, clients, browsers. */
+  const servesTls = (): boolean => liveMembers(db()).some(({ apiUrl }) => apiUrl.startsWith('https:'));
+
+  async function startCa(propose: Propose, hold: boolean): Promise<void> {
     const info = db().select().from(clusterInfo).get();
     if (!info) throw new DomainError('not_ready', 'this node has no cluster state yet; try again shortly', [], 1);
     const nowMs = deps.clock();
     // Named unlike the one before, so that no verifier takes one for the other.
     const ca = await createNamedCa(`quorate-ca-${info.clusterId.slice(-8)}-${nowMs.toString(36)}`, nowMs);
     const keyJwe = await keyring.seal(SECRET.caKey, ca.keyPem);
-    await propose(startCaRotation, { operationId: uuidv7(), caCert: ca.certPem, keyJwe });
+    await propose(startCaRotation, { operationId: uuidv7(), caCert: ca.certPem, keyJwe, hold });
   }
 
   return {
@@ -117,7 +122,12 @@ export function createKeyRotator(deps: {
       await keyring.refresh();
     },
     clusterKey: (propose) => again(() => rotateCluster(propose)),
-    async ca(propose) {
+    async continueCa(propose) {
+      const rotation = runningCaRotation(db());
+      if (!rotation) throw new DomainError('conflict', 'the CA is not being replaced');
+      await propose(continueCaRotation, { operationId: rotation.operationId });
+    },
+    async ca(propose, { hold }) {
       if (!hasOwnCa(db())) {
         const detail =
           "the cluster runs on certificates of its operator's own CA; replace cluster.tls on each node instead";
@@ -135,7 +145,7 @@ export function createKeyRotator(deps: {
       }
       // Whoever knew the old cluster key could read the new CA's key.
       await again(() => rotateCluster(propose));
-      await again(() => startCa(propose));
+      await again(() => startCa(propose, hold ?? servesTls()));
     },
   };
 }

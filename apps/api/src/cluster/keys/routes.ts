@@ -25,8 +25,12 @@ export function keyEndpoints({ view, rotator }: KeyEndpointDeps): Endpoint[] {
       await rotator.clusterKey(proposerOf(ctx));
       return view.keys();
     }),
-    endpoint(keyRoutes.rotateCa, async (ctx) => {
-      await rotator.ca(proposerOf(ctx));
+    endpoint(keyRoutes.rotateCa, async (ctx, { body }) => {
+      await rotator.ca(proposerOf(ctx), { hold: body.hold });
+      return expectPresent(view.caRotation() ?? undefined, 'the change of the CA');
+    }),
+    endpoint(keyRoutes.continueCaRotation, async (ctx) => {
+      await rotator.continueCa(proposerOf(ctx));
       return expectPresent(view.caRotation() ?? undefined, 'the change of the CA');
     }),
     endpoint(keyRoutes.caRotation, () => ({ operation: view.caRotation() })),

@@ -31,13 +31,15 @@ export const clusterKeyCopies = sqliteTable('cluster_key_copies', {
 export const caRotation = sqliteTable('ca_rotation', {
   id: integer().primaryKey(),
   operationId: text('operation_id').notNull(),
-  stage: text({ enum: ['trusting', 'reissuing', 'dropping', 'finished'] }).notNull(),
+  stage: text({ enum: ['trusting', 'ready', 'reissuing', 'dropping', 'finished'] }).notNull(),
   oldCaCert: text('old_ca_cert').notNull(),
   newCaCert: text('new_ca_cert').notNull(),
   /** Private key of the new CA under the cluster key, until it takes over. */
   newKeyJwe: text('new_key_jwe'),
   /** The member that may restart its etcd now. */
   turnNode: integer('turn_node'),
+  /** Stop before certificates change, until load balancers and clients trust the new CA. */
+  hold: integer({ mode: 'boolean' }).notNull().default(false),
   requestedBy: text('requested_by').notNull(),
   startedAt: integer('started_at').notNull(),
   stageAt: integer('stage_at').notNull(),

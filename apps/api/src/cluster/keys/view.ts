@@ -10,7 +10,7 @@ import type { Identity } from '../pki/identity';
 import { inspectCertificate, splitPem } from '../pki/inspect';
 import { keyIdOf } from '../pki/secrets';
 import { planCaStep } from './ca-driver';
-import { fingerprintOfPem, pendingMembers } from './ca-progress';
+import { fingerprintOfPem, pendingMembers, wantedCaPem } from './ca-progress';
 import { hasOwnCa } from './key-care';
 import { sealedSecrets } from './sealed';
 import { type CaRotation, caRotation, nodeKeys } from './table';
@@ -47,6 +47,7 @@ export function createKeysView(deps: KeysViewDeps): KeysView {
     caRotation: caRotationOf,
     keys: () => ({
       own_ca: hasOwnCa(db()),
+      ca_pem: wantedCaPem(db()) ?? deps.identity().caPem,
       certificates: certificates(deps),
       session_keys: sessionKeyViews(deps.sessionKeys(), clock()),
       cluster_key: clusterKeyView(deps),
@@ -167,8 +168,8 @@ function clusterKeyView(deps: KeysViewDeps): ClusterKeyView {
 }
 
 /** Share of the whole, in percent, at which a stage begins. */
-const BEGINS_AT = { trusting: 0, reissuing: 40, dropping: 60, finished: 100 } as const;
-const ENDS_AT = { trusting: 40, reissuing: 60, dropping: 100, finished: 100 } as const;
+const BEGINS_AT = { trusting: 0, ready: 40, reissuing: 40, dropping: 60, finished: 100 } as const;
+const ENDS_AT = { trusting: 40, ready: 40, reissuing: 60, dropping: 100, finished: 100 } as const;
 
 export function viewCaRotation(db: StateDb, row: CaRotation, members: readonly MemberView[]): CaRotationView {
   const finished = row.stage === 'finished';

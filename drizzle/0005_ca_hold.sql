@@ -1,0 +1,1 @@
+ALTER TABLE `ca_rotation` ADD `hold` integer DEFAULT false NOT NULL;
