@@ -17,7 +17,7 @@ export interface KeeperDeps {
   readonly version: string;
   readonly db: () => StateDb;
   readonly proposer: Proposer;
-  readonly files: BackupFiles;
+  readonly files: Pick<BackupFiles, 'withStorage'>;
   readonly leads: () => boolean;
   /** When a member last answered, ms; undefined when this node never reached it. */
   readonly lastSeenAt: (nodeId: number) => number | undefined;
