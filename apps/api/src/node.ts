@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkApiCertificate, readApiCertificate } from './api-certificate';
 import { establishIdentity } from './cluster/boot';
 import { healingSentence, healState, markStateDamaged } from './cluster/damage/state';
 import { clusterLevel } from './cluster/members/admission';
@@ -74,6 +74,8 @@ function createSetupCode(): string {
 export async function startNode(config: Config, deps: NodeDeps): Promise<QuorateNode> {
   const { logger } = deps;
   const clock = deps.clock ?? systemClock;
+  // Before anything is begun: a wrong file must not leave a half-made node behind.
+  if (config.api.tls.mode === 'files') checkApiCertificate(config.api.tls, clock(), logger);
   const unlock = lockDirectory(config.data_dir);
   const undo: (() => unknown)[] = [unlock];
   try {
@@ -250,8 +252,7 @@ async function listenPublic(config: Config, cluster: ClusterRuntime, fetch: Para
   if (!apiUsesTls(config)) return listenTcp({ ...address, tls: undefined, fetch, configKey });
   const { cert, key, mode } = config.api.tls;
   if (mode === 'files') {
-    const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-    return listenTcp({ ...address, tls, fetch, configKey });
+    return listenTcp({ ...address, tls: readApiCertificate({ cert, key }), fetch, configKey });
   }
   // The CA goes along, so that a client can pin its fingerprint.
   const own = ({ certPem, caPem, keyPem }: Identity) => ({ cert: `${certPem.trim()}\n${caPem}`, key: keyPem });

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -52,6 +53,33 @@ describe('a start that cannot succeed says why and what to do', () => {
     const { code, message } = await refusal(['--data-dir', dir, ...addressArgs(host.address())]);
     expect(message).toMatch(/node\.json is damaged at node_id: .*put it back from a copy/);
     expect(code).toBe(1);
+  });
+
+  it('names the file of the API certificate that cannot be used, before anything is begun', async () => {
+    const dir = freshDir('api-tls');
+    const pki = join(host.dir, 'first/pki');
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(host.dir, name), text);
+      return join(host.dir, name);
+    };
+    const own = { cert: join(pki, 'node.crt'), key: join(pki, 'node.key') };
+    const foreign = file(
+      'foreign.key',
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    );
+    for (const [cert, key, reason] of [
+      ['/nonexistent.pem', own.key, /api\.tls\.cert: \/nonexistent\.pem cannot be read \(ENOENT\)/],
+      [file('junk.pem', 'junk'), own.key, /api\.tls\.cert: .*junk\.pem is not a certificate/],
+      [own.cert, file('junk.key', 'junk'), /api\.tls\.key: .*junk\.key is not a private key/],
+      [own.cert, foreign, /api\.tls\.key: .*foreign\.key does not belong to the first certificate/],
+    ] as const) {
+      const files = { 'api.tls.mode': 'files', 'api.tls.cert': cert, 'api.tls.key': key };
+      const sets = Object.entries(files).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+      const { code, message } = await refusal(['--data-dir', dir, ...addressArgs(host.address()), ...sets]);
+      expect(message).toMatch(reason);
+      expect(code).toBe(1);
+      expect(readdirSync(dir)).toEqual([]);
+    }
   });
 
   it('says what to do about a state file that is none', async () => {
