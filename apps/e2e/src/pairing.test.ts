@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { auditRoutes } from '@quorate/shared/audit';
 import { clusterRoutes, type Member } from '@quorate/shared/cluster';
+import { HEADER } from '@quorate/shared/http-headers';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
 import { pairingRoutes } from '@quorate/shared/pairing';
@@ -64,9 +65,11 @@ describe('a cluster adds a node that waits', () => {
     const waiting = cluster.node(1);
     const code = await codeOf(waiting);
     const { pid } = waiting;
-    const added = await founder()
-      .client(60_000)
-      .call(pairingRoutes.add, add(waiting.clusterAddress, code.toLowerCase()));
+    const request = {
+      ...add(waiting.clusterAddress, code.toLowerCase()),
+      headers: { [HEADER.idempotencyKey]: 'add-the-second' },
+    };
+    const added = await founder().client(60_000).call(pairingRoutes.add, request);
     expect(added).toMatchObject({ id: 2, name: waiting.name });
     await cluster.waitForVoter(waiting.name);
     await waiting.waitReady();
@@ -76,6 +79,9 @@ describe('a cluster adds a node that waits', () => {
     expect(await tokens()).toMatchObject([{ status: 'used_up', uses: 1 }]);
     expect((await refusalOf(waiting.local().call(pairingRoutes.code, {}))).code).toBe('pairing_not_open');
     expect(await refused(waiting.clusterAddress, code)).toBe('pairing_not_open');
+    // The same request once more, as after a lost answer: the same node, and no further token.
+    expect(await founder().client().call(pairingRoutes.add, request)).toMatchObject({ id: 2, name: waiting.name });
+    expect(await tokens()).toHaveLength(1);
   });
 
   it('is still that member after a restart with the configuration it waited with', async () => {

@@ -122,7 +122,9 @@ async function request<S extends z.ZodType>(call: {
     throw unreachable(address, error instanceof Error ? error.message : String(error));
   }
   const problem = problemSchema.safeParse(answer);
-  if (status >= 400 && problem.success && problem.data.code !== 'certificate_required') {
+  // What a member's own cluster listener says to a stranger; a waiting node refuses a join so for reasons of its own.
+  const isMember = path === PAIRING_PROVE_PATH && problem.data?.code === 'certificate_required';
+  if (status >= 400 && problem.success && !isMember) {
     const { code, detail, errors = [] } = problem.data;
     throw new DomainError(isErrorCode(code) ? code : 'conflict', `the waiting node: ${detail}`, errors);
   }

@@ -8,7 +8,7 @@ import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoin
 import { sha256Hex } from '../../lib/hash';
 import { uuidv7 } from '../../lib/ids';
 import { createJoinToken, revokeJoinToken } from '../join-tokens/commands';
-import { joinTokenRedemptions } from '../join-tokens/table';
+import { joinTokenRedemptions, joinTokens } from '../join-tokens/table';
 import { fingerprintOf } from '../pki/keys';
 import type { ClusterView } from '../view';
 import { type Invitation, invite } from './invite';
@@ -29,6 +29,15 @@ const TOKEN_TTL_MS = 10 * 60_000;
 const redeemedBy = (db: StateDb, tokenId: string): number | undefined =>
   db.select().from(joinTokenRedemptions).where(eq(joinTokenRedemptions.tokenId, tokenId)).get()?.nodeId;
 
+function admittedBy(db: StateDb, token: string): number | undefined {
+  const row = db
+    .select()
+    .from(joinTokens)
+    .where(eq(joinTokens.hash, sha256Hex(token)))
+    .get();
+  return row && redeemedBy(db, row.id);
+}
+
 export function pairingEndpoints(deps: PairingDeps): Endpoint[] {
   const { view } = deps;
   function memberView(id: number): Member {
@@ -38,13 +47,10 @@ export function pairingEndpoints(deps: PairingDeps): Endpoint[] {
   }
 
   /** A token of one use for the one who has proven to know the code; it dies with the attempt. */
-  async function admit(ctx: RequestContext, invitation: Invitation): Promise<number> {
-    const token = `${JOIN_TOKEN_PREFIX}${ctx.secret('pairing-token').toString('base64url')}`;
+  async function admit(ctx: RequestContext, invitation: Invitation, token: string): Promise<number> {
     const unbound = { nodeName: null, nodeId: null, allowedCidrs: [] };
     const terms = { kind: 'cluster', maxUses: 1, ttlMs: TOKEN_TTL_MS } as const;
     const { id } = await ctx.propose(createJoinToken, { id: uuidv7(), hash: sha256Hex(token), ...terms, ...unbound });
-    const before = redeemedBy(ctx.db, id);
-    if (before !== undefined) return before;
     try {
       const target = { address: deps.clusterAddress(), token, caFingerprint: fingerprintOf(deps.caCert()) };
       return (await invitation.join(target)).nodeId;
@@ -64,10 +70,14 @@ export function pairingEndpoints(deps: PairingDeps): Endpoint[] {
 
   return [
     endpoint(pairingRoutes.add, async (ctx, { body }) => {
+      // The same again when the request is repeated with its Idempotency-Key, by when the node waits no more.
+      const token = `${JOIN_TOKEN_PREFIX}${ctx.secret('pairing-token').toString('base64url')}`;
+      const before = admittedBy(ctx.db, token);
+      if (before !== undefined) return memberView(before);
       const invitation = await invite(body.address, body.pairing_code);
       try {
         await deps.ensureCluster();
-        return memberView(await admit(ctx, invitation));
+        return memberView(await admit(ctx, invitation, token));
       } finally {
         await invitation.close();
       }
