@@ -130,6 +130,9 @@ function supportBundleDeps(options: WatchingOptions, eventLog: EventLog): Suppor
     facts: () => ({
       cluster: view.cluster(),
       checks: readinessChecks(cluster),
+      alarms: cluster.care.alarms.inForce(),
+      snapshots: cluster.care.snapshots.list(),
+      replicas: cluster.care.checkpoints.view(),
       journal: { mode: journal.mode, health: journal.health, raft: journal.raft?.current ?? null },
       state: {
         position: { ...core.applier.position, chain: Buffer.from(core.applier.position.chain).toString('hex') },

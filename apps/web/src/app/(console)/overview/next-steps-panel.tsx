@@ -2,16 +2,19 @@
 
 import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
+import { useQuery } from '@tanstack/react-query';
 import { ArrowRight, CircleCheck, Info, TriangleAlert } from 'lucide-react';
 import Link from 'next/link';
 import { TONE_TEXT } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
 import { cn } from '@/lib/cn';
+import { alarmsQuery } from '@/lib/queries';
 import { useNow } from '@/lib/use-now';
 import { type NextStep, nextSteps } from './next-steps';
 
 export function NextSteps({ cluster, joins }: { cluster: Cluster; joins: readonly Join[] }) {
-  const steps = nextSteps(cluster, joins, useNow());
+  const { data: alarms } = useQuery(alarmsQuery);
+  const steps = nextSteps(cluster, joins, useNow(), alarms?.items);
   return (
     <Panel title="Next steps" flush>
       {steps.length === 0 ? (

@@ -91,3 +91,19 @@ it('names failing members first, then what ends or differs', () => {
   const upgrade = { from: '0.0.9', to: '0.1.0', next: { id: 2, name: 'n2' }, remaining: 1, sentence: 'Next: n2.' };
   expect(keys(cluster(members, { upgrade }))).toEqual(['member-3', 'certificates', 'clocks', 'versions']);
 });
+
+it('puts alarms first, but for those that it says in its own words', () => {
+  const alarm = {
+    node_id: 1,
+    subject: '',
+    message: 'the disk is full',
+    cure: 'free space',
+    since: FAR,
+    clearable: false,
+  };
+  const steps = nextSteps(cluster([member(1), member(2), member(3)]), [], NOW, [
+    { ...alarm, code: 'disk_low', severity: 'critical' },
+    { ...alarm, code: 'clock_offset', severity: 'warning' },
+  ]);
+  expect(steps).toEqual([{ key: 'alarm-disk_low-1-', tone: 'bad', title: 'The disk is full.', text: 'Free space.' }]);
+});

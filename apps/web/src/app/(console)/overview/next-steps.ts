@@ -1,3 +1,4 @@
+import type { Alarm, AlarmCode } from '@quorate/shared/alarms';
 import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
 import { asSentence, plural } from '../../../lib/format';
@@ -86,9 +87,29 @@ function versions({ upgrade }: Cluster): NextStep[] {
   return [{ key: 'versions', tone: 'info', title, text: upgrade.sentence, link }];
 }
 
+/** Alarms that the steps below say in their own words. */
+const SAID_BELOW: readonly AlarmCode[] = ['member_down', 'certificate_expiring', 'clock_offset'];
+
+function standingAlarms(alarms: readonly Alarm[]): NextStep[] {
+  return alarms
+    .filter(({ code }) => !SAID_BELOW.includes(code))
+    .map((alarm) => ({
+      key: `alarm-${alarm.code}-${alarm.node_id}-${alarm.subject}`,
+      tone: alarm.severity === 'critical' ? 'bad' : 'warn',
+      title: asSentence(alarm.message),
+      text: asSentence(alarm.cure),
+    }));
+}
+
 /** What an operator should do next, most urgent first. Empty = nothing. */
-export function nextSteps(cluster: Cluster, joins: readonly Join[], nowMs: number): NextStep[] {
+export function nextSteps(
+  cluster: Cluster,
+  joins: readonly Join[],
+  nowMs: number,
+  alarms: readonly Alarm[] = [],
+): NextStep[] {
   return [
+    ...standingAlarms(alarms),
     ...failingMembers(cluster),
     ...danglingJoins(joins),
     ...sizeStep(cluster),
