@@ -40,7 +40,8 @@ export interface QuorumSituation {
 /** Says in one sentence what holds, and in another what to do about it. */
 export const describeQuorum = (situation: QuorumSituation): Quorum => ({
   ...describe(situation),
-  table: QUORUM_TABLE,
+  // Their number decides nothing where etcd is the operator's.
+  table: situation.external ? [] : QUORUM_TABLE,
 });
 
 function describe(situation: QuorumSituation): Omit<Quorum, 'table'> {

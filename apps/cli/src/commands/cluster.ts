@@ -139,7 +139,9 @@ export const registerCluster: Register = (program, run) => {
       run(async (inv) => {
         const { quorum } = await inv.call(clusterRoutes.get, {});
         const name = ({ voters }: { voters: number }) => String(voters);
-        inv.print(listView({ data: quorum, rows: quorum.table, columns: quorumColumns(quorum), name, empty: '' }));
+        inv.print(
+          listView({ data: quorum, rows: quorum.table, columns: quorumColumns(quorum), name, empty: quorum.sentence }),
+        );
         inv.note(quorum.advice ? `${quorum.sentence} ${quorum.advice}` : quorum.sentence);
       }),
     );

@@ -7,6 +7,7 @@ const WORDS = ['nothing', 'one failure', 'two failures', 'three failures'];
 
 /** What each number of voters needs and survives; the present one stands out. */
 export function QuorumTable({ quorum }: { quorum: Quorum }) {
+  if (quorum.table.length === 0) return null;
   return (
     <Panel title="How many voters" flush>
       <Table label="Voters, majority and tolerated failures">
