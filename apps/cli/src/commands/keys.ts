@@ -20,6 +20,7 @@ const SILENCE_MS = 60_000;
 
 const STAGES: Record<CaRotationStage, string> = {
   trusting: 'every member learns to trust the new CA beside the old one',
+  ready: 'it waits until load balancers and clients trust the new CA',
   reissuing: 'every member gets a certificate of the new CA',
   dropping: 'every member stops to trust the old CA',
   finished: 'done',
@@ -103,7 +104,7 @@ async function follow(inv: Invocation, started: CaRotationView): Promise<CaRotat
   let seen = started;
   let told = '';
   let answeredAt = performance.now();
-  while (seen.state === 'running') {
+  while (seen.state === 'running' && seen.stage !== 'ready') {
     const line = `${String(seen.percent).padStart(3)}% ${seen.waiting_for || STAGES[seen.stage]}`;
     if (told !== line) inv.note(line);
     told = line;
@@ -126,15 +127,30 @@ async function follow(inv: Invocation, started: CaRotationView): Promise<CaRotat
 
 interface CaOptions {
   wait: boolean;
+  hold?: boolean;
+  continue?: boolean;
 }
 
-async function rotateCa(inv: Invocation, { wait }: CaOptions): Promise<void> {
-  inv.note('Every etcd restarts twice, one after the other. Join tokens from before are revoked.');
-  await inv.confirm('Replace the CA of the cluster?');
-  const started = await inv.call(keyRoutes.rotateCa, {});
+function begin(inv: Invocation, options: CaOptions): Promise<CaRotationView> {
+  if (options.continue) return inv.call(keyRoutes.continueCaRotation, {});
+  return inv.call(keyRoutes.rotateCa, { body: { hold: options.hold ?? null } });
+}
+
+const HELD =
+  'Every member trusts the new CA beside the old one. Give both to load balancers and clients (quorate cluster keys ca), ' +
+  'then go on with: quorate cluster keys rotate ca --continue';
+
+async function rotateCa(inv: Invocation, options: CaOptions): Promise<void> {
+  if (options.continue) await inv.confirm('Do load balancers and clients trust the new CA?');
+  else {
+    inv.note('Every etcd restarts twice, one after the other. Join tokens from before are revoked.');
+    await inv.confirm('Replace the CA of the cluster?');
+  }
+  const started = await begin(inv, options);
   await learnCa(inv, started);
-  const rotation = wait ? await follow(inv, started) : started;
-  if (!wait) inv.note('It goes on by itself; look at it with: quorate cluster keys');
+  const rotation = options.wait ? await follow(inv, started) : started;
+  if (rotation.stage === 'ready') inv.note(HELD);
+  else if (!options.wait) inv.note('It goes on by itself; look at it with: quorate cluster keys');
   await learnCa(inv, rotation);
   inv.print(recordView({ data: rotation, name: rotation.id, fields: rotationFields(rotation) }));
 }
@@ -149,6 +165,15 @@ export function addKeyCommands(cluster: Command, run: Run): void {
         const data = await inv.call(keyRoutes.get, {});
         await learnCa(inv, data.ca_rotation);
         inv.print(keysView(data));
+      }),
+    );
+  keys
+    .command('ca')
+    .description('The CAs to trust now (PEM), for load balancers and clients: both while one is being replaced')
+    .action(
+      run(async (inv) => {
+        const { ca_pem: pem } = await inv.call(keyRoutes.get, {});
+        inv.print({ data: { ca_pem: pem }, names: [], text: () => pem.trim() });
       }),
     );
   const rotate = keys.command('rotate').description('Replace a key of the cluster');
@@ -175,6 +200,9 @@ export function addKeyCommands(cluster: Command, run: Run): void {
   rotate
     .command('ca')
     .description('Replace the CA and every certificate, without downtime')
+    .option('--hold', 'wait for --continue before certificates change; by default where nodes serve TLS')
+    .option('--no-hold', 'do not wait: nothing but the nodes trusts the CA')
+    .option('--continue', 'load balancers and clients trust the new CA: go on')
     .option('--no-wait', 'return as soon as it has begun')
     .action(run(rotateCa));
 }

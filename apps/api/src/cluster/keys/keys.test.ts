@@ -131,13 +131,17 @@ describe('the keys of a single node', () => {
 
   it('replace the CA without a restart, and refuse a second time and new joins meanwhile', async () => {
     const before = await keys();
-    const started = await call('POST', '/v1/cluster/keys/ca/rotate', {});
+    const started = await call('POST', '/v1/cluster/keys/ca/rotate', { hold: true });
     expect([started.status, started.body.state]).toEqual([202, 'running']);
     const second = await call('POST', '/v1/cluster/keys/ca/rotate', {});
-    if ((await call('GET', '/v1/cluster/keys/ca/rotation')).body.operation.state === 'running') {
-      expect(second.body.code).toBe('ca_rotation_in_progress');
-    }
+    expect(second.body.code).toBe('ca_rotation_in_progress');
     const operation = async () => (await call('GET', '/v1/cluster/keys/ca/rotation')).body.operation;
+    await until(async () => (await operation()).stage === 'ready', 'it waits for clients', 20_000);
+    const held = await keys();
+    expect(held.ca_pem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect(held.certificates.map(({ kind }) => kind)).toEqual(['ca', 'ca', 'node']);
+    expect(held.certificates[2]?.issuer_fingerprint).toBe(before.certificates[0]?.fingerprint);
+    expect((await call('POST', '/v1/cluster/keys/ca/rotation/continue')).status).toBe(202);
     await until(async () => (await operation()).state === 'succeeded', 'the CA is replaced', 20_000);
     const after = await keys();
     const [ca, node, ...others] = after.certificates;

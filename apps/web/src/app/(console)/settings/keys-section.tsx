@@ -57,7 +57,7 @@ function Content({ keys, onRotate }: { keys: Keys; onRotate: (what: Rotating) =>
           </Notice>
         </div>
       )}
-      {running && keys.ca_rotation ? <CaRotation rotation={keys.ca_rotation} /> : null}
+      {running && keys.ca_rotation ? <CaRotation rotation={keys.ca_rotation} caPem={keys.ca_pem} /> : null}
       <Table label="Certificates">
         <thead>
           <tr>

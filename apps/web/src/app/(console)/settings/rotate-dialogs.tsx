@@ -112,7 +112,7 @@ export function RotateCaDialog({ onClose }: Props) {
       action="Replace the CA"
       pending={rotate.pending}
       error={rotate.error}
-      onConfirm={() => rotate.run({})}
+      onConfirm={() => rotate.run({ body: {} })}
     >
       <div className="space-y-3 text-ink-2">
         <p>
@@ -122,7 +122,7 @@ export function RotateCaDialog({ onClose }: Props) {
         <ul className="list-disc space-y-1 pl-5">
           <li>The cluster key is rotated first.</li>
           <li>Join tokens from before are revoked, and no node can join meanwhile.</li>
-          <li>Browsers and clients that trust the old CA need the new one.</li>
+          <li>Where nodes serve TLS, it waits until you say that load balancers and clients trust the new CA.</li>
         </ul>
         <Command text="quorate cluster keys rotate ca" what="command" />
       </div>
