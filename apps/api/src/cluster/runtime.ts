@@ -211,6 +211,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     ...{ nodeId, dataDir, version, store, proposer, keyring, clock, logger, signal },
     migrationsDir: options.migrationsDir,
     directory: config.backups.dir,
+    isRestoring: () => restorer.busy,
     client: peerClient,
     leads: () => view.leaderId() === nodeId && journal.quorumHeld(),
     lastSeenAt: (id) => liveness.observe(id)?.lastSeenAt ?? undefined,

@@ -134,6 +134,26 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
   'backups.fail': fc.record({ id: smallId, code: fc.constant('internal'), detail: name }),
   'backups.delete': fc.record({ ids: backupIds, reason: fc.constantFrom('request', 'retention') }),
   'backups.forget': fc.record({ ids: backupIds }),
+  'backups.note_safety': fc.record({
+    nodeId: memberId,
+    found: fc.array(
+      fc.record({
+        id: smallId,
+        file: name,
+        version: name,
+        madeAt: fc.nat({ max: 10_000 }),
+        bytes: fc.nat(),
+        sha256: fc.constant(sha256Hex('backup')),
+        epoch: fc.nat({ max: 9 }),
+        index: fc.nat({ max: 99 }),
+        lastChangeAt: fc.nat({ max: 10_000 }),
+        schemaVersion: fc.constant(3),
+        clusterId: smallId,
+      }),
+      { maxLength: 2 },
+    ),
+    gone: fc.array(smallId, { maxLength: 2 }),
+  }),
   'backups.verify': fc.record({ id: smallId, nodeId: memberId }),
   'backups.report_verification': fc.record({
     id: smallId,

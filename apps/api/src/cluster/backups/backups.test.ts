@@ -67,7 +67,7 @@ describe('backups on the disk of a node', () => {
     });
     expect(made.file).toMatch(/^test-\d{8}T\d{6}Z-[0-9a-f]{8}\.db$/);
     expect(folder()).toEqual([made.file]);
-    expect((await call('GET', '/v1/backups')).body.items).toMatchObject([{ id: made.id }]);
+    expect((await call('GET', '/v1/backups?kind=manual')).body.items).toMatchObject([{ id: made.id }]);
 
     const response = await fetch(`${node.url}/v1/backups/${made.id}/content`, {
       headers: { authorization: `Bearer ${token}` },
@@ -86,6 +86,17 @@ describe('backups on the disk of a node', () => {
     expect(await tokenNames()).toEqual(['before']);
     // The restore has forgotten no backup.
     expect((await call('GET', `/v1/backups/${made.id}`)).body).toMatchObject({ state: 'completed' });
+
+    // The copy from before is listed, and undoes the restore like any other.
+    let copy: Backup | undefined;
+    await until(async () => {
+      copy = (await call('GET', '/v1/backups?kind=safety')).body.items[0] as Backup;
+      return copy !== undefined;
+    }, 'the safety copy is listed');
+    expect(copy).toMatchObject({ kind: 'safety', state: 'completed', node_id: 1, file: /^before-/ });
+    expect((await call('POST', `/v1/backups/${copy?.id}/restore`, {})).status).toBe(202);
+    await restored();
+    expect(await tokenNames()).toEqual(['after', 'before']);
 
     expect((await call('DELETE', `/v1/backups/${made.id}`)).status).toBe(204);
     await until(() => folder().length === 0, 'the file is gone');
@@ -124,7 +135,8 @@ describe('backups on the disk of a node', () => {
   });
 });
 
-describe('encrypted backups', () => {
+// The key derivation of a passphrase takes a second each time, more on a busy machine.
+describe('encrypted backups', { timeout: 90_000 }, () => {
   const passphrase = 'correct horse battery staple';
 
   it('ask for the passphrase, and refuse a wrong one before anything changes', async () => {

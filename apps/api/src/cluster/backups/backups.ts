@@ -8,6 +8,7 @@ import type { Proposer } from '../../replication/proposer';
 import type { Keyring } from '../keyring';
 import type { ClusterEnv } from '../listener';
 import type { PeerClient } from '../peer-client';
+import { restoreDirOf } from '../restore/directory';
 import { type BackupFiles, createBackupFiles } from './files';
 import { createBackupKeeper } from './keeper';
 import { createLocalStorage, type LocalStorage } from './local-storage';
@@ -27,6 +28,8 @@ export interface BackupsDeps {
   readonly leads: () => boolean;
   /** When a member last answered, ms. */
   readonly lastSeenAt: (nodeId: number) => number | undefined;
+  /** While it does, copies in its folder may be unfinished. */
+  readonly isRestoring: () => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -49,8 +52,9 @@ export function createBackups(deps: BackupsDeps): Backups {
   const db = () => store.db;
   const unseal = (name: string, jwe: string): Promise<string> => deps.keyring.unseal(name, jwe);
   const local = createLocalStorage(deps.directory || join(deps.dataDir, 'backups'), nodeId);
-  const files = createBackupFiles({ nodeId, db, local, client, unseal, signal });
-  const runner = createBackupRunner({ ...deps, db, local, files, unseal });
+  const safety = createLocalStorage(restoreDirOf(deps.dataDir), nodeId);
+  const files = createBackupFiles({ nodeId, db, local, safety, client, unseal, signal });
+  const runner = createBackupRunner({ ...deps, db, local, safety, files, unseal });
   const keeper = createBackupKeeper({ ...deps, db, files });
   return {
     files,

@@ -269,7 +269,41 @@ export const reportVerification = defineCommand({
   },
 });
 
+/** Copies from before a restore that a node keeps, and those that it keeps no more. */
+export const noteSafetyCopies = defineCommand({
+  type: 'backups.note_safety',
+  since: 1,
+  audited: false,
+  input: z.object({
+    nodeId: z.int(),
+    found: z
+      .array(facts.extend({ id: z.uuid(), file: z.string().max(255), madeAt: z.int(), version: z.string().max(64) }))
+      .max(10),
+    gone: z.array(z.uuid()).max(100),
+  }),
+  apply(tx, { nodeId, found, gone }, ctx) {
+    const ofNode = and(eq(backups.nodeId, nodeId), eq(backups.kind, 'safety'));
+    for (const id of gone)
+      tx.delete(backups)
+        .where(and(ofNode, eq(backups.id, id)))
+        .run();
+    for (const { madeAt, ...copy } of found) {
+      if (countRows(tx, backups, and(ofNode, eq(backups.file, copy.file))) > 0) continue;
+      tx.insert(backups)
+        .values({
+          ...copy,
+          ...{ nodeId, kind: 'safety', state: 'completed', stage: 'done', percent: 100, target: LOCAL_TARGET },
+          ...{ note: '', requestedBy: ctx.actor.name, createdAt: madeAt, startedAt: madeAt, finishedAt: madeAt },
+          ...{ encryption: 'none', verification: 'ok', verifiedAt: madeAt, verifyNode: nodeId, verifyDetail: '' },
+        })
+        .onConflictDoNothing()
+        .run();
+    }
+  },
+});
+
 export const backupCommands = [
+  noteSafetyCopies,
   createBackup,
   startDueBackup,
   reportBackup,

@@ -28,6 +28,8 @@ export interface FilesDeps {
   readonly nodeId: number;
   readonly db: () => StateDb;
   readonly local: LocalStorage;
+  /** Where this node keeps copies from before a restore. */
+  readonly safety: LocalStorage;
   readonly client: PeerClient;
   /** @throws SecretError */
   readonly unseal: (name: string, jwe: string) => Promise<string>;
@@ -50,6 +52,8 @@ export interface BackupFiles {
 
 export function createBackupFiles(deps: FilesDeps): BackupFiles {
   const { nodeId, db, local } = deps;
+
+  const diskOf = (row: BackupRow): LocalStorage => (row.kind === 'safety' ? deps.safety : local);
 
   async function openS3(row: TargetRow) {
     const secretAccessKey = await deps.unseal(targetSecretName(row.id), row.secretJwe);
@@ -80,7 +84,9 @@ export function createBackupFiles(deps: FilesDeps): BackupFiles {
       throw new DomainError('conflict', `the backup is ${row.state}, there is no file yet or any more`);
     }
     if (row.target === LOCAL_TARGET) {
-      return row.nodeId === nodeId || local.has(row.file) ? local.get(row.file) : readFromPeer(row);
+      // A folder on a network may be that of several nodes.
+      const here = row.nodeId === nodeId || (row.kind !== 'safety' && local.has(row.file));
+      return here ? diskOf(row).get(row.file) : readFromPeer(row);
     }
     const storage = await openS3(findTarget(db(), row.target));
     try {
@@ -137,7 +143,7 @@ export function createBackupFiles(deps: FilesDeps): BackupFiles {
       app.get(`${PEER_PATH}/:id`, async (c) => {
         const row = findBackup(db(), z.uuid().parse(c.req.param('id')));
         if (row.target !== LOCAL_TARGET) throw new DomainError('not_found', 'this backup is not on a disk');
-        const { stream, bytes } = await local.get(row.file);
+        const { stream, bytes } = await diskOf(row).get(row.file);
         return new Response(stream, {
           headers: { 'content-type': 'application/octet-stream', 'content-length': String(bytes) },
         });

@@ -8,6 +8,7 @@ import type { AgeKey } from './age';
 import { failBackup, forgetBackups, reportVerification } from './commands';
 import { type MakerDeps, makeBackup } from './maker';
 import { type BackupRow, backupsIn } from './queries';
+import { createSafetyNotes, type SafetyDeps } from './safety';
 import { backups } from './table';
 import { type VerifierDeps, verifyStored } from './verifier';
 
@@ -17,13 +18,14 @@ export interface BackupRunner extends Reconciler {
   stop(): Promise<void>;
 }
 
-export type RunnerDeps = MakerDeps & VerifierDeps;
+export type RunnerDeps = MakerDeps & VerifierDeps & SafetyDeps;
 
 const INTERRUPTED = 'the node stopped while it made the backup; make it again';
 
 /** What this node does for backups: makes those that name it, one after the other, and deletes its files. */
 export function createBackupRunner(deps: RunnerDeps): BackupRunner {
   const { nodeId, store, proposer, files, local, logger, signal } = deps;
+  const noteSafety = createSafetyNotes(deps);
   const running = new Set<Promise<void>>();
   const verifying = new Set<string>();
   let making: string | undefined;
@@ -72,7 +74,7 @@ export function createBackupRunner(deps: RunnerDeps): BackupRunner {
 
   async function deleteOwn(): Promise<void> {
     const own = backupsIn(store.db, 'deleting').filter((row) => row.nodeId === nodeId && row.target === LOCAL_TARGET);
-    for (const row of own) await local.remove(row.file);
+    for (const row of own) await (row.kind === 'safety' ? deps.safety : local).remove(row.file);
     if (own.length > 0) await propose(forgetBackups, { ids: own.slice(0, 100).map((row) => row.id) });
   }
 
@@ -94,6 +96,7 @@ export function createBackupRunner(deps: RunnerDeps): BackupRunner {
       startNext();
       await deleteOwn();
       await endInterrupted();
+      await noteSafety();
     },
     async verify(row, key, begin) {
       if (verifying.has(row.id)) throw new DomainError('conflict', 'this backup is being verified already', [], 5);
