@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { auditRoutes } from '@quorate/shared/audit';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { healthRoutes } from '@quorate/shared/health';
+import { HEADER } from '@quorate/shared/http-headers';
 import { type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { setupRoutes } from '@quorate/shared/setup';
 import { describe, expect, it } from 'vitest';
@@ -131,9 +134,21 @@ describe('membership', () => {
     expect(moved).toMatchObject({ from, to });
     expect(await cluster.leader()).toBe(target);
     await cluster.waitHealthy(3);
+    // Asked again under its key, on any node: the same answer, and leadership stays where it went.
+    const headers = { [HEADER.idempotencyKey]: randomUUID() };
+    const byKey = await admin().call(clusterRoutes.transferLeadership, { body: {}, headers });
+    await cluster.waitHealthy(3);
+    for (const node of cluster.nodes) {
+      expect(await admin(node).call(clusterRoutes.transferLeadership, { body: {}, headers })).toEqual(byKey);
+    }
+    expect(await cluster.idOf(await cluster.leader())).toBe(byKey.to);
+    await admin().call(clusterRoutes.transferLeadership, { body: { to } });
+    await cluster.waitHealthy(3);
     const away = await admin().call(clusterRoutes.transferLeadership, { body: {} });
     expect(away.from).toBe(to);
     expect(away.to).not.toBe(to);
+    const { items } = await admin().call(auditRoutes.list, { query: { action: 'leadership.transfer' } });
+    expect(items[0]).toMatchObject({ actor: ADMIN, target: `node ${away.to}`, outcome: 'ok' });
     const again = await refusalOf(admin().call(clusterRoutes.transferLeadership, { body: { to: away.to } }));
     expect(again).toMatchObject({ status: 409, code: 'conflict' });
     const unknown = await refusalOf(admin().call(clusterRoutes.transferLeadership, { body: { to: 63 } }));

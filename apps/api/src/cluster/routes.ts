@@ -1,6 +1,7 @@
 import { clusterRoutes, type Member } from '@quorate/shared/cluster';
 import { DomainError } from '../commands/domain-error';
 import { type Endpoint, endpoint } from '../http/endpoint';
+import { recordTransfer } from './leadership/commands';
 import { setMemberDrained } from './members/commands';
 import type { Membership } from './membership';
 import type { ClusterView } from './view';
@@ -30,8 +31,11 @@ export function clusterEndpoints(deps: { view: ClusterView; membership: Membersh
       await ctx.propose(setMemberDrained, { id: params.id, drained: false });
       return memberView(params.id);
     }),
-    endpoint(clusterRoutes.transferLeadership, (ctx, { body }) =>
-      membership.transferLeadership(body.to, { reason: 'transfer', requestedBy: ctx.actor.name }),
-    ),
+    endpoint(clusterRoutes.transferLeadership, async (ctx, { body }) => {
+      const earlier = ctx.earlier(recordTransfer);
+      if (earlier) return earlier;
+      const why = { reason: 'transfer', requestedBy: ctx.actor.name } as const;
+      return ctx.propose(recordTransfer, await membership.transferLeadership(body.to, why));
+    }),
   ];
 }

@@ -30,6 +30,13 @@ export interface RequestContext {
    * @throws OutcomeUnknown
    */
   propose<Input, Result>(command: CommandDefinition<Input, Result>, input: Input): Promise<Result>;
+  /**
+   * What `command` answered when this request came before under its Idempotency-Key: asked first by handlers that do
+   * something before they propose.
+   *
+   * @throws DomainError idempotency_key_reused, or what apply refused with
+   */
+  earlier<Input, Result>(command: CommandDefinition<Input, Result>): Result | undefined;
   /** 32 secret bytes for `purpose`; the same again when the request is retried with its Idempotency-Key. */
   secret(purpose: string): Buffer;
 }

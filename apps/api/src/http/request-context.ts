@@ -2,10 +2,13 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import { HEADER } from '@quorate/shared/http-headers';
 import type { Principal } from '@quorate/shared/session';
+import { eq } from 'drizzle-orm';
 import type { Context } from 'hono';
+import { keyReused, type Outcome } from '../commands/apply-entry';
 import type { Actor, CommandDefinition } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import type { StateDb, StateStore } from '../db/state-store';
+import { seenCommands } from '../db/system-table';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Proposer } from '../replication/proposer';
@@ -114,6 +117,18 @@ export class HttpRequestContext implements RequestContext {
     const { index, result } = await this.#options.proposer.propose(command, input, { actor, id, fingerprint });
     this.#headers[HEADER.index] = String(index);
     return result;
+  }
+
+  earlier<Input, Result>(_command: CommandDefinition<Input, Result>): Result | undefined {
+    if (this.#c.req.header(HEADER.idempotencyKey) === undefined) return undefined;
+    const { id, fingerprint } = this.#requestKey();
+    const seen = this.db.select().from(seenCommands).where(eq(seenCommands.id, id)).get();
+    if (!seen) return undefined;
+    if (seen.fingerprint !== fingerprint) throw keyReused();
+    this.#headers[HEADER.index] = String(seen.logIndex);
+    const outcome = JSON.parse(seen.outcome) as Outcome;
+    if (outcome.ok) return outcome.result as Result;
+    throw new DomainError(outcome.code, outcome.detail, outcome.errors, outcome.retryAfter);
   }
 
   secret(purpose: string): Buffer {

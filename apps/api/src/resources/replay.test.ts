@@ -237,6 +237,7 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
     writeGapMs: fc.option(fc.nat({ max: 500 })),
     measuredFrom: fc.option(fc.constantFrom('last_write', 'leader_last_seen')),
   }),
+  'leadership.transfer': fc.record({ from: memberId, to: memberId, term, duration_ms: fc.nat({ max: 500 }) }),
   'failover.test': fc.record({ term, fromNode: memberId, toNode: memberId, probeGapMs: fc.nat({ max: 500 }) }),
 };
 

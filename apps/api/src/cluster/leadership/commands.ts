@@ -133,6 +133,15 @@ export const recordFailoverTest = defineCommand({
   },
 });
 
+/** Leadership was handed over because somebody asked for it: for the audit, and for the request when it is repeated. */
+export const recordTransfer = defineCommand({
+  type: 'leadership.transfer',
+  since: 1,
+  input: z.object({ from: nodeId, to: nodeId, term: z.int().nonnegative(), duration_ms: z.int().nonnegative() }),
+  target: (input) => `node ${input.to}`,
+  apply: (_tx, input) => input,
+});
+
 export const leadershipCommands = [
   recordLeadership,
   recordGrowth,
@@ -140,4 +149,5 @@ export const leadershipCommands = [
   recordFailover,
   probeWrite,
   recordFailoverTest,
+  recordTransfer,
 ];
