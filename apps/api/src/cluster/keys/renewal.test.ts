@@ -100,6 +100,8 @@ describe('a certificate that nears its end', () => {
         for (let count = 0; !over; count++) {
           const body = { name: `w${writer}-${count}`, role: 'viewer' };
           const answer = await callApi(node.url, 'POST', '/v1/api-tokens', { token, body });
+          // The jump itself: for a moment a node sees that its peers have another time.
+          if (answer.body.code === 'not_ready' && answer.text.includes('the clock of this node')) continue;
           outcomes.push(answer.status === 201 ? answer.status : answer.text);
         }
       }),

@@ -108,6 +108,11 @@ export function checkCertificate({ identity, nodeFile, loaded, now }: Facts): Fi
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     const found = failWith('certificate', error.message);
+    const provisioned = loaded.config.cluster.tls.ca === '';
+    if (provisioned && (error.code === 'expired' || error.code === 'not_yet_valid')) {
+      const cure = 'start the node, which gets itself a new one; first see that its clock is right (timedatectl)';
+      return [fail('certificate', found.detail, cure)];
+    }
     if (error.code !== 'no_usable_san') return [found];
     const back = 'set cluster.address and cluster.advertise back to an address that it names';
     return [fail('certificate', found.detail, `${back}, or give the node a certificate that names this one`)];
