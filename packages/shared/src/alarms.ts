@@ -86,7 +86,7 @@ export const alarmRoutes = {
     summary: 'The steps that would clear an alarm, and how far the node that was asked to has come with them',
     params: codeParam,
     response: z.object({ plan: alarmClearingSchema, operation: alarmClearingSchema.nullable() }),
-    errors: ['not_found', 'conflict', 'single_mode'],
+    errors: ['not_found', 'conflict', 'single_mode', 'external_etcd'],
   }),
   clear: defineRoute({
     id: 'alarms.clear',
@@ -98,6 +98,6 @@ export const alarmRoutes = {
     params: codeParam,
     response: alarmClearingSchema,
     status: 202,
-    errors: ['not_found', 'conflict', 'single_mode', 'no_quorum'],
+    errors: ['not_found', 'conflict', 'single_mode', 'no_quorum', 'external_etcd'],
   }),
 };

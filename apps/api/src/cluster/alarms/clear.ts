@@ -8,6 +8,7 @@ import type { EtcdClient } from '../../replication/etcd/client';
 import { allStatuses, type MemberStatus, newestLeader } from '../../replication/etcd/members';
 import type { Compactor } from '../compaction';
 import { defragment } from '../defragmentation';
+import { notOurs } from '../external/refusal';
 import type { Journal } from '../journal';
 import type { SnapshotKeeper } from '../snapshots/keeper';
 import { ALARM_NUMBERS, parseEtcdAlarms } from './etcd-alarms';
@@ -60,6 +61,10 @@ export function createAlarmClearer(deps: AlarmClearerDeps): AlarmClearer {
   function client(): EtcdClient {
     const found = journal.engine?.client;
     if (!found) throw new DomainError('single_mode', 'a single node has no etcd');
+    if (journal.engine?.external) {
+      const how = 'compact and defragment it with etcdctl, then disarm the alarm (etcdctl alarm disarm)';
+      throw notOurs('the alarms of that etcd are not cleared from here', how);
+    }
     return found;
   }
 

@@ -14,7 +14,7 @@ const DAY_MS = 24 * 60 * 60_000;
 const DOWN_MS = 10_000;
 const CLOCK_LIMIT_MS = 1_000;
 const CLOCK_HOLD_MS = 10_000;
-/** Renewal begins with a third of the life left; below a quarter it has failed for long. */
+/** Renewal begins with two fifths of the life left; below a quarter it has failed for long. */
 const CERTIFICATE_FRACTION = 1 / 4;
 const CERTIFICATE_CRITICAL_MS = 3 * DAY_MS;
 const CA_WARNING_MS = 90 * DAY_MS;
