@@ -45,5 +45,5 @@ it('keeps the order when an older event arrives late', () => {
 
 it('refreshes what an event may have changed, and the audit', () => {
   expect(resourcesTouchedBy(event(1, 'join_token.redeemed'))).toEqual(['join-tokens', 'joins', 'audit']);
-  expect(resourcesTouchedBy(event(1, 'alarm.raised'))).toEqual(['audit']);
+  expect(resourcesTouchedBy(event(1, 'alarm.raised'))).toEqual(['alarms', 'audit']);
 });
