@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createLocalEvents } from '../events/local-events';
 import { silentLogger } from '../lib/logger';
 import type { MemberStatus } from '../replication/etcd/members';
+import { judgeJournals } from './alarms/compare-journals';
 import { parseEtcdAlarms } from './alarms/etcd-alarms';
 import { type Condition, createAlarms } from './alarms/registry';
 import { diskCondition } from './alarms/sources';
@@ -27,6 +28,25 @@ describe('compaction', () => {
   it('waits until it is worth it', () => {
     expect(plan({ lastCompacted: 895 })).toBeUndefined();
     expect(plan({ lastCompacted: 880 })).toBe(900);
+  });
+});
+
+describe('journals that etcd calls corrupt', () => {
+  const journals = (...hashes: (string | undefined)[]) => hashes.map((hash, n) => ({ name: `n${n + 1}`, hash }));
+
+  it('are equal when a majority is and nobody differs, whoever does not answer', () => {
+    expect(judgeJournals(journals('a', 'a', 'a'))).toMatchObject({ equal: true });
+    expect(judgeJournals(journals('a', 'a', undefined))).toMatchObject({
+      equal: true,
+      detail: expect.stringMatching(/n3 did not answer/),
+    });
+    expect(judgeJournals(journals('a', undefined, undefined))).toMatchObject({ equal: false });
+  });
+  it('that differ are named, with what to do about them', () => {
+    const found = judgeJournals(journals('a', 'b', 'a'));
+    expect(found.equal).toBe(false);
+    expect(found.detail).toMatch(/journal of n2 differs.*stop quorated there, move the folder raft/);
+    expect(judgeJournals(journals('a', 'b')).detail).toMatch(/no majority/);
   });
 });
 

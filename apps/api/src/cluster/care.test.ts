@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClusterNode, startTestCluster, type TestCluster } from '../testing/cluster';
 import { until } from '../testing/until';
+import { ALARM_NUMBERS } from './alarms/etcd-alarms';
 
 const PATIENCE_MS = 30_000;
 
@@ -35,6 +36,19 @@ describe('the care of a cluster of three', () => {
   }
   const alarms = async (at: ClusterNode): Promise<{ code: string; node_id: number; message: string }[]> =>
     (await at.call('GET', '/v1/alarms')).body.items;
+  async function raise(at: ClusterNode, code: keyof typeof ALARM_NUMBERS): Promise<void> {
+    const { journal } = at.node.cluster;
+    const arm = { action: 1, member_id: journal.raft?.current.memberId ?? '', alarm: ALARM_NUMBERS[code] };
+    await journal.engine?.client.call('Maintenance.Alarm', arm, { retry: 'safe' });
+    await until(async () => (await alarms(at)).some((one) => one.code === code), 'it is told', PATIENCE_MS);
+  }
+  async function clear(at: ClusterNode, code: string): Promise<{ state: string; steps: { detail: string }[] }> {
+    const started = await at.call('POST', `/v1/alarms/${code}/clear`);
+    expect(started.status, started.text).toBe(202);
+    const operation = async () => (await at.call('GET', `/v1/alarms/${code}/clear`)).body.operation;
+    await until(async () => (await operation()).state !== 'running', 'it is over', 60_000);
+    return operation();
+  }
   const localEvents = (at: ClusterNode, type: string) =>
     at.node.cluster.localEvents.after(0).filter(({ event }) => event.type === type);
 
@@ -88,10 +102,7 @@ describe('the care of a cluster of three', () => {
 
   it('raises NOSPACE on every node and clears it step by step', async () => {
     const leader = await cluster.leader();
-    const { journal } = leader.node.cluster;
-    const memberId = journal.raft?.current.memberId ?? '';
-    const arm = { action: 1, member_id: memberId, alarm: 1 };
-    await journal.engine?.client.call('Maintenance.Alarm', arm, { retry: 'safe' });
+    await raise(leader, 'etcd_no_space');
     for (const node of cluster.nodes) {
       await until(
         async () => (await alarms(node)).some(({ code }) => code === 'etcd_no_space'),
@@ -103,16 +114,21 @@ describe('the care of a cluster of three', () => {
     expect(plan.body.plan.steps.map((step: { name: string }) => step.name)).toEqual([
       ...['snapshot', 'compact', 'defragment', 'defragment', 'defragment', 'disarm', 'check'],
     ]);
-    const started = await leader.call('POST', '/v1/alarms/etcd_no_space/clear');
-    expect(started.status, started.text).toBe(202);
-    const operation = async () => (await leader.call('GET', '/v1/alarms/etcd_no_space/clear')).body.operation;
-    await until(async () => (await operation()).state !== 'running', 'it is over', 60_000);
-    expect(await operation()).toMatchObject({ state: 'succeeded' });
+    expect(await clear(leader, 'etcd_no_space')).toMatchObject({ state: 'succeeded' });
     await cluster.write(leader);
     await until(async () => (await alarms(leader)).length === 0, 'no alarm is left', PATIENCE_MS);
     expect(localEvents(leader, 'alarm.cleared').length).toBeGreaterThan(0);
     expect((await leader.call('POST', '/v1/alarms/etcd_no_space/clear')).status).toBe(404);
     expect((await leader.call('POST', '/v1/alarms/nonsense/clear')).status).toBe(404);
+  }, 120_000);
+
+  it('clears CORRUPT once the members were found equal', async () => {
+    const leader = await cluster.leader();
+    await raise(leader, 'etcd_corrupt');
+    await expect(cluster.write(leader)).rejects.toThrow();
+    const cleared = await clear(leader, 'etcd_corrupt');
+    expect(cleared, JSON.stringify(cleared)).toMatchObject({ state: 'succeeded' });
+    await cluster.write(leader);
   }, 120_000);
 
   it('tells of a member that is down, and no longer when it is back', async () => {
@@ -125,6 +141,13 @@ describe('the care of a cluster of three', () => {
       'it is missed',
       PATIENCE_MS,
     );
+    // Neither alarm of etcd waits for it: while one stands, nothing can be written, not even the removal of this member.
+    for (const code of ['etcd_no_space', 'etcd_corrupt'] as const) {
+      await raise(other, code);
+      const cleared = await clear(other, code);
+      expect(cleared.state, JSON.stringify(cleared)).toBe('succeeded');
+      await cluster.write(other);
+    }
     expect((await alarms(other)).map(({ code }) => code)).toContain('quorum_at_risk');
     expect((await other.call('POST', '/v1/alarms/member_down/clear')).body.code).toBe('conflict');
     await victim.start();

@@ -118,11 +118,15 @@ export function createCare(deps: CareDeps): Care {
     const deadline = performance.now() + COMPARE_MS;
     for (;;) {
       const found = checkpoints.view();
-      const missing = found?.index === index ? found.replicas.filter(({ digest }) => digest === null) : undefined;
+      const silent = new Set(view.members().flatMap(({ id, health }) => (health === 'unreachable' ? [id] : [])));
+      const told = found?.index === index ? found.replicas.filter(({ id }) => !silent.has(id)) : undefined;
+      const missing = told?.filter(({ digest }) => digest === null);
       const differing = found?.replicas.filter(({ agrees }) => agrees === false) ?? [];
       const names = (some: typeof differing): string => some.map(({ name }) => name).join(', ');
       if (missing?.length === 0) {
-        if (differing.length === 0) return { equal: true, detail: `all members have the same state at index ${index}` };
+        if (differing.length === 0) {
+          return { equal: true, detail: `all members that answer have the same state at index ${index}` };
+        }
         const cure = 'remove it and let it join afresh, or wait until it has taken the state of the others';
         return { equal: false, detail: `${names(differing)} differs at index ${index}: ${cure}` };
       }
@@ -131,7 +135,8 @@ export function createCare(deps: CareDeps): Care {
       await delay(COMPARE_POLL_MS);
     }
   }
-  const clearer = createAlarmClearer({ journal, keeper: snapshots, compactor, compare, clock, logger });
+  const write = () => checkpoints.take();
+  const clearer = createAlarmClearer({ journal, keeper: snapshots, compactor, compare, write, clock, logger });
 
   return {
     alarms,

@@ -44,8 +44,10 @@ export function createCompactor(deps: {
   let lastCompacted = 0;
 
   function plan(retain: number): number | undefined {
-    const applied = deps.view
-      .members()
+    const members = deps.view.members();
+    // Just started: whether it lives, and how far it is, nobody has told yet.
+    if (members.some((member) => member.health === 'unknown')) return undefined;
+    const applied = members
       .filter((member) => member.health !== 'unreachable' && member.applied_index !== null)
       .map((member) => member.applied_index ?? 0);
     const covered = deps.coveredIndex();

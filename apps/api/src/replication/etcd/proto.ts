@@ -80,6 +80,8 @@ const MESSAGES: Record<string, Record<string, string>> = {
   AlarmRequest: { action: 'int32 1', member_id: 'uint64 2', alarm: 'int32 3' },
   AlarmMember: { member_id: 'uint64 1', alarm: 'int32 2' },
   AlarmResponse: { header: 'ResponseHeader 1', alarms: 'repeated AlarmMember 2' },
+  HashKVRequest: { revision: 'int64 1' },
+  HashKVResponse: { header: 'ResponseHeader 1', hash: 'uint32 2', compact_revision: 'int64 3' },
   DefragmentRequest: {},
   DefragmentResponse: { header: 'ResponseHeader 1' },
   MoveLeaderRequest: { target_id: 'uint64 1' },
@@ -104,6 +106,7 @@ const SERVICES: Record<string, Record<string, readonly [string, string]>> = {
   Maintenance: {
     Status: ['StatusRequest', 'StatusResponse'],
     Alarm: ['AlarmRequest', 'AlarmResponse'],
+    HashKV: ['HashKVRequest', 'HashKVResponse'],
     Defragment: ['DefragmentRequest', 'DefragmentResponse'],
     MoveLeader: ['MoveLeaderRequest', 'MoveLeaderResponse'],
   },
@@ -246,6 +249,10 @@ export interface UnaryMethods {
   'Maintenance.Alarm': [
     { action: number; member_id?: Int64; alarm: number },
     { readonly header: ResponseHeader; readonly alarms: readonly AlarmMember[] },
+  ];
+  'Maintenance.HashKV': [
+    { revision: Int64 },
+    { readonly header: ResponseHeader; readonly hash: number; readonly compact_revision: string },
   ];
   'Maintenance.Defragment': [Record<string, never>, HeaderResponse];
   'Maintenance.MoveLeader': [{ target_id: Int64 }, HeaderResponse];
