@@ -1,6 +1,7 @@
 import type { Cluster } from '@quorate/shared/cluster';
 import { Command } from '@/components/code';
 import { CopyButton } from '@/components/copy-button';
+import { Time } from '@/components/time';
 import { Facts, Panel } from '@/components/ui/panel';
 
 /** What somebody on another host needs to know this cluster by, and the same view from a shell. */
@@ -12,6 +13,7 @@ export function Identity({ cluster }: { cluster: Cluster }) {
         items={[
           { label: 'Cluster id', value: cluster.id, mono: true },
           { label: 'Log epoch', value: cluster.epoch },
+          { label: 'Node started', value: <Time at={cluster.started_at} /> },
           { label: 'Cluster address', value: self?.cluster_address ?? '–', mono: true },
           {
             label: 'CA fingerprint',

@@ -1,6 +1,7 @@
 'use client';
 
 import type { Cluster } from '@quorate/shared/cluster';
+import { useQuery } from '@tanstack/react-query';
 import { CircleCheck, CircleX, type LucideIcon, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Expiry } from '@/components/member-cells';
@@ -9,6 +10,7 @@ import { Time } from '@/components/time';
 import { Badge, TONE_TEXT, type Tone } from '@/components/ui/badge';
 import { cn } from '@/lib/cn';
 import { formatInt } from '@/lib/format';
+import { lastBackupQuery } from '@/lib/queries';
 
 function lookOf(cluster: Cluster): { tone: Tone; icon: LucideIcon; word: string } {
   const { held, tolerated } = cluster.quorum;
@@ -52,10 +54,20 @@ export function QuorumHero({ cluster }: { cluster: Cluster }) {
         <Figure label="Applied index" value={formatInt(cluster.applied_index)} note={behind(cluster)} />
         <Figure label="Version" value={cluster.version} note={olderVersion(cluster)} />
         <Figure label="CA expires" value={<Expiry at={cluster.ca_expires_at} />} />
-        <Figure label="Node started" value={<Time at={cluster.started_at} />} />
+        <LastBackup />
       </dl>
     </section>
   );
+}
+
+/** When the last backup was completed, and whether it was read back. */
+function LastBackup() {
+  const { data: last } = useQuery(lastBackupQuery);
+  if (last === undefined) return <Figure label="Last backup" value="…" />;
+  if (last === null) return <Figure label="Last backup" value="none" note="see Backups" />;
+  const { state } = last.verification;
+  const note = state === 'ok' ? 'verified' : state === 'failed' ? 'damaged' : 'not verified';
+  return <Figure label="Last backup" value={<Time at={last.finished_at} />} note={note} alarm={state === 'failed'} />;
 }
 
 const behind = ({ applied_index: applied, tip_index: tip }: Cluster): string =>
