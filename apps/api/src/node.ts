@@ -197,7 +197,7 @@ async function openPublicApi(parts: PublicApiParts) {
     proposer,
     ...watching,
     onStreams: metrics.eventStreams,
-    checks: () => readinessChecks(cluster),
+    checks: () => readinessChecks(cluster, applier),
     metrics: metrics.registry,
     stopping: stopping.signal,
     db: () => store.db,

@@ -94,7 +94,7 @@ function metricsSource({ core, cluster }: WatchingOptions): MetricsSource {
     isLeader: () => view.leaderId() === cluster.nodeId,
     hasLeader: () => journal.mode === 'single' || journal.raft?.current.hasLeader === true,
     quorumHeld: journal.quorumHeld,
-    ready: () => readinessChecks(cluster).every((check) => check.ok),
+    ready: () => readinessChecks(cluster, core.applier).every((check) => check.ok),
     leaderChanges: cluster.leaderChanges,
     queuedCommands: () => core.proposer.queued,
     voters: () => view.members().filter((member) => member.suffrage === 'voter').length,
@@ -129,7 +129,7 @@ function supportBundleDeps(options: WatchingOptions, eventLog: EventLog): Suppor
     configText: () => renderConfig(config, options.origins),
     facts: () => ({
       cluster: view.cluster(),
-      checks: readinessChecks(cluster),
+      checks: readinessChecks(cluster, core.applier),
       alarms: cluster.care.alarms.inForce(),
       snapshots: cluster.care.snapshots.list(),
       replicas: cluster.care.checkpoints.view(),

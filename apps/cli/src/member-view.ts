@@ -88,6 +88,7 @@ export function statusText(cluster: Cluster, joins: readonly Join[], colors: Col
         ['voters', `${quorum.healthy} of ${quorum.voters} healthy, ${quorum.needed} needed`],
         ['term', `${cluster.term}, epoch ${cluster.epoch}`],
         ['index', `${cluster.applied_index} applied, tip ${cluster.tip_index}`],
+        ['last backup', lastBackup(cluster)],
         ['node', `${cluster.node_id} answers, up ${formatDuration(Date.now() - Date.parse(cluster.started_at))}`],
       ],
       colors,
@@ -100,6 +101,11 @@ export function statusText(cluster: Cluster, joins: readonly Join[], colors: Col
   if (cluster.upgrade) lines.push(colors.yellow(`  ${plain(cluster.upgrade.sentence)}`));
   if (joins.length > 0) lines.push('', 'Joins in progress', tableText(joins, JOIN_COLUMNS, colors));
   return lines.join('\n');
+}
+
+function lastBackup({ backups }: Cluster): string {
+  const failed = backups.failed_since > 0 ? `, ${backups.failed_since} failed since` : '';
+  return `${backups.last_at === null ? 'none' : relativeTime(backups.last_at, Date.now())}${failed}${backups.scheduled ? '' : ', no schedule'}`;
 }
 
 /** The preview of a membership change, before → after. */

@@ -94,6 +94,11 @@ export const clusterSchema = z
     ca_fingerprint: sha256Fingerprint,
     ca_expires_at: timestamp,
     started_at: timestamp,
+    backups: z.object({
+      last_at: timestamp.nullable().describe('When the newest usable backup was completed.'),
+      failed_since: z.int().describe('Backups that failed after that.'),
+      scheduled: z.boolean(),
+    }),
     members: z.array(memberSchema),
   })
   .meta({ id: 'Cluster' });

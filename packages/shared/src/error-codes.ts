@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   internal: { status: 500, title: 'Internal error' },
   no_quorum: { status: 503, title: 'No quorum' },
   not_ready: { status: 503, title: 'The node is not ready' },
+  disk_full: { status: 503, title: 'The disk of this node is full' },
   index_not_reached: { status: 503, title: 'The requested index is not applied here yet' },
   overloaded: { status: 503, title: 'The node is overloaded' },
   upgrade_required: { status: 503, title: 'Upgrade a member first' },

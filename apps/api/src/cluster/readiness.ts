@@ -1,3 +1,4 @@
+import type { Applier } from '../replication/applier';
 import type { HealthCheck } from '../resources/health/routes';
 import type { ClockGuard } from './clock-guard';
 import type { Journal } from './journal';
@@ -14,15 +15,18 @@ export interface ReadinessDeps {
 }
 
 /** What `/readyz` checks: enough to decide whether a load balancer should send requests here. */
-export function readinessChecks({ journal, view, clockGuard }: ReadinessDeps): HealthCheck[] {
+export function readinessChecks({ journal, view, clockGuard }: ReadinessDeps, applier: Applier): HealthCheck[] {
   const log: HealthCheck = { name: 'log', ok: journal.health === 'ok', detail: LOG_DETAIL[journal.health] };
+  const full = applier.diskFull;
+  const disk: HealthCheck = { name: 'disk', ok: full === undefined, detail: full?.message ?? 'has room' };
   const self = view.members().find((member) => member.self);
-  if (journal.mode === 'single') return [log];
+  if (journal.mode === 'single') return [log, disk];
   const lag = self?.lag ?? 0;
   const misdated = clockGuard.refusal();
   const quorum = quorumOf(view.members(), journal);
   return [
     log,
+    disk,
     {
       name: 'quorum',
       ok: journal.quorumHeld(),

@@ -4,6 +4,8 @@ import { expectPresent } from '../lib/assert';
 import { type Clock, toTimestamp } from '../lib/clock';
 import type { Applier } from '../replication/applier';
 import { clusterInfo } from '../resources/setup/table';
+import { backupFigures } from './backups/figures';
+import { currentSettings } from './backups/queries';
 import type { Journal } from './journal';
 import type { Liveness, PeerObservation } from './liveness';
 import { liveMembers } from './members/admission';
@@ -113,9 +115,19 @@ export function createClusterView(deps: ViewDeps): ClusterView {
         ca_fingerprint: fingerprintOf(info.caCert),
         ca_expires_at: toTimestamp(inspectCertificate(info.caCert).notAfter),
         started_at: toTimestamp(deps.startedAt),
+        backups: backupsOf(deps.db()),
         members: views,
       };
     },
+  };
+}
+
+function backupsOf(db: StateDb): Cluster['backups'] {
+  const { lastAt, failures } = backupFigures(db);
+  return {
+    last_at: lastAt === null ? null : toTimestamp(lastAt),
+    failed_since: failures,
+    scheduled: currentSettings(db).enabled,
   };
 }
 

@@ -4,7 +4,7 @@ import { CHAIN_GENESIS, encodeEntry } from '../commands/entry';
 import { expectPresent } from '../lib/assert';
 import { type Replica, startReplica, storedValues } from '../testing/replica';
 import { stateDigest } from '../testing/state-digest';
-import { TEST_ACTOR } from '../testing/test-commands';
+import { TEST_ACTOR, testCommands } from '../testing/test-commands';
 import { until } from '../testing/until';
 import type { AppliedEntry } from './applier';
 import { EpochChanged, type LogEntry, LogGap } from './log';
@@ -265,5 +265,49 @@ describe('the applier', () => {
     await until(() => replica.followEnd !== undefined, 'following ends');
     expect(replica.followEnd).toBe('compacted');
     expect(replica.applier.position.index).toBe(0);
+  });
+});
+
+describe('a full disk', () => {
+  let replica: Replica;
+  afterEach(() => replica?.stop());
+
+  /** SQLite answers the same as on a disk without room. */
+  const limitPages = (pages: number): unknown => replica.store.db.$client.pragma(`max_page_count = ${pages}`);
+  const NO_LIMIT = 1_000_000;
+  const long = 'x'.repeat(20_000);
+
+  it('refuses the write that has no room, keeps what was there, and goes on once there is room', async () => {
+    replica = await startReplica({ log: 'local' });
+    await replica.propose(testCommands.append, { key: 'k', value: 'a' });
+    limitPages(1);
+    const refused = replica.propose(testCommands.append, { key: 'k', value: long });
+    await expect(refused).rejects.toMatchObject({ code: 'disk_full' });
+    expect(storedValues(replica)).toEqual({ k: 'a' });
+    expect(replica.applier.diskFull).toMatchObject({ code: 'disk_full' });
+    limitPages(NO_LIMIT);
+    await until(() => replica.applier.diskFull === undefined, 'there is room again');
+    await replica.propose(testCommands.append, { key: 'k', value: 'b' });
+    expect(storedValues(replica)).toEqual({ k: 'ab' });
+    expect(replica.fatal).toEqual([]);
+  });
+
+  it('holds a member up at the entry that it has no room for, until it has, and skips nothing', async () => {
+    const log = createMemoryLog();
+    replica = await startReplica({ log });
+    const writer = await startReplica({ log, nodeId: 2 });
+    limitPages(1);
+    await writer.propose(testCommands.append, { key: 'k', value: long });
+    await writer.propose(testCommands.append, { key: 'k', value: 'b' });
+    await until(() => replica.applier.diskFull !== undefined, 'the disk is full');
+    const refused = replica.propose(testCommands.append, { key: 'k', value: 'c' });
+    await expect(refused).rejects.toMatchObject({ code: 'disk_full' });
+    expect(replica.followEnd).toBeUndefined();
+    limitPages(NO_LIMIT);
+    await until(() => replica.applier.position.index === writer.applier.position.index, 'it caught up');
+    expect(replica.applier.diskFull).toBeUndefined();
+    expect(stateDigest(replica.store.db)).toEqual(stateDigest(writer.store.db));
+    expect([...replica.fatal, ...writer.fatal]).toEqual([]);
+    await writer.stop();
   });
 });

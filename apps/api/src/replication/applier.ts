@@ -6,12 +6,14 @@ import {
   SavepointsNeeded,
 } from '../commands/apply-entry';
 import type { CommandRegistry } from '../commands/define-command';
+import type { DomainError } from '../commands/domain-error';
 import { CHAIN_GENESIS, type CommandEnvelope, decodeEntry, nextChain, UpgradeRequired } from '../commands/entry';
 import type { RecordedEvent } from '../commands/entry-records';
 import { prepared } from '../db/prepared';
 import type { StateDb, StateStore } from '../db/state-store';
 import { delay } from '../lib/async';
 import type { Logger } from '../lib/logger';
+import { diskFullOf } from './disk-full';
 import { EpochChanged, type Log, LogCompacted, type LogEntry, LogGap, type LogPosition } from './log';
 
 export interface AppliedEntry {
@@ -45,10 +47,12 @@ export class ApplierStopped extends Error {
 /** The only writer of the state file. */
 export interface Applier {
   readonly position: StatePosition;
+  /** Why nothing can be written at the moment; it ends by itself once there is room again. */
+  readonly diskFull: DomainError | undefined;
   /**
    * Applies the next entry in one transaction. Entries at or below the position are dropped.
    *
-   * @throws LogGap, EpochChanged, UpgradeRequired nothing was applied
+   * @throws LogGap, EpochChanged, UpgradeRequired, DomainError disk_full: nothing was applied
    * @throws whatever made it fatal, and ApplierStopped from then on
    */
   apply(entry: LogEntry): void;
@@ -63,6 +67,9 @@ export interface Applier {
   /** Reads the position anew after the state file was replaced. */
   reload(): void;
 }
+
+/** How often it is tried again to write on a disk that was full. */
+const DISK_RETRY_MS = 1_000;
 
 const statements = prepared((db) => {
   const sql = db.$client;
@@ -100,6 +107,8 @@ export function createApplier(options: ApplierOptions): Applier {
   const waiters = new Set<{ index: number; done: (reached: boolean) => void }>();
   let position = readPosition(store.db);
   let failed = false;
+  let diskFull: DomainError | undefined;
+  let followers = 0;
 
   function wakeWaiters(): void {
     for (const waiter of waiters) {
@@ -148,7 +157,10 @@ export function createApplier(options: ApplierOptions): Applier {
     let batch: AppliedBatch;
     try {
       batch = commitEntry(entry);
+      if (diskFull) writable();
     } catch (error) {
+      const full = diskFullOf(error, store.path);
+      if (full) throw unwritable(full);
       if (!(error instanceof UpgradeRequired)) {
         failed = true;
         onFatal(error);
@@ -157,6 +169,39 @@ export function createApplier(options: ApplierOptions): Applier {
     }
     notify({ index: entry.index, epoch: entry.epoch, commands: batch.commands, events: batch.events });
     wakeWaiters();
+  }
+
+  function unwritable(reason: DomainError): DomainError {
+    if (diskFull) return diskFull;
+    diskFull = reason;
+    logger.error(reason.message);
+    watchForSpace();
+    return reason;
+  }
+
+  function writable(): void {
+    diskFull = undefined;
+    logger.info('the disk has room again: this node goes on writing');
+  }
+
+  /** Who follows a log tries its entry again and again. The embedded log waits for the next write, which may never come. */
+  function watchForSpace(): void {
+    const timer = setInterval(() => {
+      try {
+        if (diskFull && store.db.$client.open) {
+          if (followers > 0) return;
+          writePosition(store.db, position);
+          writable();
+        }
+        clearInterval(timer);
+      } catch (error) {
+        if (diskFullOf(error, store.path)) return;
+        clearInterval(timer);
+        failed = true;
+        onFatal(error);
+      }
+    }, DISK_RETRY_MS);
+    timer.unref();
   }
 
   /** The entry is committed by now: a listener's bug must not look like a failed write. */
@@ -171,6 +216,15 @@ export function createApplier(options: ApplierOptions): Applier {
   }
 
   async function follow(log: Log, signal: AbortSignal): Promise<FollowEnd> {
+    followers += 1;
+    try {
+      return await readAndApply(log, signal);
+    } finally {
+      followers -= 1;
+    }
+  }
+
+  async function readAndApply(log: Log, signal: AbortSignal): Promise<FollowEnd> {
     let warnedAt = -1;
     while (!signal.aborted) {
       try {
@@ -185,6 +239,10 @@ export function createApplier(options: ApplierOptions): Applier {
         if (error instanceof EpochChanged) return 'epoch_changed';
         if (error instanceof UpgradeRequired) return 'upgrade_required';
         if (failed) return 'failed';
+        if (diskFull) {
+          await delay(DISK_RETRY_MS, signal);
+          continue;
+        }
         // One line for an outage, not ten a second.
         if (warnedAt !== position.index) logger.warn({ err: error }, 'reading the log failed; trying again');
         warnedAt = position.index;
@@ -197,6 +255,9 @@ export function createApplier(options: ApplierOptions): Applier {
   return {
     get position() {
       return position;
+    },
+    get diskFull() {
+      return diskFull;
     },
     apply,
     rebase({ epoch, cursor }) {

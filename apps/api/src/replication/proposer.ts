@@ -202,7 +202,8 @@ export function createProposer(options: ProposerOptions): Proposer {
     if (error instanceof AppendUnknown) {
       for (const item of batch) item.maybeSent = true;
     } else if (!(error instanceof LogUnavailable || error instanceof EpochChanged)) {
-      logger.error({ err: error }, 'appending to the log failed');
+      // The applier says it once, not for every write.
+      if (error !== applier.diskFull) logger.error({ err: error }, 'appending to the log failed');
       for (const item of batch)
         settle(item, (done) => done.reject(item.maybeSent ? new OutcomeUnknown(item.id) : error));
       return;
@@ -238,6 +239,8 @@ export function createProposer(options: ProposerOptions): Proposer {
       throw new DomainError('overloaded', `${waiting} writes are waiting already; try again shortly`, [], 1);
     }
     if (!options.quorumHeld()) throw unwritable();
+    // What this node cannot apply, it cannot answer. The embedded log finds out by itself, and writes nothing then.
+    if (applier.diskFull && log?.kind !== 'local') throw applier.diskFull;
     const misdated = options.clockRefusal?.();
     if (misdated) throw misdated;
     // Every build knows the first level, so what most commands need is not looked up.

@@ -29,7 +29,9 @@ export function diskCondition(path: string, free: number, total: number): Condit
   const isBelow = (limit: typeof DISK_WARNING): boolean => free < Math.min(limit.bytes, total * limit.fraction);
   if (!isBelow(DISK_WARNING)) return undefined;
   const critical = isBelow(DISK_CRITICAL);
-  const consequence = critical ? 'the node stops when none is left' : 'snapshots and backups may fail';
+  const consequence = critical
+    ? 'nothing is written here any more when none is left'
+    : 'snapshots and backups may fail';
   return {
     code: 'disk_low',
     severity: critical ? 'critical' : 'warning',

@@ -21,9 +21,14 @@ const SIGNS = [
   /unexpected EOF/,
 ];
 
+/** Files that could not be written are whole once there is room. */
+const FULL = /no space left on device|disk quota exceeded/i;
+
 /** The line that says so, or undefined. Pure. */
 const signOfDamage = (lastLines: readonly string[]): string | undefined =>
-  lastLines.find((line) => SIGNS.some((sign) => sign.test(line)));
+  lastLines.some((line) => FULL.test(line))
+    ? undefined
+    : lastLines.find((line) => SIGNS.some((sign) => sign.test(line)));
 
 const markPath = (dataDir: string): string => join(dataDir, 'raft.damaged');
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -164,6 +164,18 @@ describe('the etcd supervisor', () => {
       ['crashed', 'SIGKILL', 200],
       ['crashed', 'SIGKILL', 400],
     ]);
+  });
+
+  it('goes on trying when a new process cannot be written down, and leaves none behind', async () => {
+    const supervisor = supervise();
+    await supervisor.start();
+    const pidFile = `${options.dataDir}.pid`;
+    rmSync(pidFile);
+    mkdirSync(pidFile);
+    kill(supervisor, 'SIGKILL');
+    await until('two further attempts', () => supervisor.status().crashes >= 3);
+    rmSync(pidFile, { recursive: true });
+    await until('it runs again', () => supervisor.status().state === 'ready');
   });
 
   it('kills a member that does not react', async () => {

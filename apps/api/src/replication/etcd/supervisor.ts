@@ -123,6 +123,10 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
       const run = await runOnce(flags, () => {
         wasReady = true;
         onReady();
+      }).catch((error: unknown) => {
+        if (!wasReady) throw error;
+        // A full disk, for one. The member is tried again as after a crash, for as long as it takes.
+        return failedRun(error);
       });
       if (stopping.signal.aborted) break;
       if (restarting && !restarting.ended && !run.lines.sawRemoval()) {
@@ -167,15 +171,22 @@ export function createEtcdSupervisor(options: EtcdSupervisorOptions): EtcdSuperv
       launched.once('close', (code, signal) => resolve({ code, signal }));
     });
     const over = new AbortController();
-    if (launched.pid) {
-      await writePid(dataDir, launched.pid);
-      void becomeReady(launched.pid, over.signal, onReady);
+    try {
+      if (launched.pid) {
+        await writePid(dataDir, launched.pid);
+        void becomeReady(launched.pid, over.signal, onReady);
+      }
+    } catch (error) {
+      // Nobody would find it after a kill -9 of this process.
+      launched.kill('SIGKILL');
+      throw error;
+    } finally {
+      await ended;
+      child = null;
+      over.abort();
     }
-    const end = await ended;
-    child = null;
-    over.abort();
     await removePid(dataDir);
-    return { ...end, lines };
+    return { ...(await ended), lines };
   }
 
   async function becomeReady(pid: number, over: AbortSignal, onReady: () => void): Promise<void> {
@@ -245,6 +256,12 @@ interface Run {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly lines: LogLines;
+}
+
+/** It could not be started, or not be watched, because of something on this side. */
+function failedRun(error: unknown): Run {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { code: null, signal: null, lines: { last: () => [reason], sawRemoval: () => false } };
 }
 
 const describeEnd = (run: Run): string => (run.signal ? `signal ${run.signal}` : `status ${run.code}`);

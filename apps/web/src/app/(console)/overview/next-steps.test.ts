@@ -61,6 +61,7 @@ function cluster(members: Member[], change: Partial<Cluster> = {}): Cluster {
     ca_fingerprint: `sha256:${'0'.repeat(64)}`,
     ca_expires_at: FAR,
     started_at: FAR,
+    backups: { last_at: FAR, failed_since: 0, scheduled: true },
     members,
     ...change,
   };
@@ -76,6 +77,16 @@ it.each([
   [5, []],
 ])('%i healthy voters → %j', (count, expected) => {
   expect(keys(cluster(Array.from({ length: count }, (_, at) => member(at + 1))))).toEqual(expected);
+});
+
+it.each([
+  [{ last_at: null, failed_since: 0, scheduled: false }, ['first-backup']],
+  [{ last_at: null, failed_since: 0, scheduled: true }, []],
+  [{ last_at: null, failed_since: 1, scheduled: true }, ['backups-failed']],
+  [{ last_at: FAR, failed_since: 2, scheduled: true }, ['backups-failed']],
+  [{ last_at: FAR, failed_since: 0, scheduled: false }, ['schedule']],
+])('backups %j → %j', (backups, expected) => {
+  expect(keys(cluster([member(1), member(2), member(3)], { backups }))).toEqual(expected);
 });
 
 it('does not ask for a third while one is on its way', () => {

@@ -101,6 +101,22 @@ function standingAlarms(alarms: readonly Alarm[]): NextStep[] {
     }));
 }
 
+function backups({ backups: { last_at: lastAt, failed_since: failed, scheduled } }: Cluster): NextStep[] {
+  const link = { href: '/backups', label: 'Backups' };
+  if (failed > 0) {
+    const title = `${plural(failed, 'backup')} failed${lastAt === null ? '' : ' since the last good one'}`;
+    return [{ key: 'backups-failed', tone: 'warn', title, text: 'The list of backups says why.', link }];
+  }
+  if (scheduled) return [];
+  const settings = { href: '/backups?tab=schedule', label: 'Set a schedule' };
+  if (lastAt !== null) {
+    const text = 'The last one was made by hand. A schedule keeps them coming, and removes old ones.';
+    return [{ key: 'schedule', tone: 'info', title: 'Schedule backups', text, link: settings }];
+  }
+  const text = 'Replication repeats a mistake on every node; a backup undoes it. Make one, and set a schedule.';
+  return [{ key: 'first-backup', tone: 'info', title: 'Make a first backup', text, link }];
+}
+
 /** What an operator should do next, most urgent first. Empty = nothing. */
 export function nextSteps(
   cluster: Cluster,
@@ -116,5 +132,6 @@ export function nextSteps(
     ...certificates(cluster, nowMs),
     ...clocks(cluster),
     ...versions(cluster),
+    ...backups(cluster),
   ];
 }
