@@ -153,6 +153,13 @@ describe('membership', () => {
     expect(again).toMatchObject({ status: 409, code: 'conflict' });
     const unknown = await refusalOf(admin().call(clusterRoutes.transferLeadership, { body: { to: 63 } }));
     expect(unknown).toMatchObject({ status: 404, code: 'not_found' });
+    // It would hand leadership over again at once.
+    const aside = (await cluster.followers())[0] as Daemon;
+    const id = await cluster.idOf(aside);
+    await admin().call(clusterRoutes.drainMember, { params: { id } });
+    const refused = await refusalOf(admin().call(clusterRoutes.transferLeadership, { body: { to: id } }));
+    expect(refused).toMatchObject({ status: 409, code: 'conflict', message: expect.stringMatching(/drained/) });
+    await admin().call(clusterRoutes.resumeMember, { params: { id } });
   });
 
   it('refuses a removal that would break the quorum, previewed and for real', async () => {
@@ -194,6 +201,8 @@ describe('membership', () => {
       return refusal.status === 503;
     });
     expect(removed.etcdPid()).toBeUndefined();
+    const { quorum } = await removed.local().call(clusterRoutes.get, {});
+    expect(quorum).toMatchObject({ held: false, sentence: expect.stringMatching(/^This node was removed/) });
     const refused = await refusalOf(write(removed.local(20_000), 'from-a-removed-node'));
     expect(refused.status).toBe(503);
     const written = await write(admin(leader), 'after-the-removal');

@@ -154,7 +154,7 @@ export function createJournal(options: JournalOptions): Journal {
     health = 'removed';
     fenced.abort();
     logger.error(
-      'this node was removed from the cluster; it serves its last state read-only. Empty its data directory to join again',
+      'this node was removed from the cluster; it serves its last state read-only and asks the members no more. To join as a new node: quorated join with --force',
     );
   }
 

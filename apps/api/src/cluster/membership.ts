@@ -32,12 +32,11 @@ interface HandOver {
 const TRANSFER_WAIT_MS = 5_000;
 const isUp = (member: MemberView): boolean => member.health === 'healthy' || member.health === 'lagging';
 
-/** What the quorum is before and after a removal, and why it would be refused. Pure. */
+/** What the quorum is before and after a removal, and why it would be refused. Pure. `held`: writes are possible now. */
 export function previewRemoval(
   members: readonly MemberView[],
   nodeId: number,
-  force: boolean,
-  external = false,
+  { force, held, external = false }: { force: boolean; held: boolean; external?: boolean | undefined },
 ): MembershipPreview {
   const target = members.find((member) => member.id === nodeId);
   if (!target) throw new DomainError('not_found', `there is no member ${nodeId}`);
@@ -45,7 +44,8 @@ export function previewRemoval(
   const rest = voters.filter((member) => member.id !== nodeId);
   const before = countQuorum(voters.length, voters.filter(isUp).length, external);
   const after = countQuorum(rest.length, rest.filter(isUp).length, external);
-  const refusal = target.suffrage === 'voter' ? refusalOf(target, rest.length, after.tolerated, force) : null;
+  const ofVoter = target.suffrage === 'voter' ? refusalOf(target, rest.length, after.tolerated, force) : null;
+  const refusal = ofVoter ?? (held ? null : WITHOUT_QUORUM);
   const warnings: string[] = [];
   if (!external && rest.length > 1 && rest.length % 2 === 0) {
     warnings.push(`${rest.length} voters tolerate no more failures than ${rest.length - 1}: add a node afterwards`);
@@ -56,6 +56,13 @@ export function previewRemoval(
   if (target.leader && refusal === null) warnings.push('it is the leader: leadership is handed over first');
   return { dry_run: true, allowed: refusal === null, before, after, refusal, warnings };
 }
+
+/** A removal is a write. */
+const WITHOUT_QUORUM = {
+  code: 'no_quorum',
+  detail:
+    'the quorum is lost, and nobody can be removed without one: bring members back first; where they are gone for good, go on from the best survivor with quorated recover',
+};
 
 function refusalOf(target: MemberView, rest: number, tolerated: number, force: boolean): MembershipPreview['refusal'] {
   if (rest === 0) return { code: 'quorum_would_be_lost', detail: `${target.name} is the only voter` };
@@ -128,9 +135,7 @@ export function createMembership(deps: {
   }
 
   async function handOver(raft: RaftEngine, from: number, to: number | null, announced: HandOver): Promise<number> {
-    const candidates = view
-      .members()
-      .filter((m) => m.suffrage === 'voter' && m.id !== from && (!m.drained || m.id === to));
+    const candidates = view.members().filter((m) => m.suffrage === 'voter' && m.id !== from && !m.drained);
     const best = candidates.filter(isUp).sort((a, b) => (a.lag ?? 0) - (b.lag ?? 0) || a.id - b.id)[0];
     const target = to === null ? best : candidates.find((m) => m.id === to);
     if (!target) throw new DomainError('conflict', 'there is no other healthy voter to hand leadership to');
@@ -153,12 +158,16 @@ export function createMembership(deps: {
   return {
     async remove(ctx, nodeId, { dryRun, force }) {
       const views = view.members();
-      const preview = previewRemoval(views, nodeId, force, journal.engine?.external);
+      const preview = previewRemoval(views, nodeId, {
+        force,
+        held: journal.quorumHeld(),
+        external: journal.engine?.external,
+      });
       if (dryRun) return preview;
       const raft = engine();
       if (preview.refusal) {
         throw new DomainError(
-          preview.refusal.code as 'quorum_would_be_lost' | 'member_unhealthy',
+          preview.refusal.code as 'quorum_would_be_lost' | 'member_unhealthy' | 'no_quorum',
           preview.refusal.detail,
         );
       }
@@ -195,6 +204,10 @@ export function createMembership(deps: {
         throw new DomainError('not_caught_up', `node ${to} is a ${target.suffrage}; only a voter can lead`);
       }
       if (to === from) throw new DomainError('conflict', `node ${to} leads already`);
+      if (target?.drained) {
+        const cure = `put it back into service first: quorate cluster resume ${to}`;
+        throw new DomainError('conflict', `node ${to} is drained, and a drained node does not lead; ${cure}`);
+      }
       const started = performance.now();
       const next = await exclusively(() => handOver(raft, from, to, why));
       const term = journal.raft?.current.term ?? 0;

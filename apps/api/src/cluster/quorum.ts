@@ -96,7 +96,7 @@ function lostQuorum(situation: QuorumSituation, count: QuorumCount): { sentence:
   const names = downNames.length > 0 ? ` (down: ${downNames.join(', ')})` : '';
   return {
     sentence: `Quorum lost: ${healthy} of ${plural(voters, 'voter')} reachable, ${count.needed} needed. Reads go on, writes are refused.`,
-    advice: `Bring ${missing === 1 ? 'one of the missing voters' : `${missing} of the missing voters`} back${names}; nothing that was acknowledged is lost.`,
+    advice: `Bring ${missing === 1 ? 'one of the missing voters' : `${missing} of the missing voters`} back${names}; nothing that was acknowledged is lost. Where they are gone for good: quorated recover, on the best survivor.`,
   };
 }
 

@@ -120,5 +120,10 @@ describe('a removed node', () => {
     expect(users.body.items.map((user: { username: string }) => user.username)).toEqual([ADMIN.username]);
     const ready = await callApi(again.url, 'GET', '/readyz?verbose');
     expect(ready.text).toContain('this node was removed from the cluster');
+    // It speaks of itself, not of a cluster that it does not see any more.
+    const { body: seen } = await callApi(again.url, 'GET', '/v1/cluster', { token });
+    expect(seen.quorum).toMatchObject({ held: false, sentence: expect.stringMatching(/^This node was removed/) });
+    expect(seen.quorum.advice).toMatch(/quorated join/);
+    expect(seen.members.map(({ health }: { health: string }) => health)).not.toContain('unreachable');
   }, 120_000);
 });

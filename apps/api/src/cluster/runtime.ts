@@ -191,7 +191,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const membershipFence = createFence({ client: peerClient, applier, logger, timeoutMs: PEER_TIMEOUT_MS, onRemoved });
   const barrier = createBarrier({ log: () => journal.log, applier });
   const liveness = startLiveness({
-    peers: () => (journal.mode === 'raft' ? targets() : []),
+    peers: () => (journal.mode === 'raft' && journal.health !== 'removed' ? targets() : []),
     ask: membershipFence.askStatus,
     clock,
   });

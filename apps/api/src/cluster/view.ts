@@ -56,7 +56,7 @@ export function createClusterView(deps: ViewDeps): ClusterView {
     const seen = self ? undefined : liveness.observe(member.id);
     const applied = self ? applier.position.index : (seen?.status?.applied_index ?? null);
     const lag = applied === null ? null : Math.max(0, tip - applied);
-    const { health, detail } = self ? ownHealth(journal) : peerHealth(seen, lag, journal.mode);
+    const { health, detail } = self ? ownHealth(journal) : peerHealth(seen, lag, journal);
     return {
       id: member.id,
       name: member.name,
@@ -134,7 +134,7 @@ function backupsOf(db: StateDb): Cluster['backups'] {
 export function quorumOf(views: readonly MemberView[], journal: Journal) {
   const voters = views.filter((m) => m.suffrage === 'voter');
   const isUp = (m: MemberView): boolean => m.health === 'healthy' || m.health === 'lagging';
-  return describeQuorum({
+  const described = describeQuorum({
     mode: journal.mode,
     external: journal.engine?.external ?? false,
     voters: voters.length,
@@ -143,7 +143,15 @@ export function quorumOf(views: readonly MemberView[], journal: Journal) {
     hasLeader: journal.mode === 'single' || journal.raft?.current.hasLeader === true,
     downNames: voters.filter((m) => !isUp(m)).map((m) => m.name),
   });
+  // It asks nobody any more: how the cluster is without it, it cannot tell.
+  return journal.health === 'removed' ? { ...described, held: false, ...REMOVED } : described;
 }
+
+const REMOVED = {
+  sentence: 'This node was removed from the cluster: it serves its last state read-only, and asks the members no more.',
+  advice:
+    'To let it join afresh, under a new id: mint a join token, and run here quorated join with --force, which moves its old state aside.',
+};
 
 type Health = { health: MemberView['health']; detail: string };
 
@@ -164,11 +172,15 @@ function ownHealth(journal: Journal): Health {
     case 'upgrade_required':
       return { health: 'unhealthy', detail: 'the log holds commands of a newer version: upgrade this node' };
     case 'removed':
-      return { health: 'unhealthy', detail: 'removed from the cluster: empty its data directory to join again' };
+      return {
+        health: 'unhealthy',
+        detail: 'removed from the cluster: quorated join with --force lets it join as a new node',
+      };
   }
 }
 
-function peerHealth(seen: PeerObservation | undefined, lag: number | null, mode: Journal['mode']): Health {
+function peerHealth(seen: PeerObservation | undefined, lag: number | null, { mode, health }: Journal): Health {
+  if (health === 'removed') return { health: 'unknown', detail: 'not asked: the node that answers was removed' };
   if (mode === 'single' || !seen) return { health: 'unknown', detail: 'not asked yet' };
   if (!seen.reachable) {
     return { health: 'unreachable', detail: `no answer on its cluster address: ${seen.error || 'timed out'}` };

@@ -197,6 +197,10 @@ describe('quorated join', () => {
     );
     expect(stderr).not.toMatch(/is a voter/);
     expect(code).toBe(1);
+    const examined = await host.quorated(['doctor', ...secondArgs]);
+    expect(examined.stdout).toMatch(
+      /(was removed from its cluster|refuses this node: .*not a member.* any more)\n.*quorated join with --force/,
+    );
   });
 
   it('goes on after a kill at any stage, by the same key and without a further use of the token', async () => {

@@ -6,7 +6,7 @@ import { type NodeStatus, nodeStatusSchema } from '../liveness';
 import type { PeerClient, PeerTarget } from '../peer-client';
 import { STATUS_PATH } from '../peer-side';
 
-const refusalSchema = z.object({ code: z.literal('node_removed') });
+const refusalSchema = z.object({ code: z.string(), detail: z.string() });
 
 /** Tells whether this node was put out of the cluster while it was away, in a way that its own Raft cannot know. */
 export interface Fence {
@@ -44,10 +44,10 @@ export function createFence(deps: {
   async function askStatus(peer: PeerTarget): Promise<NodeStatus> {
     const answer = await deps.client.fetch(peer, STATUS_PATH, { signal: AbortSignal.timeout(deps.timeoutMs) });
     const body: unknown = await answer.json();
-    if (answer.status === 403 && refusalSchema.safeParse(body).success) {
-      consider(peer.nodeId, Number(answer.headers.get(EPOCH_HEADER)));
-    }
-    return nodeStatusSchema.parse(body);
+    if (answer.ok) return nodeStatusSchema.parse(body);
+    const refusal = refusalSchema.safeParse(body).data;
+    if (refusal?.code === 'node_removed') consider(peer.nodeId, Number(answer.headers.get(EPOCH_HEADER)));
+    throw new Error(`it answers ${answer.status}: ${refusal?.detail ?? ''}`);
   }
 
   return {

@@ -54,6 +54,17 @@ function withoutNodeFile({ loaded, identity, state }: Facts): Finding {
   return ok('identity', joining ? 'none yet: the next start joins' : 'none yet: the first start founds a cluster');
 }
 
+export const REJOIN_CURE =
+  'it cannot come back as the node it was. As a new one: mint a join token, and run quorated join with --force, which moves the old state aside';
+
+/** Whether this node, once a voter, is no member any more, as far as it knows itself. */
+export function wasRemoved({ cluster, state, nodeFile }: Facts): boolean {
+  const file = present(nodeFile);
+  if (file?.mode !== 'raft' || file.stage !== 'complete') return false;
+  const known = cluster?.members ?? present(state)?.members ?? [];
+  return known.length > 0 && !known.some(({ id }) => id === file.node_id);
+}
+
 /** What makes a start fail, or would make two nodes of one. */
 function contradictions({ loaded, state }: Facts, file: NodeFile): Finding | undefined {
   const { data_dir: dataDir, node, raft } = loaded.config;
@@ -69,15 +80,17 @@ function contradictions({ loaded, state }: Facts, file: NodeFile): Finding | und
   }
   const journal = join(dataDir, 'raft');
   if (file.mode === 'raft' && file.stage === 'complete' && raft.endpoints.length === 0 && !existsSync(journal)) {
-    const cure = `on another member: quorate cluster remove ${id} --force; then here ${removal(dataDir)}, and join again`;
+    const cure = `start quorated: it fetches the journal from the other members, and comes back as a learner first; where none is left: quorated recover`;
     return fail('identity', `the journal ${journal} is gone: node ${id} cannot come back as the voter it was`, cure);
   }
   return undefined;
 }
 
-function standing({ loaded, running }: Facts, file: NodeFile): Finding {
+function standing(facts: Facts, file: NodeFile): Finding {
+  const { loaded, running } = facts;
   const { data_dir: dataDir } = loaded.config;
   const who = `node ${file.node_id} (${file.name})`;
+  if (wasRemoved(facts)) return fail('identity', `${who} was removed from its cluster`, REJOIN_CURE);
   if (file.stage !== 'complete') {
     const go = running
       ? 'wait, or see its log'

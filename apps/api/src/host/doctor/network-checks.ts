@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import { MAX_CLOCK_SKEW_MS } from '@quorate/shared/join-protocol';
+import { problemSchema } from '@quorate/shared/problem';
 import { type NodeStatus, nodeStatusSchema } from '../../cluster/liveness';
 import { createPeerClient, type PeerClient } from '../../cluster/peer-client';
 import { STATUS_PATH } from '../../cluster/peer-side';
@@ -10,6 +11,7 @@ import { isLoopback, parseHostPort } from '../../lib/net';
 import { codeOf, reasonOf } from '../host-error';
 import { type Facts, present } from './facts';
 import { type Finding, fail, ok, warn } from './finding';
+import { REJOIN_CURE, wasRemoved } from './identity-checks';
 
 const PEER_MS = 2_000;
 const DNS_MS = 3_000;
@@ -82,6 +84,8 @@ export async function checkMembers(facts: Facts): Promise<Finding[]> {
   const client = createPeerClient({ tls: () => tls, timeoutMs: PEER_MS });
   try {
     const members = knownMembers(facts);
+    // A node that knows of its own removal is refused by all of them.
+    if (wasRemoved(facts)) return [];
     const others = members.filter((member) => member.id !== file.node_id);
     const own = members.find((member) => member.id === file.node_id);
     const checks = others.map((member) => checkMember(facts, client, member));
@@ -99,13 +103,29 @@ interface Asked {
   readonly roundTripMs: number;
 }
 
+/** A member that answers, and does not let this node in. */
+class Refusal extends Error {
+  override readonly name = 'Refusal';
+  constructor(
+    message: string,
+    readonly code: string,
+  ) {
+    super(message);
+  }
+}
+
+function refusalOf(status: number, body: unknown): Refusal {
+  const problem = problemSchema.safeParse(body).data;
+  return new Refusal(problem?.detail ?? `status ${status}`, problem?.code ?? '');
+}
+
 async function ask(client: PeerClient, { id, clusterAddress }: KnownMember): Promise<Asked> {
   const startedAt = Date.now();
   const target = { nodeId: id, address: clusterAddress };
   const response = await client.fetch(target, STATUS_PATH, { signal: AbortSignal.timeout(PEER_MS) });
   const body = await response.json();
   const roundTripMs = Date.now() - startedAt;
-  if (!response.ok) throw new Error(String((body as { detail?: unknown }).detail ?? `status ${response.status}`));
+  if (!response.ok) throw refusalOf(response.status, body);
   const status = nodeStatusSchema.parse(body);
   return { status, roundTripMs, offsetMs: Math.round(status.now - startedAt - roundTripMs / 2) };
 }
@@ -119,6 +139,7 @@ async function checkMember(facts: Facts, client: PeerClient, member: KnownMember
   try {
     asked = await ask(client, member);
   } catch (error) {
+    if (error instanceof Refusal) return [refused(check, error)];
     const cure = `start quorated on ${member.name}, and let the firewall pass the cluster port and the two after it; if it is gone for good: quorate cluster remove ${member.id} --force`;
     return [fail(check, `no answer at ${member.clusterAddress}: ${rootReason(error)}`, cure)];
   }
@@ -127,6 +148,12 @@ async function checkMember(facts: Facts, client: PeerClient, member: KnownMember
   const raft = external ? [] : member.raftAddresses;
   const closed = (await Promise.all(raft.map(isClosed))).filter((text) => text !== '');
   return [standingOf(check, member, asked, closed), ...apart(facts, check, asked)];
+}
+
+function refused(check: string, { code, message }: Refusal): Finding {
+  if (code === 'node_removed') return fail(check, `refuses this node: ${message}`, REJOIN_CURE);
+  const cure = 'compare the clocks of both hosts and the certificates of both nodes (quorated pki inspect)';
+  return fail(check, `refuses this node: ${message}`, cure);
 }
 
 function standingOf(check: string, member: KnownMember, { status, roundTripMs }: Asked, closed: string[]): Finding {
