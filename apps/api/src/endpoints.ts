@@ -26,6 +26,7 @@ import { auditEndpoints } from './resources/audit/routes';
 import { eventEndpoints } from './resources/events/routes';
 import { type HealthDeps, healthEndpoints } from './resources/health/routes';
 import { outcomeEndpoints } from './resources/outcomes/routes';
+import { retentionEndpoints } from './resources/retention/routes';
 import { sessionEndpoints } from './resources/session/routes';
 import { setupEndpoints } from './resources/setup/routes';
 import { type SupportBundleDeps, supportBundleEndpoints } from './resources/support-bundle/routes';
@@ -115,6 +116,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
       ...{ seal: keyring.seal, open: keyring.unseal },
     }),
     ...supportBundleEndpoints(deps.supportBundle),
+    ...retentionEndpoints(),
     ...auditEndpoints(),
     ...outcomeEndpoints({ barrier }),
   ];

@@ -11,6 +11,7 @@ import { restoreCommands } from './cluster/restore/commands';
 import { createRegistry } from './commands/define-command';
 import { haproxyCommands } from './haproxy/commands';
 import { apiTokenCommands } from './resources/api-tokens/commands';
+import { retentionCommands } from './resources/retention/commands';
 import { sessionCommands } from './resources/session/commands';
 import { setupCommands } from './resources/setup/commands';
 import { userCommands } from './resources/users/commands';
@@ -21,6 +22,7 @@ export const commandRegistry = createRegistry([
   ...setupCommands,
   ...userCommands,
   ...sessionCommands,
+  ...retentionCommands,
   ...apiTokenCommands,
   ...memberCommands,
   demoteMember,

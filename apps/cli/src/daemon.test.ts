@@ -121,7 +121,7 @@ describe('join tokens', () => {
   let id: string;
   it('prints a join command to copy, and the rest on stderr', async () => {
     const outcome = await ok(['token', 'create', '--ttl', '10m', '--name', 'beta', '--cidr', '127.0.0.0/8']);
-    expect(outcome.stdout).toMatch(/^quorated join \S+:\d+\/qj_[\w-]{43}\/[0-9a-f]{64}\n$/);
+    expect(outcome.stdout).toMatch(/^quorated join \S+:\d+\/qj_[\w-]{43}\/[0-9a-f]{64} --name beta\n$/);
     expect(outcome.stderr).toContain('It is shown only now');
     const minted = await json(['token', 'create', '--uses', '2']);
     id = minted.id;

@@ -271,8 +271,11 @@ describe('the client against a cluster of three', () => {
   it('says 6 when two of three are down, and still reads', async () => {
     await cluster.node(1).killAll();
     await until('the survivor says that the quorum is lost', async () => (await admin.run(['status'])).status === 6);
-    // Before that a write may have been sent, and its outcome is then honestly unknown (7).
-    const write = await run(6, ['token', 'create', '--timeout', '20s']);
+    // At first a write may still be sent, and its outcome is then honestly unknown (7).
+    const write = await until('writes are refused', async () => {
+      const outcome = await admin.run(['token', 'create', '--timeout', '5s']);
+      return outcome.status === 6 && outcome;
+    });
     expect(write.stderr).toMatch(/^error: /m);
     const { items } = await json(['event', '--limit', '1']);
     expect(items).toHaveLength(1);

@@ -65,6 +65,7 @@ export const EVENT_TYPES = [
   'keys.ca_rotation_started',
   'keys.ca_rotation_stage',
   'keys.ca_rotated',
+  'retention.changed',
   'webhook.created',
   'webhook.updated',
   'webhook.deleted',

@@ -1,4 +1,6 @@
-import type { Hono } from 'hono';
+import { JOIN_PATH } from '@quorate/shared/join-protocol';
+import { Hono } from 'hono';
+import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
 import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
@@ -7,6 +9,7 @@ import type { Barrier } from '../replication/barrier';
 import type { Proposer } from '../replication/proposer';
 import { requireInfo } from './cluster-record';
 import { helloOf } from './formation/form';
+import { FORMATION_PATH } from './formation/hello';
 import { createFormationApp } from './formation/server';
 import { createJoinApp } from './join/server';
 import type { Keyring } from './keyring';
@@ -17,6 +20,8 @@ import type { Identity } from './pki/identity';
 export interface AdmissionAppDeps {
   readonly config: Config;
   readonly nodeId: number;
+  /** Whether this node runs on Raft: while it still grows, a crash would leave it single beside whoever it admitted. */
+  readonly isCluster: () => boolean;
   readonly db: () => StateDb;
   readonly proposer: Proposer;
   readonly barrier: Barrier;
@@ -43,5 +48,12 @@ export function createAdmissionApp(deps: AdmissionAppDeps): Hono<ClusterEnv> {
     clusterLevel: () => clusterLevel(db()),
   });
   const own = () => (isBootstrap ? helloOf({ config, version, clock }, nodeId) : undefined);
-  return joining.route('/', createFormationApp({ own, db, propose, catchUp }));
+  const app = new Hono<ClusterEnv>();
+  app.on('POST', [JOIN_PATH, FORMATION_PATH], (_c, next) => {
+    if (!deps.isCluster()) {
+      throw new DomainError('not_ready', 'this node is just becoming a cluster; try again shortly', [], 1);
+    }
+    return next();
+  });
+  return app.route('/', joining).route('/', createFormationApp({ own, db, propose, catchUp }));
 }

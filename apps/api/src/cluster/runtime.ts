@@ -260,6 +260,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       },
       admissionApp: createAdmissionApp({
         ...{ config, nodeId, db, proposer, barrier, keyring, identity, version, clock, logger },
+        isCluster: () => journal.mode === 'raft',
       }),
     });
   }

@@ -1,4 +1,5 @@
 import type { EventType } from '@quorate/shared/events';
+import { RETENTION_DEFAULTS } from '@quorate/shared/retention';
 import { bulkInsert } from '../db/bulk-insert';
 import { prepared } from '../db/prepared';
 import type { StateDb } from '../db/state-store';
@@ -35,12 +36,17 @@ export interface Moment {
 /** Outcomes are kept this long, so a client may resend for a day. */
 const SEEN_RETENTION_MS = 24 * 3600 * 1000;
 const SEEN_RETENTION_ROWS = 500_000;
-const EVENT_RETENTION_ROWS = 50_000;
-const AUDIT_RETENTION_ROWS = 200_000;
+/** Dropped at most with one entry: whoever lowers a retention must not stop every write meanwhile. */
+const TRIM_STEP_ROWS = 5_000;
 
 const SEEN_COLUMNS = 'id log_index at fingerprint outcome'.split(' ');
 const EVENT_COLUMNS = 'seq id type source_node log_index at actor message data'.split(' ');
 const AUDIT_COLUMNS = 'log_index at command_id action actor_kind actor target outcome code node_id'.split(' ');
+
+/** Drops the oldest rows beyond what is kept: as set, else the parameter. */
+const trimOldest = (table: 'events' | 'audit'): string =>
+  `DELETE FROM ${table} WHERE seq <= min((SELECT max(seq) FROM ${table}) - ` +
+  `coalesce((SELECT ${table} FROM retention), ?), (SELECT min(seq) FROM ${table}) + ${TRIM_STEP_ROWS - 1})`;
 
 const statements = prepared((db) => {
   const sql = db.$client;
@@ -59,8 +65,8 @@ const statements = prepared((db) => {
         '(SELECT rowid FROM seen_commands WHERE at >= ? ORDER BY rowid LIMIT 1)',
     ),
     trimSeenByCount: sql.prepare('DELETE FROM seen_commands WHERE rowid <= (SELECT max(rowid) FROM seen_commands) - ?'),
-    trimEvents: sql.prepare('DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?'),
-    trimAudit: sql.prepare('DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ?'),
+    trimEvents: sql.prepare(trimOldest('events')),
+    trimAudit: sql.prepare(trimOldest('audit')),
   };
 });
 
@@ -126,6 +132,6 @@ export function trimRecords(tx: StateDb, at: number): void {
   const sql = statements(tx);
   sql.trimSeenByAge.run(at - SEEN_RETENTION_MS);
   sql.trimSeenByCount.run(SEEN_RETENTION_ROWS);
-  sql.trimEvents.run(EVENT_RETENTION_ROWS);
-  sql.trimAudit.run(AUDIT_RETENTION_ROWS);
+  sql.trimEvents.run(RETENTION_DEFAULTS.events);
+  sql.trimAudit.run(RETENTION_DEFAULTS.audit);
 }

@@ -40,6 +40,13 @@ export const events = sqliteTable('events', {
   data: text().notNull(),
 });
 
+/** One row (id 1) once an admin has said how many events and audit records to keep. */
+export const retention = sqliteTable('retention', {
+  id: integer().primaryKey(),
+  events: integer().notNull(),
+  audit: integer().notNull(),
+});
+
 /** One row a command with an actor: who asked for what, and whether it was refused. */
 export const audit = sqliteTable('audit', {
   seq: integer().primaryKey(),

@@ -132,15 +132,6 @@ export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
 
-/** The newest backup that is good for a restore. */
-export const lastBackupQuery = queryOptions({
-  queryKey: ['backups' satisfies Resource, 'last'],
-  queryFn: async ({ signal }) => {
-    const { items } = await call(backupRoutes.list, { query: { state: 'completed', limit: 1 }, signal });
-    return items[0] ?? null;
-  },
-});
-
 export const backupScheduleQuery = queryOptions({
   queryKey: ['backups' satisfies Resource, 'schedule'],
   queryFn: ({ signal }) => call(backupRoutes.schedule, { signal, headers: afterLastWrite() }),

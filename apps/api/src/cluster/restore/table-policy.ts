@@ -34,6 +34,7 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   webhooks: 'merged',
   api_tokens: 'backup',
   haproxy_settings: 'backup',
+  retention: 'backup',
 };
 
 /**

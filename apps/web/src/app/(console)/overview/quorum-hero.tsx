@@ -1,7 +1,6 @@
 'use client';
 
 import type { Cluster } from '@quorate/shared/cluster';
-import { useQuery } from '@tanstack/react-query';
 import { CircleCheck, CircleX, type LucideIcon, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Expiry } from '@/components/member-cells';
@@ -10,7 +9,6 @@ import { Time } from '@/components/time';
 import { Badge, TONE_TEXT, type Tone } from '@/components/ui/badge';
 import { cn } from '@/lib/cn';
 import { formatInt } from '@/lib/format';
-import { lastBackupQuery } from '@/lib/queries';
 
 function lookOf(cluster: Cluster): { tone: Tone; icon: LucideIcon; word: string } {
   const { held, tolerated } = cluster.quorum;
@@ -54,20 +52,15 @@ export function QuorumHero({ cluster }: { cluster: Cluster }) {
         <Figure label="Applied index" value={formatInt(cluster.applied_index)} note={behind(cluster)} />
         <Figure label="Version" value={cluster.version} note={olderVersion(cluster)} />
         <Figure label="CA expires" value={<Expiry at={cluster.ca_expires_at} />} />
-        <LastBackup />
+        <LastBackup {...cluster} />
       </dl>
     </section>
   );
 }
 
-/** When the last backup was completed, and whether it was read back. */
-function LastBackup() {
-  const { data: last } = useQuery(lastBackupQuery);
-  if (last === undefined) return <Figure label="Last backup" value="…" />;
-  if (last === null) return <Figure label="Last backup" value="none" note="see Backups" />;
-  const { state } = last.verification;
-  const note = state === 'ok' ? 'verified' : state === 'failed' ? 'damaged' : 'not verified';
-  return <Figure label="Last backup" value={<Time at={last.finished_at} />} note={note} alarm={state === 'failed'} />;
+function LastBackup({ backups: { last_at: lastAt, failed_since: failed, scheduled } }: Cluster) {
+  const note = failed > 0 ? `${failed} failed since` : scheduled ? 'on schedule' : 'no schedule';
+  return <Figure label="Last backup" value={lastAt === null ? 'none' : <Time at={lastAt} />} note={note} alarm={failed > 0} />;
 }
 
 const behind = ({ applied_index: applied, tip_index: tip }: Cluster): string =>

@@ -1,0 +1,39 @@
+import { retentionSchema } from '@quorate/shared/retention';
+import { z } from 'zod';
+import { defineCommand } from '../../commands/define-command';
+import { DomainError } from '../../commands/domain-error';
+import type { StateDb } from '../../db/state-store';
+import { retention } from '../../db/system-table';
+
+/** What was set, or nothing: then each build keeps what it was made to keep. */
+export const savedRetention = (db: StateDb) => db.select().from(retention).get();
+
+/** The same on every node, whatever the defaults of its build. */
+export function retentionEtag(db: StateDb): string {
+  const saved = savedRetention(db);
+  return saved ? `"${saved.events}-${saved.audit}"` : '"default"';
+}
+
+export const setRetention = defineCommand({
+  type: 'retention.set',
+  since: 1,
+  input: retentionSchema.extend({ ifMatch: z.string().nullable() }),
+  target: () => 'settings/retention',
+  apply(tx, { events, audit, ifMatch }, ctx) {
+    if (ifMatch !== null && ifMatch !== '*' && ifMatch !== retentionEtag(tx)) {
+      throw new DomainError('precondition_failed', 'the settings changed since you read them; read them again');
+    }
+    const saved = savedRetention(tx);
+    if (saved?.events === events && saved.audit === audit) return;
+    tx.insert(retention)
+      .values({ id: 1, events, audit })
+      .onConflictDoUpdate({ target: retention.id, set: { events, audit } })
+      .run();
+    ctx.event('retention.changed', `${ctx.actor.name} keeps ${events} events and ${audit} audit records`, {
+      events,
+      audit,
+    });
+  },
+});
+
+export const retentionCommands = [setRetention];

@@ -1,0 +1,5 @@
+CREATE TABLE `retention` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`events` integer NOT NULL,
+	`audit` integer NOT NULL
+);
