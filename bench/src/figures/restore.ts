@@ -2,10 +2,9 @@ import { closeSync, copyFileSync, fsyncSync, openSync, rmSync, statSync } from '
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openStateStore } from '@quorate/api/src/db/state-store';
-import { MIGRATIONS_DIR } from '@quorate/api/src/testing/state';
 import { startDaemon } from '../daemon';
 import { type Figure, note, secondsOf, Unmeasurable } from '../figure';
-import { withDirectory } from '../workload';
+import { MIGRATIONS_DIR, withDirectory } from '../workload';
 
 /** Of rows; the file is a fifth larger. */
 const STATE_BYTES = 200_000_000;
