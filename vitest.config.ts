@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     // Both projects start real programs; a hung one must fail its test, not the run.
     teardownTimeout: 20_000,
+    // Most of a test's time is waiting for those: two files at once, on a machine of two cores, too.
+    maxWorkers: 2,
     projects: [
       {
         test: {
@@ -18,14 +20,13 @@ export default defineConfig({
         },
       },
       {
-        // Real daemons, etcd, HAProxy and Chromium on fixed loopback addresses: one file at a time.
+        // Real daemons, etcd, HAProxy and Chromium, on loopback addresses of each file's own.
         test: {
           name: 'e2e',
           include: ['apps/e2e/**/*.test.ts'],
           exclude: NEVER,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },
