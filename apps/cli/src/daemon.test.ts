@@ -156,6 +156,16 @@ describe('join tokens', () => {
   });
 });
 
+describe('settings', () => {
+  it('shows and sets how many events and audit records are kept', async () => {
+    expect(await json(['settings', 'retention', 'set', '--events', '20000'])).toMatchObject({ events: 20_000 });
+    const shown = await ok(['settings', 'retention']);
+    expect(shown.stdout).toMatch(/events kept +20000 \(\d+ stored\)\n.*audit kept +200000/);
+    expect((await quorate(['settings', 'retention', 'set', '--audit', '5'])).stderr).toContain('--audit');
+    expect((await quorate(['settings', 'retention', 'set'])).stderr).toContain('give --events, --audit or both');
+  });
+});
+
 describe('users and API tokens', () => {
   it('creates, changes and deletes a user', async () => {
     await ok(['user', 'create', 'bob', '--role', 'operator', '--password-file', '-'], 'another good one');

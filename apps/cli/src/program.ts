@@ -15,6 +15,7 @@ import { registerEvent } from './commands/event';
 import { registerHaproxy } from './commands/haproxy';
 import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
+import { registerSettings } from './commands/settings';
 import { registerSetup } from './commands/setup';
 import { addSnapshotCommands } from './commands/snapshot';
 import { registerStatus } from './commands/status';
@@ -44,6 +45,7 @@ const NOUNS: readonly Register[] = [
   registerWebhook,
   registerUser,
   registerApiToken,
+  registerSettings,
   registerSupport,
   registerBackup,
   addSnapshotCommands,

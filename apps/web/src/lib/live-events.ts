@@ -15,6 +15,7 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   failover: ['failovers'],
   keys: ['keys', 'join-tokens'],
   webhook: ['webhooks'],
+  retention: ['retention'],
   backup: ['backups', 'backup-targets'],
   session: [],
   haproxy: ['haproxy'],

@@ -11,6 +11,7 @@ import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
 import { keyRoutes } from '@quorate/shared/keys';
 import { restoreRoutes } from '@quorate/shared/restore';
+import { retentionRoutes } from '@quorate/shared/retention';
 import type { RouteDefinition } from '@quorate/shared/route';
 import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
@@ -33,6 +34,7 @@ export type Resource =
   | 'webhooks'
   | 'backups'
   | 'backup-targets'
+  | 'retention'
   | 'restore'
   | 'audit'
   | 'haproxy'
@@ -168,6 +170,14 @@ export const haproxySettingsQuery = queryOptions({
   queryFn: async ({ signal }) => {
     const { data, headers } = await callFull(haproxyRoutes.getSettings, { signal, headers: afterLastWrite() });
     return { settings: data, etag: headers.get('etag') };
+  },
+});
+
+export const retentionQuery = queryOptions({
+  queryKey: ['retention' satisfies Resource],
+  queryFn: async ({ signal }) => {
+    const { data, headers } = await callFull(retentionRoutes.get, { signal, headers: afterLastWrite() });
+    return { retention: data, etag: headers.get('etag') };
   },
 });
 

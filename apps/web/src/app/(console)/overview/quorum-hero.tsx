@@ -60,7 +60,14 @@ export function QuorumHero({ cluster }: { cluster: Cluster }) {
 
 function LastBackup({ backups: { last_at: lastAt, failed_since: failed, scheduled } }: Cluster) {
   const note = failed > 0 ? `${failed} failed since` : scheduled ? 'on schedule' : 'no schedule';
-  return <Figure label="Last backup" value={lastAt === null ? 'none' : <Time at={lastAt} />} note={note} alarm={failed > 0} />;
+  return (
+    <Figure
+      label="Last backup"
+      value={lastAt === null ? 'none' : <Time at={lastAt} />}
+      note={note}
+      alarm={failed > 0}
+    />
+  );
 }
 
 const behind = ({ applied_index: applied, tip_index: tip }: Cluster): string =>

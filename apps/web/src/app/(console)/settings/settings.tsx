@@ -11,6 +11,7 @@ import { SkeletonRows } from '@/components/ui/skeleton';
 import { roleAllows } from '@/lib/access';
 import { meQuery } from '@/lib/queries';
 import { KeysSection } from './keys-section';
+import { RetentionSection } from './retention-section';
 import { SupportSection } from './support-section';
 import { WebhooksSection } from './webhooks-section';
 
@@ -25,6 +26,7 @@ interface Section {
 /** Every section, in order: a component of its own and a line here. */
 const SECTIONS: readonly Section[] = [
   { id: 'keys', label: 'Certificates and keys', needs: 'viewer', Content: KeysSection },
+  { id: 'retention', label: 'Retention', needs: 'viewer', Content: RetentionSection },
   { id: 'webhooks', label: 'Webhooks', needs: 'admin', Content: WebhooksSection },
   { id: 'support', label: 'Support bundle', needs: 'admin', Content: SupportSection },
 ];

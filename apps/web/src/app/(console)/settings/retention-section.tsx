@@ -1,0 +1,79 @@
+'use client';
+
+import { type RetentionView, retentionRoutes } from '@quorate/shared/retention';
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import { toast } from 'sonner';
+import { ProblemNotice } from '@/components/problem-notice';
+import { ErrorState } from '@/components/states';
+import { Field, Input } from '@/components/ui/field';
+import { Panel } from '@/components/ui/panel';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { WriteButton } from '@/components/write-button';
+import { useBodyForm } from '@/lib/body-form';
+import { formatInt } from '@/lib/format';
+import { retentionQuery } from '@/lib/queries';
+import { useWrite } from '@/lib/use-write';
+
+/** How many events and audit records are kept. */
+export function RetentionSection() {
+  const { data, isPending, isError, error, refetch } = useQuery(retentionQuery);
+  return (
+    <Panel title="Retention">
+      {isPending ? <SkeletonRows rows={2} /> : null}
+      {isError && !data ? <ErrorState error={error} onRetry={() => void refetch()} /> : null}
+      {data ? <RetentionForm current={data.retention} etag={data.etag} /> : null}
+    </Panel>
+  );
+}
+
+const valuesOf = ({ events, audit }: RetentionView) => ({ events: String(events), audit: String(audit) });
+const numberOf = (text: string): number => Number(text.replaceAll(/\s/g, '') || Number.NaN);
+
+function RetentionForm({ current, etag }: { current: RetentionView; etag: string | null }) {
+  // The version that the operator's edits started from: what If-Match must name.
+  const base = useRef(etag);
+  const save = useWrite(retentionRoutes.put, {
+    refresh: ['retention'],
+    onSuccess: (data) => {
+      form.reset(valuesOf(data));
+      toast.success('Retention saved');
+    },
+  });
+  const form = useBodyForm({
+    schema: retentionRoutes.put.body,
+    defaults: valuesOf(current),
+    toBody: (values) => ({ events: numberOf(values.events), audit: numberOf(values.audit) }),
+    error: save.error,
+  });
+  const { errors, isDirty } = form.formState;
+  useEffect(() => {
+    if (isDirty) return;
+    base.current = etag;
+    form.reset(valuesOf(current));
+  }, [current, etag, isDirty, form]);
+  const submit = form.handleSubmit((body) =>
+    save.run({ body, ...(base.current ? { headers: { 'If-Match': base.current } } : {}) }),
+  );
+  const field = (name: 'events' | 'audit', label: string) => (
+    <Field label={label} hint={`${formatInt(current.stored[name])} stored now.`} error={errors[name]?.message}>
+      {(control) => <Input {...control} {...form.register(name)} autoComplete="off" inputMode="numeric" />}
+    </Field>
+  );
+  return (
+    <form className="max-w-3xl space-y-4" onSubmit={submit} noValidate>
+      <p className="text-ink-2">
+        The newest are kept on every node. With a lower number the oldest go, some thousands with each batch of further
+        writes.
+      </p>
+      <div className="grid gap-4 sm:grid-cols-2">
+        {field('events', 'Events to keep')}
+        {field('audit', 'Audit records to keep')}
+      </div>
+      <ProblemNotice error={save.error} fields={['events', 'audit']} />
+      <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>
+        Save retention
+      </WriteButton>
+    </form>
+  );
+}
