@@ -197,7 +197,8 @@ describe('quorated join', () => {
     );
     expect(stderr).not.toMatch(/is a voter/);
     expect(code).toBe(1);
-    const examined = await host.quorated(['doctor', ...secondArgs]);
+    // Its configuration and data directory; the addresses are in there by now.
+    const examined = await host.quorated(['doctor', ...secondArgs.slice(0, 4)]);
     expect(examined.stdout).toMatch(
       /(was removed from its cluster|refuses this node: .*not a member.* any more)\n.*quorated join with --force/,
     );
