@@ -7,7 +7,7 @@ import { localLog } from './figures/local-log';
 import { ready } from './figures/ready';
 import { replay } from './figures/replay';
 import { replicatedLatency, replicatedThroughput } from './figures/replicated';
-import { restore } from './figures/restore';
+import { restoreByCopy, restoreSpeed } from './figures/restore';
 import { snapshotUnderWrites } from './figures/snapshot';
 
 /** Every figure that `npm run bench` prints, in this order. */
@@ -24,7 +24,8 @@ const FIGURES: readonly Figure[] = [
   plannedTransfer,
   catchUp,
   snapshotUnderWrites,
-  restore,
+  restoreSpeed,
+  restoreByCopy,
   idleMemory,
 ];
 

@@ -136,7 +136,6 @@ export function createRestorer(deps: RestorerDeps): Restorer {
     await createSnapshot(store, path);
     // Without a WAL beside it the copy is one file, whoever opens it.
     await runSqlInThread({ path, readonly: false, steps: [{ sql: 'PRAGMA journal_mode = DELETE' }] });
-    await checkIntegrity(path);
     tracker.update({ safety_backup: path });
   }
 
