@@ -52,7 +52,7 @@ describe('backups in the console', () => {
   }
 
   it('makes one, shows what is in it, downloads and restores it', async () => {
-    await page.getByRole('link', { name: 'Backups' }).click();
+    await page.getByRole('navigation').getByRole('link', { name: 'Backups' }).click();
     await page.getByText('No backups yet').waitFor();
     await looksGood('empty');
     await write(client(), 'kept');
@@ -84,7 +84,7 @@ describe('backups in the console', () => {
 
   it('restores an uploaded file, after it has looked into it', async () => {
     await write(client(), 'undone-too');
-    await page.getByRole('link', { name: 'Backups' }).click();
+    await page.getByRole('navigation').getByRole('link', { name: 'Backups' }).click();
     await button('Restore from a file').click();
     await page.getByLabel('Backup or state file').setInputFiles(join(workspace.dir, 'logs/node-1.log'));
     await button('Look into it').click();

@@ -200,7 +200,7 @@ describe('membership', () => {
       const refusal = await refusalOf(removed.client().call(healthRoutes.ready, { query: { verbose: '1' } }));
       return refusal.status === 503;
     });
-    expect(removed.etcdPid()).toBeUndefined();
+    await until('its etcd has ended', () => removed.etcdPid() === undefined);
     await until('it speaks of itself, not of a cluster that it does not see', async () => {
       const { quorum } = await removed.local().call(clusterRoutes.get, {});
       return !quorum.held && quorum.sentence.startsWith('This node was removed');
