@@ -10,6 +10,7 @@ import { recoveryCommands } from './cluster/recovery/commands';
 import { restoreCommands } from './cluster/restore/commands';
 import { createRegistry } from './commands/define-command';
 import { haproxyCommands } from './haproxy/commands';
+import { requestCommands } from './http/once';
 import { apiTokenCommands } from './resources/api-tokens/commands';
 import { retentionCommands } from './resources/retention/commands';
 import { sessionCommands } from './resources/session/commands';
@@ -36,4 +37,5 @@ export const commandRegistry = createRegistry([
   ...recoveryCommands,
   ...haproxyCommands,
   ...webhookCommands,
+  ...requestCommands,
 ]);

@@ -13,9 +13,11 @@ export function careEndpoints(deps: { care: Care; journal: Journal; nodeId: numb
     ...alarmEndpoints(care),
     ...snapshotEndpoints({ keeper: care.snapshots, nodeId }),
     endpoint(replicaRoutes.get, () => ({ check: care.checkpoints.view() })),
-    endpoint(replicaRoutes.check, async () => {
-      if (journal.mode === 'single') throw new DomainError('single_mode', 'there is no other member to compare with');
-      return { index: await care.checkpoints.take() };
-    }),
+    endpoint(replicaRoutes.check, (ctx) =>
+      ctx.once(async () => {
+        if (journal.mode === 'single') throw new DomainError('single_mode', 'there is no other member to compare with');
+        return { index: await care.checkpoints.take() };
+      }),
+    ),
   ];
 }

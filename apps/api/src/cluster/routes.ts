@@ -31,11 +31,11 @@ export function clusterEndpoints(deps: { view: ClusterView; membership: Membersh
       await ctx.propose(setMemberDrained, { id: params.id, drained: false });
       return memberView(params.id);
     }),
-    endpoint(clusterRoutes.transferLeadership, async (ctx, { body }) => {
-      const earlier = ctx.earlier(recordTransfer);
-      if (earlier) return earlier;
-      const why = { reason: 'transfer', requestedBy: ctx.actor.name } as const;
-      return ctx.propose(recordTransfer, await membership.transferLeadership(body.to, why));
-    }),
+    endpoint(clusterRoutes.transferLeadership, (ctx, { body }) =>
+      ctx.once(async () => {
+        const why = { reason: 'transfer', requestedBy: ctx.actor.name } as const;
+        return ctx.propose(recordTransfer, await membership.transferLeadership(body.to, why));
+      }),
+    ),
   ];
 }

@@ -18,7 +18,6 @@ export interface AppOptions extends ContextOptions {
   readonly authenticate: (c: Context) => Promise<Principal | null>;
   readonly applier: Applier;
   readonly barrier: Barrier;
-  readonly nodeId: () => number;
   readonly observe?: (route: string, method: string, status: number, seconds: number) => void;
   /** What else answers reads: the console and the API document. */
   readonly pages?: (c: Context) => Response | undefined;

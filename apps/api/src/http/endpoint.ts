@@ -3,6 +3,7 @@ import type { Principal } from '@quorate/shared/session';
 import type { Actor, CommandDefinition } from '../commands/define-command';
 import type { StateDb } from '../db/state-store';
 import type { Logger } from '../lib/logger';
+import type { OnceOptions } from './once';
 
 /** What a handler gets beside its validated input. */
 export interface RequestContext {
@@ -31,12 +32,14 @@ export interface RequestContext {
    */
   propose<Input, Result>(command: CommandDefinition<Input, Result>, input: Input): Promise<Result>;
   /**
-   * What `command` answered when this request came before under its Idempotency-Key: asked first by handlers that do
-   * something before they propose.
+   * For what is done outside of the log: under an Idempotency-Key `act` is carried out by one request on one node, and
+   * the others get its answer. What was refused may be tried again under the same key.
    *
-   * @throws DomainError idempotency_key_reused, or what apply refused with
+   * @throws DomainError idempotency_key_reused, conflict while there is no answer, what `act` throws
    */
-  earlier<Input, Result>(command: CommandDefinition<Input, Result>): Result | undefined;
+  once<T>(act: () => Promise<T>, options?: OnceOptions<T>): Promise<T>;
+  /** For operations that have an id themselves: always the same one under an Idempotency-Key, undefined without. */
+  operationId(): string | undefined;
   /** 32 secret bytes for `purpose`; the same again when the request is retried with its Idempotency-Key. */
   secret(purpose: string): Buffer;
 }

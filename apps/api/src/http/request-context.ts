@@ -1,23 +1,25 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import { HEADER } from '@quorate/shared/http-headers';
 import type { Principal } from '@quorate/shared/session';
 import { eq } from 'drizzle-orm';
 import type { Context } from 'hono';
-import { keyReused, type Outcome } from '../commands/apply-entry';
+import type { Outcome } from '../commands/apply-entry';
 import type { Actor, CommandDefinition } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import type { StateDb, StateStore } from '../db/state-store';
 import { seenCommands } from '../db/system-table';
-import { uuidv7 } from '../lib/ids';
+import { uuidFrom, uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Proposer } from '../replication/proposer';
 import type { RequestContext } from './endpoint';
+import { type Attempt, doOnce, type OnceOptions } from './once';
 import { clientAddress, isLoopbackAddress } from './remote-address';
 
 export interface ContextOptions {
   readonly store: StateStore;
   readonly proposer: Proposer;
+  readonly nodeId: () => number;
   /** Keys what must not be guessed from the replicated state: fingerprints and derived secrets. */
   readonly deriveKey: () => Buffer;
   readonly trustedProxies: BlockList;
@@ -59,6 +61,7 @@ export class HttpRequestContext implements RequestContext {
   #remote: Remote | undefined;
   #key: RequestKey | undefined;
   #proposals = 0;
+  #attempts = 0;
 
   /** @throws DomainError invalid_request when the Idempotency-Key can't be used, even where nothing is proposed */
   constructor(options: ContextOptions, c: Context, { principal, requestId, raw, headers }: ContextParts) {
@@ -110,30 +113,60 @@ export class HttpRequestContext implements RequestContext {
   }
 
   async propose<Input, Result>(command: CommandDefinition<Input, Result>, input: Input): Promise<Result> {
-    const { id: base, fingerprint } = this.#requestKey();
-    const id = this.#proposals === 0 ? base : `${base}.${this.#proposals}`;
+    const id = this.#proposals === 0 ? this.#attemptId : `${this.#attemptId}.${this.#proposals}`;
     this.#proposals += 1;
-    const { actor } = this;
-    const { index, result } = await this.#options.proposer.propose(command, input, { actor, id, fingerprint });
-    this.#headers[HEADER.index] = String(index);
-    return result;
+    return this.#propose(command, input, id);
   }
 
-  earlier<Input, Result>(_command: CommandDefinition<Input, Result>): Result | undefined {
+  once<T>(act: () => Promise<T>, options: OnceOptions<T> = {}): Promise<T> {
+    if (this.#c.req.header(HEADER.idempotencyKey) === undefined) return act();
+    const { signal } = this;
+    return doOnce({ nodeId: this.#options.nodeId(), signal, attemptAt: (n) => this.#attempt(n) }, act, options);
+  }
+
+  operationId(): string | undefined {
     if (this.#c.req.header(HEADER.idempotencyKey) === undefined) return undefined;
-    const { id, fingerprint } = this.#requestKey();
-    const seen = this.db.select().from(seenCommands).where(eq(seenCommands.id, id)).get();
-    if (!seen) return undefined;
-    if (seen.fingerprint !== fingerprint) throw keyReused();
-    this.#headers[HEADER.index] = String(seen.logIndex);
-    const outcome = JSON.parse(seen.outcome) as Outcome;
-    if (outcome.ok) return outcome.result as Result;
-    throw new DomainError(outcome.code, outcome.detail, outcome.errors, outcome.retryAfter);
+    return uuidFrom(createHash('sha256').update(`operation:${this.#requestKey().id}`).digest());
   }
 
   secret(purpose: string): Buffer {
-    const { id, salt } = this.#requestKey();
-    return createHmac('sha256', this.#options.deriveKey()).update(`secret:${purpose}:${id}:${salt}`).digest();
+    const text = `secret:${purpose}:${this.#attemptId}:${this.#requestKey().salt}`;
+    return createHmac('sha256', this.#options.deriveKey()).update(text).digest();
+  }
+
+  /** What one attempt proposes must not be taken for what the one before has proposed. */
+  get #attemptId(): string {
+    const { id } = this.#requestKey();
+    return this.#attempts === 0 ? id : `${id}.again${this.#attempts}`;
+  }
+
+  #attempt(n: number): Attempt {
+    this.#attempts = n;
+    this.#proposals = 0;
+    const idOf = (suffix: string): string => `${this.#attemptId}.${suffix}`;
+    return {
+      propose: (command, input, suffix) => this.#propose(command, input, idOf(suffix)),
+      outcome: <Result>(suffix: string) => {
+        const seen = this.db
+          .select()
+          .from(seenCommands)
+          .where(eq(seenCommands.id, idOf(suffix)))
+          .get();
+        const outcome = seen && (JSON.parse(seen.outcome) as Outcome);
+        return outcome?.ok ? (outcome.result as Result) : undefined;
+      },
+    };
+  }
+
+  async #propose<Input, Result>(command: CommandDefinition<Input, Result>, input: Input, id: string): Promise<Result> {
+    const { fingerprint } = this.#requestKey();
+    const { index, result } = await this.#options.proposer.propose(command, input, {
+      actor: this.actor,
+      id,
+      fingerprint,
+    });
+    this.#headers[HEADER.index] = String(index);
+    return result;
   }
 
   #remoteOf(): Remote {

@@ -19,3 +19,11 @@ const generator = new V7Generator({ nextUint32 });
 
 /** A UUID version 7: unique anywhere, and ascending within this process. */
 export const uuidv7 = (): string => generator.generate().toString();
+
+/** A UUID version 8 (its content is the maker's own) of the first 16 of at least as many bytes. */
+export function uuidFrom(bytes: Uint8Array): string {
+  const own = Buffer.from(bytes.subarray(0, 16));
+  own.writeUInt8((own.readUInt8(6) & 0x0f) | 0x80, 6);
+  own.writeUInt8((own.readUInt8(8) & 0x3f) | 0x80, 8);
+  return own.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}

@@ -34,6 +34,8 @@ export interface ClusterNode {
 export interface TestCluster {
   readonly nodes: readonly ClusterNode[];
   node(index: number): ClusterNode;
+  /** Bearer token of the admin. */
+  readonly token: string | undefined;
   leader(): Promise<ClusterNode>;
   /** One replicated write through a node. */
   write(at?: ClusterNode): Promise<void>;
@@ -146,6 +148,7 @@ export async function startTestCluster(
   return {
     nodes: members,
     node: at,
+    token,
     async leader() {
       let leader: ClusterNode | undefined;
       await until(async () => {

@@ -73,12 +73,14 @@ export function backupEndpoints(deps: BackupEndpointDeps): Endpoint[] {
         },
       });
     }),
-    endpoint(backupRoutes.verify, async (ctx, { params, body }) => {
-      const row = findBackup(ctx.db, params.id);
-      const key = body.key === undefined ? undefined : ageKeyOf(body.key);
-      await runner.verify(row, key, () => ctx.propose(verifyBackup, { id: row.id, nodeId }));
-      return viewById(ctx.db, params.id);
-    }),
+    endpoint(backupRoutes.verify, (ctx, { params, body }) =>
+      ctx.once(async () => {
+        const row = findBackup(ctx.db, params.id);
+        const key = body.key === undefined ? undefined : ageKeyOf(body.key);
+        await runner.verify(row, key, () => ctx.propose(verifyBackup, { id: row.id, nodeId }));
+        return viewById(ctx.db, params.id);
+      }),
+    ),
     endpoint(backupRoutes.remove, async (ctx, { params }) => {
       await ctx.propose(deleteBackups, { ids: [params.id], reason: 'request' as const });
     }),

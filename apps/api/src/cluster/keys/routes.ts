@@ -25,14 +25,18 @@ export function keyEndpoints({ view, rotator }: KeyEndpointDeps): Endpoint[] {
       await rotator.clusterKey(proposerOf(ctx));
       return view.keys();
     }),
-    endpoint(keyRoutes.rotateCa, async (ctx, { body }) => {
-      await rotator.ca(proposerOf(ctx), { hold: body.hold });
-      return expectPresent(view.caRotation() ?? undefined, 'the change of the CA');
-    }),
-    endpoint(keyRoutes.continueCaRotation, async (ctx) => {
-      await rotator.continueCa(proposerOf(ctx));
-      return expectPresent(view.caRotation() ?? undefined, 'the change of the CA');
-    }),
+    endpoint(keyRoutes.rotateCa, (ctx, { body }) =>
+      ctx.once(async () => {
+        await rotator.ca(proposerOf(ctx), { hold: body.hold });
+        return expectPresent(view.caRotation() ?? undefined, 'the change of the CA');
+      }),
+    ),
+    endpoint(keyRoutes.continueCaRotation, (ctx) =>
+      ctx.once(async () => {
+        await rotator.continueCa(proposerOf(ctx));
+        return expectPresent(view.caRotation() ?? undefined, 'the change of the CA');
+      }),
+    ),
     endpoint(keyRoutes.caRotation, () => ({ operation: view.caRotation() })),
   ];
 }

@@ -45,11 +45,13 @@ export function failoverEndpoints(deps: { membership: Membership; proposer: Prop
       const asIs = (row: Failover): Failover => row;
       return pageOf(ctx, failoverRoutes.list.path, rows, query.limit, (row) => row.term, asIs);
     }),
-    endpoint(failoverRoutes.test, async (ctx, { body }) => {
-      const result = await testFailover(deps, body.to, ctx.actor.name);
-      const { from: fromNode, to: toNode, term, write_gap_ms: probeGapMs } = result;
-      await ctx.propose(recordFailoverTest, { term, fromNode, toNode, probeGapMs });
-      return result;
-    }),
+    endpoint(failoverRoutes.test, (ctx, { body }) =>
+      ctx.once(async () => {
+        const result = await testFailover(deps, body.to, ctx.actor.name);
+        const { from: fromNode, to: toNode, term, write_gap_ms: probeGapMs } = result;
+        await ctx.propose(recordFailoverTest, { term, fromNode, toNode, probeGapMs });
+        return result;
+      }),
+    ),
   ];
 }

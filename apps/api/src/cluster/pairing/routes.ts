@@ -69,18 +69,23 @@ export function pairingEndpoints(deps: PairingDeps): Endpoint[] {
   }
 
   return [
-    endpoint(pairingRoutes.add, async (ctx, { body }) => {
+    endpoint(pairingRoutes.add, (ctx, { body }) => {
       // The same again when the request is repeated with its Idempotency-Key, by when the node waits no more.
-      const token = `${JOIN_TOKEN_PREFIX}${ctx.secret('pairing-token').toString('base64url')}`;
-      const before = admittedBy(ctx.db, token);
-      if (before !== undefined) return memberView(before);
-      const invitation = await invite(body.address, body.pairing_code);
-      try {
-        await deps.ensureCluster();
-        return memberView(await admit(ctx, invitation, token));
-      } finally {
-        await invitation.close();
-      }
+      const tokenOf = (): string => `${JOIN_TOKEN_PREFIX}${ctx.secret('pairing-token').toString('base64url')}`;
+      const add = async (): Promise<Member> => {
+        const invitation = await invite(body.address, body.pairing_code);
+        try {
+          await deps.ensureCluster();
+          return memberView(await admit(ctx, invitation, tokenOf()));
+        } finally {
+          await invitation.close();
+        }
+      };
+      const found = (): Member | undefined => {
+        const before = admittedBy(ctx.db, tokenOf());
+        return before === undefined ? undefined : memberView(before);
+      };
+      return ctx.once(add, { found });
     }),
     endpoint(pairingRoutes.code, () => {
       const code = deps.waitingCode();

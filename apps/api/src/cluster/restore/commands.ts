@@ -34,4 +34,7 @@ export const recordRestore = defineCommand({
   },
 });
 
+/** The id of the one command that records an operation. */
+export const restoreCommandId = (operationId: string): string => `restore-${operationId}`;
+
 export const restoreCommands = [recordRestore];

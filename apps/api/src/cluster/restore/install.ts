@@ -8,7 +8,7 @@ import type { Applier } from '../../replication/applier';
 import type { Proposer } from '../../replication/proposer';
 import { findOutcome } from '../../resources/outcomes/routes';
 import { writeFileAtomic } from '../pki/atomic-file';
-import { recordRestore } from './commands';
+import { recordRestore, restoreCommandId } from './commands';
 import type { RestoreDirectory } from './directory';
 import { type RestoreMark, restoreMarkSchema } from './mark';
 import { isMerged, mergeState, type RestoredPosition } from './merge';
@@ -114,7 +114,7 @@ export function createInstaller(deps: InstallerDeps): Installer {
         fileEpoch: mark.file_epoch,
         fileIndex: mark.file_index,
       };
-      const options = { actor: mark.actor, id: `restore-${mark.operation}`, timeoutMs: RECORD_TIMEOUT_MS };
+      const options = { actor: mark.actor, id: restoreCommandId(mark.operation), timeoutMs: RECORD_TIMEOUT_MS };
       await proposer.propose(recordRestore, input, options);
       rmSync(pendingPath, { force: true });
       directory.removeOldCopies();

@@ -13,6 +13,7 @@ import type { Barrier } from '../../replication/barrier';
 import type { StoredGenesis } from '../../replication/etcd-log-genesis';
 import type { Proposer } from '../../replication/proposer';
 import { createSnapshot } from '../../replication/snapshot';
+import { findOutcome } from '../../resources/outcomes/routes';
 import { clusterInfo } from '../../resources/setup/table';
 import type { Journal } from '../journal';
 import type { ClusterEnv } from '../listener';
@@ -20,6 +21,7 @@ import type { NodeStatus } from '../liveness';
 import { liveMembers } from '../members/admission';
 import type { PeerClient } from '../peer-client';
 import { beginEpoch } from './begin-epoch';
+import { restoreCommandId } from './commands';
 import { openRestoreDirectory, type RestoreDirectory } from './directory';
 import { finishEpoch } from './ended-epoch';
 import { createWriteHold, MAX_HOLD_MS } from './hold';
@@ -66,7 +68,9 @@ export interface RestorerDeps {
 
 export interface Restorer {
   /** Stages, switches and reports; see RESTORE_STAGES. The file is looked at before this resolves when it is there already. @throws DomainError */
-  start(source: RestoreSource, kind: MergeKind, actor: Actor): Promise<RestoreOperation>;
+  start(source: RestoreSource, kind: MergeKind, actor: Actor, id?: string): Promise<RestoreOperation>;
+  /** What was begun under an id, here or on a member that answers. @throws DomainError conflict done, and forgotten */
+  find(id: string): Promise<RestoreOperation | undefined>;
   /** True from the first check to the end: this node must not be grown meanwhile. */
   readonly busy: boolean;
   /** The newest operation that this node or a member that answers knows of. */
@@ -247,7 +251,13 @@ export function createRestorer(deps: RestorerDeps): Restorer {
       const seen = await staging.askForOperations(peerTargets());
       return [...(own ? [own] : []), ...seen].sort((a, b) => b.started_at.localeCompare(a.started_at))[0] ?? null;
     },
-    async start(source, kind, actor) {
+    async find(id) {
+      const seen = [operation(), ...(await staging.askForOperations(peerTargets()))].find((one) => one?.id === id);
+      if (seen || !findOutcome(store.db, restoreCommandId(id))) return seen ?? undefined;
+      const detail = 'the restore under this Idempotency-Key was carried out; use a new key to do it once more';
+      throw new DomainError('conflict', detail);
+    },
+    async start(source, kind, actor, id) {
       refuse(kind);
       const path = source.path ?? directory.temporary();
       const seenAt = source.path ?? source.origin;
@@ -255,7 +265,8 @@ export function createRestorer(deps: RestorerDeps): Restorer {
       if (deps.journal().mode === 'raft') await deps.barrier();
       refuse(kind);
       const name = basename(source.name).slice(0, 255);
-      const tracker = trackOperation({ kind, node_id: nodeId, source: name, requested_by: actor.name }, clock);
+      const begin = { kind, node_id: nodeId, source: name, requested_by: actor.name };
+      const tracker = trackOperation(id === undefined ? begin : { ...begin, id }, clock);
       const nodes = liveMembers(store.db).map(({ id, name: node }) => ({ id, name: node, state: 'waiting' as const }));
       tracker.update({ nodes });
       current = tracker;

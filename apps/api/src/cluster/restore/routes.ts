@@ -1,5 +1,5 @@
 import { HEADER } from '@quorate/shared/http-headers';
-import { restoreRoutes, type StateFile } from '@quorate/shared/restore';
+import { type RestoreOperation, restoreRoutes, type StateFile } from '@quorate/shared/restore';
 import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
 import { toTimestamp } from '../../lib/clock';
@@ -67,14 +67,24 @@ export function restoreEndpoints(deps: RestoreEndpointDeps): Endpoint[] {
   /** A file that stands in the restore directory already. */
   const brought = (name: string, path: string): RestoreSource => ({ name, path, fetch: async () => undefined });
 
+  /** An operation keeps the id that is made from the Idempotency-Key: the log may be what is replaced. */
+  async function once(ctx: RequestContext, start: (id: string | undefined) => Promise<RestoreOperation>) {
+    const id = ctx.operationId();
+    return (id === undefined ? undefined : await restorer.find(id)) ?? start(id);
+  }
+
   async function startFromPath(
     ctx: RequestContext,
     body: { path: string; key?: string | undefined },
     kind: 'restore' | 'init',
   ) {
-    const source = sourceOfPath(body.path);
-    if (!isEncrypted(body.path)) return restorer.start(source, kind, ctx.actor);
-    return withOpened(body.path, body.key, (opened) => restorer.start(brought(body.path, opened), kind, ctx.actor));
+    return once(ctx, (id) => {
+      const source = sourceOfPath(body.path);
+      if (!isEncrypted(body.path)) return restorer.start(source, kind, ctx.actor, id);
+      return withOpened(body.path, body.key, (opened) =>
+        restorer.start(brought(body.path, opened), kind, ctx.actor, id),
+      );
+    });
   }
 
   return [
@@ -87,14 +97,16 @@ export function restoreEndpoints(deps: RestoreEndpointDeps): Endpoint[] {
       }),
     ),
     endpoint(restoreRoutes.upload, (ctx, { query }) =>
-      withUpload(ctx, (path) => restorer.start(brought(query.name, path), 'restore', ctx.actor)),
+      once(ctx, (id) => withUpload(ctx, (path) => restorer.start(brought(query.name, path), 'restore', ctx.actor, id))),
     ),
-    endpoint(restoreRoutes.fromBackup, async (ctx, { params, body }) => {
-      const row = findBackup(ctx.db, params.id);
-      await requireReadable(files, row, body.key);
-      const source = { name: row.file, fetch: (to: string) => fetchOpened(files, row, to, body.key) };
-      return restorer.start(source, 'restore', ctx.actor);
-    }),
+    endpoint(restoreRoutes.fromBackup, (ctx, { params, body }) =>
+      once(ctx, async (id) => {
+        const row = findBackup(ctx.db, params.id);
+        await requireReadable(files, row, body.key);
+        const source = { name: row.file, fetch: (to: string) => fetchOpened(files, row, to, body.key) };
+        return restorer.start(source, 'restore', ctx.actor, id);
+      }),
+    ),
     endpoint(restoreRoutes.fromFile, (ctx, { body }) => startFromPath(ctx, body, 'restore')),
     endpoint(restoreRoutes.initFromFile, (ctx, { body }) => startFromPath(ctx, body, 'init')),
     endpoint(restoreRoutes.initCluster, async () => {

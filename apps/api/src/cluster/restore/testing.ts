@@ -7,11 +7,12 @@ import { until } from '../../testing/until';
 export function openAgentCaller(dataDir: string) {
   const agent = new Agent({ connect: { socketPath: join(dataDir, 'agent.sock') } });
   return {
-    async call(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
+    async call(method: string, path: string, body?: unknown, headers = {}): Promise<{ status: number; body: unknown }> {
       const response = await fetch(`http://agent.local${path}`, {
         method,
         dispatcher: agent,
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       return { status: response.status, body: await response.json() };
     },

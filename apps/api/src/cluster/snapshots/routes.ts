@@ -12,16 +12,17 @@ export function snapshotEndpoints(deps: { keeper: SnapshotKeeper; nodeId: number
     ...snapshot,
     created_at: toTimestamp(createdAt),
   });
+  async function make(): Promise<Snapshot> {
+    try {
+      return view(await deps.keeper.make());
+    } catch (error) {
+      if (!(error instanceof SnapshotInvalid)) throw error;
+      const cure = 'it is replaced by that of another member; where there is none, see docs/journal.md';
+      throw new DomainError('conflict', `the state file of this node is damaged (${error.message}): ${cure}`);
+    }
+  }
   return [
     endpoint(snapshotRoutes.list, () => ({ items: deps.keeper.list().map(view), next_cursor: null })),
-    endpoint(snapshotRoutes.create, async () => {
-      try {
-        return view(await deps.keeper.make());
-      } catch (error) {
-        if (!(error instanceof SnapshotInvalid)) throw error;
-        const cure = 'it is replaced by that of another member; where there is none, see docs/journal.md';
-        throw new DomainError('conflict', `the state file of this node is damaged (${error.message}): ${cure}`);
-      }
-    }),
+    endpoint(snapshotRoutes.create, (ctx) => ctx.once(make, { harmless: true })),
   ];
 }

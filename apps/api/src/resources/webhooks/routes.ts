@@ -119,12 +119,15 @@ export function webhookEndpoints(deps: WebhookDeps): Endpoint[] {
       await ctx.propose(updateWebhook, { id: params.id, secretJwe });
       return { ...viewById(ctx.db, params.id), secret };
     }),
-    endpoint(webhookRoutes.test, async (ctx, { params }) => {
-      const hook = findWebhook(ctx.db, params.id);
-      const secret = await deps.open(secretNameOf(hook.id), hook.secretJwe);
-      const outcome = await deps.sender.send({ url: hook.url, secret }, testEvent(deps, ctx.actor.name), deps.clock());
-      const { delivered, httpStatus: http_status, error, durationMs: duration_ms } = outcome;
-      return { delivered, http_status, error, duration_ms };
+    endpoint(webhookRoutes.test, (ctx, { params }) => {
+      const test = async () => {
+        const hook = findWebhook(ctx.db, params.id);
+        const target = { url: hook.url, secret: await deps.open(secretNameOf(hook.id), hook.secretJwe) };
+        const outcome = await deps.sender.send(target, testEvent(deps, ctx.actor.name), deps.clock());
+        const { delivered, httpStatus: http_status, error, durationMs: duration_ms } = outcome;
+        return { delivered, http_status, error, duration_ms };
+      };
+      return ctx.once(test, { harmless: true });
     }),
     endpoint(webhookRoutes.deliveries, (ctx, { params, query }) => {
       findWebhook(ctx.db, params.id);

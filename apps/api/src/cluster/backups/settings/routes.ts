@@ -105,17 +105,20 @@ export function backupSettingsEndpoints(deps: SettingsEndpointDeps): Endpoint[] 
     endpoint(backupRoutes.removeTarget, async (ctx, { params, query }) => {
       await ctx.propose(deleteTarget, { id: params.id, forget: query.forget });
     }),
-    endpoint(backupRoutes.testTarget, async (ctx, { params }) => {
-      const { id } = findTarget(ctx.db, params.id);
-      const startedAt = performance.now();
-      const error = await tryTarget(deps, id).then(
-        () => '',
-        (failure: unknown) => {
-          if (failure instanceof DomainError) return failure.message;
-          throw failure;
-        },
-      );
-      return { ok: error === '', error, duration_ms: Math.round(performance.now() - startedAt) };
+    endpoint(backupRoutes.testTarget, (ctx, { params }) => {
+      const test = async () => {
+        const { id } = findTarget(ctx.db, params.id);
+        const startedAt = performance.now();
+        const error = await tryTarget(deps, id).then(
+          () => '',
+          (failure: unknown) => {
+            if (failure instanceof DomainError) return failure.message;
+            throw failure;
+          },
+        );
+        return { ok: error === '', error, duration_ms: Math.round(performance.now() - startedAt) };
+      };
+      return ctx.once(test, { harmless: true });
     }),
   ];
 }
