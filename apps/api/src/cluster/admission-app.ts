@@ -15,7 +15,6 @@ import { createJoinApp } from './join/server';
 import type { Keyring } from './keyring';
 import type { ClusterEnv } from './listener';
 import { clusterLevel } from './members/admission';
-import type { Identity } from './pki/identity';
 
 export interface AdmissionAppDeps {
   readonly config: Config;
@@ -26,7 +25,6 @@ export interface AdmissionAppDeps {
   readonly proposer: Proposer;
   readonly barrier: Barrier;
   readonly keyring: Keyring;
-  readonly identity: () => Identity;
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,7 +32,7 @@ export interface AdmissionAppDeps {
 
 /** What nodes ask that are no members yet: to join by a token, or to found a cluster together. */
 export function createAdmissionApp(deps: AdmissionAppDeps): Hono<ClusterEnv> {
-  const { config, nodeId, db, proposer, barrier, keyring, identity, version, clock, logger } = deps;
+  const { config, nodeId, db, proposer, barrier, keyring, version, clock, logger } = deps;
   const { propose } = proposer;
   const catchUp = (): Promise<number> => barrier();
   const isBootstrap = config.cluster.mode === 'bootstrap';
@@ -42,8 +40,9 @@ export function createAdmissionApp(deps: AdmissionAppDeps): Hono<ClusterEnv> {
     ...{ db, propose, catchUp, version, clock, logger },
     cluster: () => {
       const { clusterId: id, name, caCert: caPem } = requireInfo(db());
-      return { id, name, caPem, clusterKey: identity().clusterKey, token: config.cluster.token };
+      return { id, name, caPem, token: config.cluster.token };
     },
+    clusterKey: () => keyring.clusterKey(),
     caKey: () => keyring.caKey(),
     clusterLevel: () => clusterLevel(db()),
   });

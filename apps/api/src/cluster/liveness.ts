@@ -66,6 +66,8 @@ export function startLiveness(options: {
   const { clock } = options;
   const stopping = new AbortController();
   const observations = new Map<number, PeerObservation>();
+  /** Of their last answers, on the clock of `performance.now()`: one that is set back must bring nobody back to life. */
+  const answeredMs = new Map<number, number>();
   const listeners = new Set<(ids: readonly number[]) => void>();
 
   async function poll(peer: PeerTarget): Promise<void> {
@@ -77,10 +79,12 @@ export function startLiveness(options: {
       const clockOffsetMs = Math.round(status.now - startedAt - roundTripMs / 2);
       const seen = { status, reachable: true, roundTripMs, clockOffsetMs, lastSeenAt: clock(), error: '' };
       observations.set(peer.nodeId, seen);
+      answeredMs.set(peer.nodeId, performance.now());
     } catch (error) {
       const before = observations.get(peer.nodeId);
       const lastSeenAt = before?.lastSeenAt ?? null;
-      const reachable = lastSeenAt !== null && clock() - lastSeenAt < UNREACHABLE_AFTER_MS;
+      const sinceMs = performance.now() - (answeredMs.get(peer.nodeId) ?? Number.NEGATIVE_INFINITY);
+      const reachable = lastSeenAt !== null && sinceMs < UNREACHABLE_AFTER_MS;
       const why = reasonOf(error);
       const gone = {
         status: before?.status,
@@ -99,6 +103,7 @@ export function startLiveness(options: {
       const peers = options.peers();
       const ids = new Set(peers.map((peer) => peer.nodeId));
       for (const id of observations.keys()) if (!ids.has(id)) observations.delete(id);
+      for (const id of answeredMs.keys()) if (!ids.has(id)) answeredMs.delete(id);
       await Promise.all(peers.map(poll));
       for (const listener of listeners) listener([...ids]);
       await delay(INTERVAL_MS, stopping.signal);

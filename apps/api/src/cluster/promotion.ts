@@ -1,6 +1,5 @@
 import type { Member as MemberView } from '@quorate/shared/cluster';
 import type { StateDb } from '../db/state-store';
-import type { Clock } from '../lib/clock';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Reconciler } from '../reconcile/driver';
@@ -69,20 +68,20 @@ export function createMembershipReconciler(deps: {
   db: () => StateDb;
   barrier: () => Promise<number>;
   proposer: Proposer;
-  clock: Clock;
   logger: Logger;
 }): Reconciler {
-  const { journal, view, clock, logger } = deps;
+  const { journal, view, logger } = deps;
   const atTipSince = new Map<number, number>();
-  let comparedAt = 0;
+  let comparedAt = Number.NEGATIVE_INFINITY;
 
   function stableLearners(views: readonly MemberView[]): Set<number> {
     const stable = new Set<number>();
     for (const member of views.filter((m) => m.suffrage === 'learner')) {
       const atTip = member.lag !== null && member.lag <= MAX_LAG && member.health === 'healthy';
       if (!atTip) atTipSince.delete(member.id);
-      else if (!atTipSince.has(member.id)) atTipSince.set(member.id, clock());
-      if (atTip && clock() - (atTipSince.get(member.id) ?? clock()) >= STABLE_MS) stable.add(member.id);
+      else if (!atTipSince.has(member.id)) atTipSince.set(member.id, performance.now());
+      if (atTip && performance.now() - (atTipSince.get(member.id) ?? performance.now()) >= STABLE_MS)
+        stable.add(member.id);
     }
     return stable;
   }
@@ -114,8 +113,8 @@ export function createMembershipReconciler(deps: {
       const views = view.members();
       // Every member votes: nothing is expected, so a look now and then does (a crash may have left a removal half done).
       const settled = views.every((m) => m.suffrage === 'voter');
-      if (settled && clock() - comparedAt < SETTLED_INTERVAL_MS) return;
-      comparedAt = clock();
+      if (settled && performance.now() - comparedAt < SETTLED_INTERVAL_MS) return;
+      comparedAt = performance.now();
       const voters = views.filter((m) => m.suffrage === 'voter');
       const healthy = voters.filter((m) => m.health === 'healthy').length;
       const { external } = journal.engine;

@@ -259,7 +259,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
         backups.serve(app);
       },
       admissionApp: createAdmissionApp({
-        ...{ config, nodeId, db, proposer, barrier, keyring, identity, version, clock, logger },
+        ...{ config, nodeId, db, proposer, barrier, keyring, version, clock, logger },
         isCluster: () => journal.mode === 'raft',
       }),
     });

@@ -79,6 +79,15 @@ describe('a join', () => {
     expect(JSON.stringify(recorded)).not.toContain(token);
   });
 
+  it('gives the cluster key that is in force when it is admitted, not one that was rotated meanwhile', async () => {
+    await member.stop();
+    const [before, after] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const clusterKey = async () => (memberCount() > 1 ? after : before);
+    member = await startTestMember({ clock: () => now, join: { clusterKey } });
+    const { token } = await member.mint();
+    expect((await joiner(token).join()).identity.clusterKey).toEqual(after);
+  });
+
   it('never sends the token to somebody with another CA', async () => {
     const { id, token } = await member.mint();
     const node = joiner(token);

@@ -41,10 +41,11 @@ export interface JoinServerDeps {
     readonly id: string;
     readonly name: string;
     readonly caPem: string;
-    readonly clusterKey: Uint8Array;
     /** `cluster.token` of the configuration. */
     readonly token: string;
   };
+  /** The cluster key that the state is under by now. @throws when this node cannot open it */
+  readonly clusterKey: () => Promise<Uint8Array>;
   /** PEM of the CA's private key. @throws when the cluster runs on certificates of its operator */
   readonly caKey: () => Promise<string>;
   /** Highest feature level that the cluster may have used. */
@@ -257,7 +258,7 @@ async function answer(
   { publicKeyPem, request }: Candidate,
   { nodeId, resumed }: { nodeId: number; resumed: boolean },
 ): Promise<JoinAnswer> {
-  const { id, name, caPem, clusterKey } = deps.cluster();
+  const { id, name, caPem } = deps.cluster();
   const hosts = hostsOf(request);
   const issue = async (): Promise<string> => {
     // Opened again: keys may have been rotated before it was admitted.
@@ -265,6 +266,8 @@ async function answer(
     return issueNodeCertificate({ ca, publicKeyPem, nodeId, hosts, nowMs: deps.clock() });
   };
   const certificate = request.certificate === '' ? await issue() : request.certificate;
+  // Not the one this node happens to hold: the joiner is no part of a rotation that came before its admission.
+  const clusterKey = await deps.clusterKey();
   return {
     node_id: nodeId,
     resumed,

@@ -32,7 +32,7 @@ export interface RestoreDirectory {
   receive(stream: ReadableStream<Uint8Array>, path: string, signal: AbortSignal): Promise<void>;
   /** Copies a file, with its WAL where it has one. */
   copyIn(from: string, to: string): Promise<void>;
-  removeStaged(except?: string): void;
+  removeStaged(): void;
   /** Removes what a killed process left. For use while nothing is under way. */
   tidy(): void;
   /** Keeps the newest copies of replaced states. */
@@ -89,10 +89,8 @@ export function openRestoreDirectory(dataDir: string): RestoreDirectory {
       const wal = `${from}-wal`;
       if (existsSync(wal) && statSync(wal).size > 0) await copyFile(wal, `${to}-wal`, constants.COPYFILE_FICLONE);
     },
-    removeStaged(except) {
-      for (const file of readdirSync(path)) {
-        if (file.startsWith('staged-') && !(except && file.startsWith(`staged-${except}`))) remove(file);
-      }
+    removeStaged() {
+      for (const file of readdirSync(path)) if (file.startsWith('staged-')) remove(file);
     },
     tidy() {
       for (const file of readdirSync(path)) {

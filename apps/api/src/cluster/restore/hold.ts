@@ -1,4 +1,5 @@
 import { withTimeout } from '../../lib/async';
+import { LogUnavailable } from '../../replication/log';
 import type { Proposer } from '../../replication/proposer';
 import type { Journal } from '../journal';
 
@@ -22,7 +23,12 @@ export function createWriteHold(deps: { proposer: Proposer; journal: () => Journ
     if (!timer) return;
     clearTimeout(timer);
     timer = undefined;
-    deps.proposer.attach(deps.journal().log);
+    try {
+      deps.proposer.attach(deps.journal().log);
+    } catch (error) {
+      // A node that has just started has no log yet; its first one ends the hold.
+      if (!(error instanceof LogUnavailable)) throw error;
+    }
   }
 
   return {

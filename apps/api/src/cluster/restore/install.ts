@@ -3,6 +3,7 @@ import { existsSync, linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { StateStore } from '../../db/state-store';
+import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 import type { Applier } from '../../replication/applier';
 import type { Proposer } from '../../replication/proposer';
@@ -23,6 +24,7 @@ export interface InstallerDeps {
   /** Opens the keys of the new state. */
   readonly refreshKeys: () => Promise<void>;
   readonly logger: Logger;
+  readonly signal: AbortSignal;
 }
 
 /** Puts a staged file in place of this node's state. */
@@ -31,12 +33,14 @@ export interface Installer {
   readonly replacedPath: string | undefined;
   /**
    * Switches to the staged file while the process goes on. Nobody may apply entries meanwhile. A kill at any moment leaves
-   * the old state or the new one: the switch is one rename.
+   * the old state or the new one: the switch is one rename. Whoever copies the state meanwhile is waited for.
    *
    * @param begins what the epoch begins with, as it stands in the log: it goes into the hash chain
    * @throws Error the file is not staged here, or cannot be merged: nothing was changed
    */
   install(mark: RestoreMark, epoch: number, begins: Uint8Array): Promise<void>;
+  /** Resolves when nobody copies the state: before writes are held, so that they are held for the switch alone. */
+  waitForReaders(): Promise<void>;
   /** At start: forgets a switch that a kill came before. */
   tidy(): void;
   /** Writes the restore into events and audit, if this node has switched and nobody has done it yet. */
@@ -45,6 +49,10 @@ export interface Installer {
 
 const pendingSchema = z.object({ epoch: z.int(), mark: restoreMarkSchema });
 const RECORD_TIMEOUT_MS = 15_000;
+/** Copies and digests of the largest state are over by then. */
+const READERS_MS = 10 * 60_000;
+const READERS_POLL_MS = 50;
+const BUSY_MS = 5_000;
 
 export function createInstaller(deps: InstallerDeps): Installer {
   const { directory, store, applier, proposer, logger } = deps;
@@ -63,10 +71,30 @@ export function createInstaller(deps: InstallerDeps): Installer {
     return parsed.data;
   }
 
+  /** Whether the state is one file now. Never waits for a reader: that would hold up every request. */
+  function emptyWal(): boolean {
+    const { $client: client } = store.db;
+    client.pragma('busy_timeout = 0');
+    try {
+      const [checkpoint] = client.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+      return checkpoint?.busy === 0;
+    } finally {
+      client.pragma(`busy_timeout = ${BUSY_MS}`);
+    }
+  }
+
+  /** Snapshots, backups and digests read the file in threads of their own, seconds long. */
+  async function waitForReaders(): Promise<void> {
+    const deadline = performance.now() + READERS_MS;
+    while (!emptyWal()) {
+      if (deps.signal.aborted) throw new Error('the node was stopped');
+      if (performance.now() > deadline) throw new Error('another program reads the state file and does not end');
+      await delay(READERS_POLL_MS, deps.signal);
+    }
+  }
+
   /** Synchronous: no request sees anything between the two states. */
   function swap(staged: string, replaced: string): void {
-    const [checkpoint] = store.db.$client.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-    if (checkpoint?.busy !== 0) throw new Error('the state file is in use by another reader; trying again');
     store.replace(() => {
       rmSync(replaced, { force: true });
       linkSync(store.path, replaced);
@@ -81,6 +109,7 @@ export function createInstaller(deps: InstallerDeps): Installer {
     get replacedPath() {
       return replacedPath;
     },
+    waitForReaders,
     async install(mark, epoch, begins) {
       const staged = directory.staged(mark.sha256);
       if (!existsSync(staged)) throw new Error(`the restored state ${mark.sha256} is not staged on this node`);
@@ -89,6 +118,7 @@ export function createInstaller(deps: InstallerDeps): Installer {
       const before = applier.position;
       const replaced = directory.replaced(before.epoch, before.index);
       writeFileAtomic(pendingPath, JSON.stringify({ epoch, mark }));
+      await waitForReaders();
       swap(staged, replaced);
       replacedPath = replaced;
       proposer.settleFrom((id) => findOutcome(store.db, id));

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ADMIN, type Answer, type ApiNode, callApi, startApiNode } from '../../testing/api-node';
 import { MIGRATIONS_DIR } from '../../testing/state';
+import { until } from '../../testing/until';
 import { INIT_POLICY, TABLE_POLICY } from './table-policy';
 import { openAgentCaller, operationEnd } from './testing';
 
@@ -161,6 +162,35 @@ describe('a single node', () => {
     expect(after.epoch).toBe(before.epoch);
     expect(after.applied_index).toBe(before.applied_index);
     expect((await node.call('GET', '/v1/cluster/restore', { token })).body).toEqual({ operation: null });
+  });
+
+  it('waits for who copies the state, and holds up nobody meanwhile', async () => {
+    await addToken('kept');
+    await copyState(node, copy('busy.db'));
+    await addToken('lost');
+    const reader = new Database(join(node.directory, 'state.db'), { readonly: true });
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM users').get();
+    // The reader sees the state before this one, so the write-ahead log cannot be emptied.
+    await addToken('lost too');
+    let [last, worstMs] = [performance.now(), 0];
+    const timer = setInterval(() => {
+      worstMs = Math.max(worstMs, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    try {
+      await upload(node, token, copy('busy.db'));
+      const look = async () => (await node.call('GET', '/v1/cluster/restore', { token })).body;
+      await until(async () => (await look()).operation.stage === 'switching', 'it is about to switch');
+      expect((await addToken('while it waits')).status).toBe(201);
+      reader.close();
+      expect(await finished(node, token)).toMatchObject({ state: 'succeeded', error: null });
+    } finally {
+      clearInterval(timer);
+      reader.close();
+    }
+    expect(worstMs).toBeLessThan(1_000);
+    expect(await names(node, token)).toEqual(['kept']);
   });
 
   it('fails an operation whose file has a damaged page, and changes nothing', async () => {

@@ -144,6 +144,7 @@ export function createRestorer(deps: RestorerDeps): Restorer {
   }
 
   async function switchSingle(mark: RestoreMark): Promise<void> {
+    await installer.waitForReaders();
     if (deps.journal().growing) throw growing();
     await proposer.pause();
     try {
@@ -158,6 +159,7 @@ export function createRestorer(deps: RestorerDeps): Restorer {
 
   /** The moment of the change: from the new epoch on, every node switches. */
   async function switchCluster(mark: RestoreMark, client: NonNullable<Journal['engine']>['client']): Promise<void> {
+    await installer.waitForReaders();
     const peers = peerTargets();
     try {
       const genesis = await beginEpoch({
@@ -275,6 +277,7 @@ export function createRestorer(deps: RestorerDeps): Restorer {
     },
     async adopt(genesis) {
       const mark = restoreMarkSchema.parse(genesis.restore);
+      staging.forget();
       await installer.install(mark, genesis.epoch, genesis.bytes);
     },
     async catchUp(genesis) {

@@ -44,6 +44,8 @@ export interface Staging {
   askToStage(peer: PeerTarget, file: { sha256: string; bytes: number }): Promise<StageAnswer>;
   /** Asks peers to hold their writes for `ms`; those that don't answer don't hold. */
   askToHold(peers: readonly PeerTarget[], ms: number): Promise<void>;
+  /** What was staged is about to be changed into the new state: another restore of the same file brings it anew. */
+  forget(): void;
   /** What those that answer have carried out. */
   askForOperations(peers: readonly PeerTarget[]): Promise<RestoreOperation[]>;
 }
@@ -70,7 +72,9 @@ export function createStaging(deps: StagingDeps): Staging {
   }
 
   function stage(from: PeerTarget, file: { sha256: string; bytes: number }): StageAnswer {
-    if (existsSync(directory.staged(file.sha256))) return { state: 'staged', detail: '' };
+    // Only what this process has brought: an earlier restore may have changed a file of that name.
+    const isBrought = running?.sha256 === file.sha256 && running.state === 'staged';
+    if (isBrought && existsSync(directory.staged(file.sha256))) return { state: 'staged', detail: '' };
     if (running?.state === 'staging') {
       const other = running.sha256 !== file.sha256;
       return other ? { state: 'failed', detail: 'another file is being staged' } : { ...running };
@@ -80,7 +84,7 @@ export function createStaging(deps: StagingDeps): Staging {
       running = undefined;
       return { state: 'failed', detail };
     }
-    directory.removeStaged(file.sha256);
+    directory.removeStaged();
     const task: { sha256: string; state: StageAnswer['state']; detail: string } = {
       sha256: file.sha256,
       state: 'staging',
@@ -139,6 +143,9 @@ export function createStaging(deps: StagingDeps): Staging {
         else await deps.hold.hold(ms);
         return c.json({});
       });
+    },
+    forget() {
+      running = undefined;
     },
     askToStage: async (peer, file) => stageAnswer.parse(await post(peer, `${BASE}/stage`, file)),
     async askForOperations(peers) {

@@ -66,7 +66,8 @@ export function isSnapshotDue(input: {
   if (input.journalFull || since >= settings.entries) return true;
   const settled = nowMs - input.startedAtMs >= Math.min(SETTLE_MS, settings.interval);
   if (newest === undefined || isNewEpoch) return settled;
-  return nowMs - newest.createdAt >= settings.interval;
+  // One from the future: the clock was set back since.
+  return nowMs < newest.createdAt || nowMs - newest.createdAt >= settings.interval;
 }
 
 /** Keeps verified copies of this node's state, by count of entries and by time. */
@@ -77,6 +78,7 @@ export function createSnapshotKeeper(deps: SnapshotKeeperDeps): SnapshotKeeper {
   let kept = listSnapshots(directory);
   let making: Promise<KeptSnapshot> | undefined;
   let failure = '';
+  /** On the clock of `performance.now()`: one that is set back by a day must not stop snapshots, and so trimming, for a day. */
   let restUntilMs = 0;
 
   function requireSpace(): void {
@@ -117,13 +119,13 @@ export function createSnapshotKeeper(deps: SnapshotKeeperDeps): SnapshotKeeper {
       const made = await makeNow();
       accept(made);
       failure = '';
-      restUntilMs = clock() + (performance.now() - startedMs) / MAX_DUTY;
+      restUntilMs = performance.now() + (performance.now() - startedMs) / MAX_DUTY;
       return made;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (failure === '') localEvents.record('snapshot.failed', `no snapshot could be made: ${why}`, { why });
       failure = why;
-      restUntilMs = clock() + RETRY_MS;
+      restUntilMs = performance.now() + RETRY_MS;
       if (error instanceof SnapshotInvalid) deps.onDamaged(why);
       throw error;
     }
@@ -150,7 +152,7 @@ export function createSnapshotKeeper(deps: SnapshotKeeperDeps): SnapshotKeeper {
     },
     async run() {
       const nowMs = clock();
-      if (!deps.isSound() || nowMs < restUntilMs) return;
+      if (!deps.isSound() || performance.now() < restUntilMs) return;
       const { position } = applier;
       const journalFull = deps.isJournalFull();
       if (isSnapshotDue({ nowMs, startedAtMs, position, newest: kept[0], journalFull, settings })) await make();
