@@ -5,8 +5,8 @@ import { logPrefixOf } from '../cluster/journal';
 import { type Identity, loadIdentity } from '../cluster/pki/identity';
 import { loadNodeFile, type NodeFile } from '../cluster/pki/node-file';
 import { memberName } from '../cluster/raft-engine';
-import { type OpenedJournal, openJournal } from '../cluster/recovery/journal-tail';
-import { commitRecovery, copyStateFile, type Rebuilt, rebuildState } from '../cluster/recovery/rebuild';
+import { openJournal } from '../cluster/recovery/journal-tail';
+import { bringForward, commitRecovery, copyStateFile, type Rebuilt, rebuildState } from '../cluster/recovery/rebuild';
 import { type Candidate, rankCandidates, readSurvivor, type Survivor } from '../cluster/recovery/survivor';
 import { checkIntegrity } from '../cluster/restore/state-file-check';
 import type { Config } from '../config/derive';
@@ -80,40 +80,34 @@ export async function runRecover(context: HostContext, options: RecoverOptions):
 
 async function recover(ground: Ground, guided: boolean): Promise<number> {
   const { options, config, nodeFile, context } = ground;
-  const { candidates, rejected, close } = await examine(ground);
-  try {
-    const ranked = rankCandidates(candidates);
-    const best = ranked[0];
-    if (!best) {
-      const found = rejected.map(({ path, why }) => `${path}: ${why}`).join('; ');
-      throw new HostError(
-        `nothing to recover from (${found}); give other survivors with --from, or a backup to init-from-db`,
-      );
-    }
-    const planFor = (chosen: Candidate): RecoverPlan =>
-      planOf({ dataDir: config.data_dir, nodeId: nodeFile.node_id, ranked, rejected, chosen });
-    let chosen = named(ranked, options.use) ?? best;
-    if (guided) {
-      const answer = await ask(planFor(chosen), ranked);
-      if (!answer) return 1;
-      chosen = answer;
-    }
-    const plan = planFor(chosen);
-    if (!chosen.members.some(({ id }) => id === nodeFile.node_id)) {
-      throw new HostError(`node ${nodeFile.node_id} is no member in ${chosen.path}: run this on a node that is`);
-    }
-    await refuseLiving(ground, chosen);
-    if (options.dryRun) return print(context, options, { plan, done: undefined });
-    if (!guided && options.output === 'text') process.stderr.write(`${planLines(plan).join('\n')}\n`);
-    const done = await carryOut(ground, chosen, candidates);
-    if (guided) outro(`node ${nodeFile.node_id} is a cluster of one at epoch ${done.epoch}; start it`);
-    return print(context, options, { plan, done });
-  } finally {
-    await close();
+  const { candidates, rejected } = await examine(ground);
+  const ranked = rankCandidates(candidates);
+  const best = ranked[0];
+  if (!best) {
+    const found = rejected.map(({ path, why }) => `${path}: ${why}`).join('; ');
+    throw new HostError(
+      `nothing to recover from (${found}); give other survivors with --from, or a backup to init-from-db`,
+    );
   }
+  const planFor = (chosen: Candidate): RecoverPlan =>
+    planOf({ dataDir: config.data_dir, nodeId: nodeFile.node_id, ranked, rejected, chosen });
+  let chosen = named(ranked, options.use) ?? best;
+  if (guided) {
+    const answer = await ask(planFor(chosen), ranked);
+    if (!answer) return 1;
+    chosen = answer;
+  }
+  const plan = planFor(chosen);
+  if (!chosen.members.some(({ id }) => id === nodeFile.node_id)) {
+    throw new HostError(`node ${nodeFile.node_id} is no member in ${chosen.path}: run this on a node that is`);
+  }
+  await refuseLiving(ground, chosen);
+  if (options.dryRun) return print(context, options, { plan, done: undefined });
+  if (!guided && options.output === 'text') process.stderr.write(`${planLines(plan).join('\n')}\n`);
+  const done = await carryOut(ground, chosen);
+  if (guided) outro(`node ${nodeFile.node_id} is a cluster of one at epoch ${done.epoch}; start it`);
+  return print(context, options, { plan, done });
 }
-
-const journals = new WeakMap<Candidate, OpenedJournal>();
 
 /** Reads every survivor and what its journal holds beyond its state. */
 async function examine(ground: Ground) {
@@ -121,7 +115,6 @@ async function examine(ground: Ground) {
   const paths = [...new Set([config.data_dir, ...options.from].map((path) => resolve(path)))];
   const candidates: Candidate[] = [];
   const rejected: { path: string; why: string }[] = [];
-  const opened: OpenedJournal[] = [];
   for (const path of paths) {
     try {
       const survivor = readSurvivor(path, context.migrationsDir);
@@ -129,30 +122,22 @@ async function examine(ground: Ground) {
         throw new HostError(`it is of another cluster (${survivor.facts.clusterId})`);
       }
       await checkIntegrity(survivor.statePath);
-      const { candidate, journal } = await withTail(ground, survivor, candidates.length);
-      if (journal) {
-        opened.push(journal);
-        journals.set(candidate, journal);
-      }
-      candidates.push(candidate);
+      candidates.push(await withTail(ground, survivor, candidates.length));
     } catch (error) {
       rejected.push({ path, why: reasonOf(error) });
     }
   }
-  const close = async (): Promise<void> => {
-    for (const journal of opened) await journal.close();
-  };
-  return { candidates, rejected, close };
+  return { candidates, rejected };
 }
 
-async function withTail(ground: Ground, survivor: Survivor, order: number) {
+/** With what its journal holds beyond its state, brought into a copy: only that knows who the members are by now. */
+async function withTail(ground: Ground, survivor: Survivor, order: number): Promise<Candidate> {
   const none = { ...survivor, tail: { index: survivor.facts.index, problem: '' } };
-  if (!survivor.raftDir) return { candidate: none, journal: undefined };
+  if (!survivor.raftDir) return none;
   const workDir = join(ground.workDir, String(order));
   mkdirSync(workDir);
-  let journal: OpenedJournal | undefined;
   try {
-    journal = await openJournal({
+    const journal = await openJournal({
       raftDir: survivor.raftDir,
       workDir,
       binary: ground.config.raft.binary,
@@ -160,17 +145,29 @@ async function withTail(ground: Ground, survivor: Survivor, order: number) {
       memberName: memberName(survivor.nodeId ?? ground.nodeFile.node_id),
       logger: ground.logger,
     });
-    const { epoch, index } = survivor.facts;
-    if (journal.epoch !== epoch) {
-      throw new Error(`it is of epoch ${journal.epoch}, the state of epoch ${epoch}`);
+    try {
+      const { epoch, index } = survivor.facts;
+      const { tip, term } = journal;
+      if (journal.epoch !== epoch) throw new Error(`it is of epoch ${journal.epoch}, the state of epoch ${epoch}`);
+      const candidate = { ...survivor, tail: { index: Math.max(index, tip), term, problem: '' } };
+      if (tip <= index) return candidate;
+      const statePath = join(workDir, 'state.db');
+      copyStateFile(survivor.statePath, statePath);
+      const { migrationsDir } = ground.context;
+      const { logger } = ground;
+      const members = await bringForward({
+        path: statePath,
+        journal,
+        migrationsDir,
+        registry: commandRegistry,
+        logger,
+      });
+      return { ...candidate, statePath, members };
+    } finally {
+      await journal.close();
     }
-    const beyond = journal.tip > index;
-    if (!beyond) await journal.close();
-    const tail = { index: Math.max(index, journal.tip), problem: '' };
-    return { candidate: { ...survivor, tail }, journal: beyond ? journal : undefined };
   } catch (error) {
-    await journal?.close();
-    return { candidate: { ...none, tail: { ...none.tail, problem: reasonOf(error) } }, journal: undefined };
+    return { ...none, tail: { ...none.tail, problem: reasonOf(error) } };
   }
 }
 
@@ -218,18 +215,12 @@ async function ask(plan: RecoverPlan, ranked: readonly Candidate[]): Promise<Can
   return undefined;
 }
 
-async function carryOut(
-  ground: Ground,
-  chosen: Candidate,
-  candidates: readonly Candidate[],
-): Promise<Rebuilt & { kept: string }> {
+async function carryOut(ground: Ground, chosen: Candidate): Promise<Rebuilt & { kept: string }> {
   const { config, nodeFile, workDir, context, logger } = ground;
   const state = join(workDir, 'state.db');
   copyStateFile(chosen.statePath, state);
-  const journal = journals.get(candidates.find((candidate) => candidate.path === chosen.path) ?? chosen);
   const rebuilt = await rebuildState({
     path: state,
-    journal,
     nodeId: nodeFile.node_id,
     source: chosen.path,
     migrationsDir: context.migrationsDir,

@@ -8,6 +8,7 @@ import { createEtcdClient, type EtcdClient } from '../../replication/etcd/client
 import { createEtcdSupervisor } from '../../replication/etcd/supervisor';
 import { createEtcdLog } from '../../replication/etcd-log';
 import { readGenesis } from '../../replication/etcd-log-genesis';
+import { commitWholeLog } from './raft-wal';
 
 const START_MS = 30_000;
 const READ_MS = 120_000;
@@ -18,8 +19,10 @@ export interface OpenedJournal {
   readonly baseIndex: number;
   /** Chain at the base, hex. */
   readonly baseChain: string;
-  /** Index of the last entry that this member knew to be committed. */
+  /** Index of the last entry that it holds. */
   readonly tip: number;
+  /** Raft term of that entry; undefined where it could not be told. */
+  readonly term: number | undefined;
   /** Applies the entries up to the tip. @throws Error they are not all there */
   applyTo(applier: Applier): Promise<void>;
   close(): Promise<void>;
@@ -34,8 +37,8 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * Copies a raft folder and starts etcd on it as a cluster of one (--force-new-cluster: entries that were not known to be
- * committed are dropped). The original is not touched.
+ * Copies a raft folder and starts etcd on it as a cluster of one (--force-new-cluster), with every entry that it holds. The
+ * original is not touched.
  *
  * @throws Error etcd cannot be started on it, or it holds no log
  */
@@ -50,6 +53,7 @@ export async function openJournal(options: {
   const { workDir, logger, prefix } = options;
   const dataDir = join(workDir, 'raft');
   cpSync(options.raftDir, dataDir, { recursive: true });
+  const term = commitWholeLog(dataDir)?.term;
   const peerUrl = `http://127.0.0.1:${await freePort()}`;
   const clientUrl = `http://127.0.0.1:${await freePort()}`;
   const supervisor = createEtcdSupervisor({
@@ -75,14 +79,18 @@ export async function openJournal(options: {
   };
   try {
     await withTimeout(supervisor.start(), START_MS, 'etcd was not ready in time');
-    return { ...(await read(client, prefix, logger)), close };
+    return { ...(await read(client, prefix, logger)), term, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function read(client: EtcdClient, prefix: string, logger: Logger): Promise<Omit<OpenedJournal, 'close'>> {
+async function read(
+  client: EtcdClient,
+  prefix: string,
+  logger: Logger,
+): Promise<Omit<OpenedJournal, 'close' | 'term'>> {
   const genesis = await retried(() => readGenesis(client, prefix));
   if (!genesis) throw new Error(`the journal holds no log at ${prefix}`);
   const { epoch, base_index: baseIndex, chain: baseChain } = genesis;

@@ -10,6 +10,8 @@ import type { Logger } from '../../lib/logger';
 import { createApplier } from '../../replication/applier';
 import { createLocalLog } from '../../replication/local-log';
 import { createProposer } from '../../replication/proposer';
+import { liveMembers } from '../members/admission';
+import type { Member } from '../members/table';
 import { type NodeFile, saveNodeFile } from '../pki/node-file';
 import { sync } from '../restore/prepare';
 import { removeWal } from '../restore/state-file-check';
@@ -36,14 +38,41 @@ export function copyStateFile(from: string, to: string): void {
 }
 
 /**
- * Makes the state of a cluster of one from a copy of a survivor's: first what its journal holds beyond it, then the entry
- * of a new epoch that puts every other member out.
+ * Applies what a survivor's journal holds beyond its state to a copy of that.
  *
- * @throws Error the journal could not be read to its end; DomainError node not a member
+ * @returns the members by then. @throws Error the journal could not be read to its end
+ */
+export async function bringForward(options: {
+  path: string;
+  journal: OpenedJournal;
+  migrationsDir: string;
+  registry: CommandRegistry;
+  logger: Logger;
+}): Promise<readonly Member[]> {
+  const { path, registry, logger } = options;
+  const store = openStateStore({ path, migrationsDir: options.migrationsDir, durability: 'FULL' });
+  let fatal: unknown;
+  const onFatal = (error: unknown): void => {
+    fatal = error;
+  };
+  try {
+    await options.journal.applyTo(createApplier({ store, registry, logger, onFatal }));
+    return liveMembers(store.db);
+  } catch (error) {
+    throw fatal ?? error;
+  } finally {
+    store.close();
+  }
+}
+
+/**
+ * Makes the state of a cluster of one from a copy of a survivor's: adds the entry of a new epoch that puts every other
+ * member out.
+ *
+ * @throws DomainError node not a member
  */
 export async function rebuildState(options: {
   path: string;
-  journal: OpenedJournal | undefined;
   nodeId: number;
   source: string;
   migrationsDir: string;
@@ -51,7 +80,7 @@ export async function rebuildState(options: {
   clock: Clock;
   logger: Logger;
 }): Promise<Rebuilt> {
-  const { path, journal, nodeId, source, registry, logger } = options;
+  const { path, nodeId, source, registry, logger } = options;
   const store = openStateStore({ path, migrationsDir: options.migrationsDir, durability: 'FULL' });
   let fatal: unknown;
   const onFatal = (error: unknown): void => {
@@ -59,7 +88,6 @@ export async function rebuildState(options: {
   };
   try {
     const applier = createApplier({ store, registry, logger, onFatal });
-    if (journal) await journal.applyTo(applier);
     const epoch = applier.position.epoch + 1;
     applier.rebase({ epoch, cursor: '' });
     const { index: tip } = applier.position;

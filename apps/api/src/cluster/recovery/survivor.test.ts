@@ -30,6 +30,16 @@ describe('survivors', () => {
     expect(pathsOf(rankCandidates([journal, candidate(1, 2, 15)]))).toEqual(['/n1', '/n3']);
   });
 
+  it('are chosen as in an election: a leader that was cut off has entries that nobody else took', () => {
+    const cutOff = candidate(1, 2, 10, { tail: { index: 15, term: 5, problem: '' } });
+    const elected = candidate(2, 2, 9, { tail: { index: 12, term: 6, problem: '' } });
+    const file = candidate(3, 2, 13);
+    expect(pathsOf(rankCandidates([cutOff, elected]))).toEqual(['/n2', '/n1']);
+    expect(pathsOf(rankCandidates([cutOff, elected, file]))).toEqual(['/n3', '/n2', '/n1']);
+    expect(possibleLosses(elected, [cutOff, elected])).toEqual([]);
+    expect(possibleLosses(cutOff, [cutOff, elected]).join()).toMatch(/what \/n2 has of the later Raft term 6/);
+  });
+
   it('lose nothing that was acknowledged when a majority was read', () => {
     const [one, two] = [candidate(1, 2, 12), candidate(2, 2, 10)];
     expect(possibleLosses(one, [one, two])).toEqual([]);

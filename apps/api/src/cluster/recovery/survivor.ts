@@ -25,6 +25,8 @@ export interface Survivor {
 export interface JournalTail {
   /** Index of the last entry that can be had. */
   readonly index: number;
+  /** Raft term of the last entry of the journal, where it could be told. */
+  readonly term?: number | undefined;
   /** Why it could not be read, or ''. */
   readonly problem: string;
 }
@@ -54,12 +56,23 @@ export function readSurvivor(path: string, migrationsDir: string): Survivor {
 
 const reach = ({ facts, tail }: Candidate): number => Math.max(facts.index, tail.index);
 
-/** The best first: the latest epoch, then the furthest index, then the file that needs no journal. Pure. */
+/**
+ * The best first: the latest epoch, then as in an election the journal whose last entry is of the latest term (a leader that
+ * was cut off may have entries that nobody else took), then the furthest index, then the file that needs no journal. A state
+ * without a journal holds nothing but what was committed, so it stands with the best journal. Pure.
+ */
 export function rankCandidates(candidates: readonly Candidate[]): Candidate[] {
+  const newest = Math.max(0, ...candidates.map(({ tail }) => tail.term ?? 0));
+  const term = ({ tail }: Candidate): number => tail.term ?? newest;
   return [...candidates].sort(
-    (a, b) => b.facts.epoch - a.facts.epoch || reach(b) - reach(a) || b.facts.index - a.facts.index,
+    (a, b) =>
+      b.facts.epoch - a.facts.epoch || term(b) - term(a) || reach(b) - reach(a) || b.facts.index - a.facts.index,
   );
 }
+
+/** Whether the surplus of `other` was given up by those that elected another leader. */
+const isOfEarlierTerm = (other: Candidate, chosen: Candidate): boolean =>
+  other.tail.term !== undefined && chosen.tail.term !== undefined && other.tail.term < chosen.tail.term;
 
 /** What choosing this candidate could lose, in sentences; empty = nothing that was acknowledged. Pure. */
 export function possibleLosses(chosen: Candidate, candidates: readonly Candidate[]): string[] {
@@ -68,7 +81,9 @@ export function possibleLosses(chosen: Candidate, candidates: readonly Candidate
   for (const other of candidates) {
     if (other.facts.epoch > epoch)
       losses.push(`everything of epoch ${other.facts.epoch}, which ${other.path} has seen`);
-    else if (other.facts.epoch === epoch && reach(other) > reach(chosen)) {
+    else if (other.facts.epoch === epoch && isOfEarlierTerm(chosen, other)) {
+      losses.push(`what ${other.path} has of the later Raft term ${other.tail.term}`);
+    } else if (other.facts.epoch === epoch && reach(other) > reach(chosen) && !isOfEarlierTerm(other, chosen)) {
       losses.push(`the entries ${reach(chosen) + 1} to ${reach(other)}, which ${other.path} has`);
     }
     const forked =
