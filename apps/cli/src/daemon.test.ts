@@ -100,6 +100,7 @@ describe('cluster', () => {
     const outcome = await quorate(['cluster', 'remove', 'alpha']);
     expect(outcome.status).toBe(5);
     expect(outcome.stderr).toContain('BEFORE');
+    expect(outcome.stderr).toMatch(/may fail\s+0\s+quorum lost/);
     expect((await quorate(['cluster', 'remove', 'alhpa'])).stderr).toContain('hint: did you mean alpha?');
     expect(await quorate(['cluster', 'transfer-leadership'])).toMatchObject({ status: 5 });
   });

@@ -115,6 +115,7 @@ export function previewText(preview: MembershipPreview, colors: Colors): string 
     before: preview.before[key],
     after: preview.after[key],
   });
+  const shown = (count: number): number | string => (count < 0 ? 'quorum lost' : count);
   const rows = [
     row('voters', 'voters'),
     row('needed for quorum', 'needed'),
@@ -125,10 +126,10 @@ export function previewText(preview: MembershipPreview, colors: Colors): string 
     rows,
     [
       { header: 'QUORUM', value: (r) => r.what },
-      { header: 'BEFORE', value: (r) => r.before },
+      { header: 'BEFORE', value: (r) => shown(r.before) },
       {
         header: 'AFTER',
-        value: (r) => r.after,
+        value: (r) => shown(r.after),
         paint: (text, r, c) => (r.what === 'may fail' && r.after < r.before ? c.yellow(text) : text),
       },
     ],

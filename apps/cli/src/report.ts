@@ -28,6 +28,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   precondition_failed: 'somebody changed it in between; look again and repeat the command',
   no_quorum: 'reads still work; quorate status shows which members are missing',
   not_ready: 'quorate status shows what the node waits for; try again shortly',
+  backup_encrypted: 'pass --key-file FILE with the passphrase or the age identity; - reads standard input',
+  backup_wrong_key: 'pass the right one by --key-file FILE; it may be one from before the encryption was changed',
   last_admin: 'make another user an admin first: quorate user update NAME --role admin',
   upgrade_required: 'quorate cluster members shows the versions',
 };
@@ -100,7 +102,10 @@ export function reportOf(error: unknown): Report {
 /** `error:`, one line a field, `hint:`, the request id: each on a line of its own. */
 export function reportText(report: Report, colors: Colors): string {
   const lines = [`${colors.red('error:')} ${plain(report.message)}`];
-  for (const { field, detail } of report.fields) lines.push(`  ${plain(field)}: ${plain(detail)}`);
+  for (const { field, detail } of report.fields) {
+    // A single error of a field is often the message itself: then the field's name is all that is new.
+    lines.push(detail === report.message ? `  field: ${plain(field)}` : `  ${plain(field)}: ${plain(detail)}`);
+  }
   if (report.hint !== undefined) lines.push(`${colors.cyan('hint:')} ${plain(report.hint)}`);
   if (report.requestId) lines.push(colors.dim(`request id: ${plain(report.requestId)}`));
   return `${lines.join('\n')}\n`;

@@ -5,7 +5,8 @@ import { sessionRoutes } from '@quorate/shared/session';
 import { userRoutes } from '@quorate/shared/users';
 import { afterEach, expect, it } from 'vitest';
 import { EXIT } from './exit-codes';
-import { reportOf } from './report';
+import { colorsFor } from './output';
+import { reportOf, reportText } from './report';
 import { answer, listen, problem, type Stub } from './testing/server';
 import { makePki } from './testing/tls';
 import { fetchPinnedCa } from './tls-pin';
@@ -160,4 +161,11 @@ it('tells what to do for an unknown outcome, with the request id and the fields'
       .catch((error: unknown) => error),
   );
   expect(second).toMatchObject({ exit: 'usage', fields: [{ field: 'ttl_seconds', detail: 'at least 60' }] });
+});
+
+it('does not say the same twice', () => {
+  const fields = [{ field: 'cron', detail: 'not a cron expression' }];
+  const report = { exit: 'usage', message: 'not a cron expression', fields, hint: undefined, requestId: '' } as const;
+  expect(reportText(report, colorsFor(false))).toBe('error: not a cron expression\n  field: cron\n');
+  expect(reportText({ ...report, message: 'invalid' }, colorsFor(false))).toContain('  cron: not a cron expression');
 });

@@ -89,6 +89,7 @@ describe('backups in the console', () => {
     await page.getByLabel('Backup or state file').setInputFiles(join(workspace.dir, 'logs/node-1.log'));
     await button('Look into it').click();
     await page.getByText('The file is no Quorate state').first().waitFor();
+    await looksGood('wizard-refused');
     await page.getByLabel('Backup or state file').setInputFiles(file());
     await button('Look into it').click();
     await page.getByText('What will happen').waitFor();
@@ -129,6 +130,39 @@ describe('backups in the console', () => {
     await page.getByLabel('Passphrase or identity').fill(passphrase);
     await confirmAndFollow();
     expect(complaints).toEqual([]);
+  });
+
+  it('keeps the target of the schedule, also when the page is opened on it', async () => {
+    const { id } = await client().call(backupRoutes.createTarget, {
+      body: {
+        name: 'offsite',
+        endpoint: 'http://127.0.0.1:1',
+        bucket: 'backups',
+        access_key_id: 'id',
+        secret_access_key: 'secret',
+      },
+    });
+    const schedule = await client().call(backupRoutes.schedule, {});
+    const { enabled, cron, time_zone, keep_count, keep_days } = schedule;
+    await client().call(backupRoutes.setSchedule, {
+      body: { enabled, cron, time_zone, keep_count, keep_days, target: id },
+    });
+    await page.goto(`${cluster.node(0).url}/backups?tab=schedule`);
+    await page.getByRole('option', { name: 'offsite (backups)' }).waitFor({ state: 'attached' });
+    expect(await page.getByRole('combobox', { name: 'Target' }).inputValue()).toBe(id);
+    await page.getByLabel('When').fill('45 4 * * *');
+    await button('Save schedule').click();
+    await until('the schedule is saved', async () => {
+      const saved = await client().call(backupRoutes.schedule, {});
+      return saved.cron === '45 4 * * *' && saved.target === id;
+    });
+    await page.getByRole('tab', { name: 'Targets' }).click();
+    await button('Remove offsite').click();
+    await looksGood('target-remove');
+    await button('Cancel').click();
+    await button('Add a target').click();
+    await looksGood('target-add');
+    await button('Cancel').click();
   });
 
   it('fits a phone in the dark', async () => {

@@ -38,6 +38,20 @@ describe('the preview of a removal', () => {
     expect(previewRemoval([member(1)], 1, plain).refusal?.code).toBe('quorum_would_be_lost');
     expect(() => previewRemoval(three, 9, plain)).toThrow(/there is no member 9/);
   });
+  it('says once what is left after it, and what to do when nobody else is there', () => {
+    const warnings = (count: number) => {
+      const members = Array.from({ length: count }, (_, at) => member(at + 1));
+      return previewRemoval(members, count, { force: false, held: true }).warnings;
+    };
+    expect(warnings(2)).toEqual(['afterwards no further voter may fail: add a node soon']);
+    expect(warnings(3)).toEqual(['afterwards no further voter may fail: add a node soon']);
+    expect(warnings(4)).toEqual([]);
+    expect(warnings(5)).toEqual(['4 voters tolerate no more failures than 3: add a node afterwards']);
+    const refused = previewRemoval([member(1), member(2, down), member(3)], 3, { force: false, held: true });
+    expect(refused).toMatchObject({ allowed: false, warnings: [] });
+    const alone = previewRemoval([member(1)], 1, { force: false, held: true });
+    expect(alone.refusal?.detail).toBe('n1 is the only voter: let another node join first');
+  });
   it('does not promise what needs a quorum while there is none, not even by force', () => {
     const two = [member(1), member(2, down), member(3, { suffrage: 'learner' })];
     for (const id of [2, 3]) {

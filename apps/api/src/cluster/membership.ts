@@ -46,15 +46,18 @@ export function previewRemoval(
   const after = countQuorum(rest.length, rest.filter(isUp).length, external);
   const ofVoter = target.suffrage === 'voter' ? refusalOf(target, rest.length, after.tolerated, force) : null;
   const refusal = ofVoter ?? (held ? null : WITHOUT_QUORUM);
-  const warnings: string[] = [];
-  if (!external && rest.length > 1 && rest.length % 2 === 0) {
-    warnings.push(`${rest.length} voters tolerate no more failures than ${rest.length - 1}: add a node afterwards`);
-  }
-  if (target.suffrage === 'voter' && after.tolerated === 0 && rest.length > 0) {
-    warnings.push('afterwards no further voter may fail');
-  }
+  const warnings = after.tolerated < 0 ? [] : sizeWarnings(target, rest.length, after.tolerated, external);
   if (target.leader && refusal === null) warnings.push('it is the leader: leadership is handed over first');
   return { dry_run: true, allowed: refusal === null, before, after, refusal, warnings };
+}
+
+/** What the number of voters that remain means, in one sentence at most. */
+function sizeWarnings(target: MemberView, rest: number, tolerated: number, external: boolean): string[] {
+  if (target.suffrage === 'voter' && tolerated === 0 && rest > 0) {
+    return ['afterwards no further voter may fail: add a node soon'];
+  }
+  if (external || rest < 2 || rest % 2 === 1) return [];
+  return [`${rest} voters tolerate no more failures than ${rest - 1}: add a node afterwards`];
 }
 
 /** A removal is a write. */
@@ -65,7 +68,8 @@ const WITHOUT_QUORUM = {
 };
 
 function refusalOf(target: MemberView, rest: number, tolerated: number, force: boolean): MembershipPreview['refusal'] {
-  if (rest === 0) return { code: 'quorum_would_be_lost', detail: `${target.name} is the only voter` };
+  if (rest === 0)
+    return { code: 'quorum_would_be_lost', detail: `${target.name} is the only voter: let another node join first` };
   if (tolerated < 0) {
     const detail = 'the voters that would remain have no majority of healthy ones; bring members back first';
     return { code: 'quorum_would_be_lost', detail };

@@ -51,7 +51,7 @@ export async function followJoin(options: {
   }
 }
 
-const REMOVED =
+export const REMOVED =
   'this node was removed from the cluster; mint a new token and run "quorated join" with --force, which moves its old state aside and joins as a new node';
 
 /** Shows where this node stands by its own view; returns something that changes with every step. */

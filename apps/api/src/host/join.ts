@@ -13,7 +13,7 @@ import { silentLogger } from '../lib/logger';
 import { serve } from '../serve';
 import { type HostContext, load } from './config-options';
 import { type DataDirState, giveTo, giveToGroup, inspectDataDir, moveStateAside } from './data-dir';
-import { type FollowEnd, followJoin } from './follow';
+import { type FollowEnd, followJoin, REMOVED } from './follow';
 import { codeOf, HostError, reasonOf } from './host-error';
 import { type JoinCliOptions, type JoinPlan, planJoin } from './join-plan';
 import { createJoinProgress, type JoinProgress } from './progress';
@@ -165,7 +165,8 @@ function nextAttempt(dataDir: string): string {
 const failed = ({ progress, plan }: Joining, why: string): number => {
   const stage = progress.stage?.replaceAll('_', ' ') ?? 'start';
   progress.fail(`the join stopped at the stage "${stage}": ${why}`);
-  progress.note(nextAttempt(plan.config.data_dir));
+  // The cure is in the reason: to run the same join again would come to the same end.
+  if (why !== REMOVED) progress.note(nextAttempt(plan.config.data_dir));
   return 1;
 };
 

@@ -143,7 +143,7 @@ const HELD =
 async function rotateCa(inv: Invocation, options: CaOptions): Promise<void> {
   if (options.continue) await inv.confirm('Do load balancers and clients trust the new CA?');
   else {
-    inv.note('Every etcd restarts twice, one after the other. Join tokens from before are revoked.');
+    inv.note('In a cluster, every etcd restarts twice, one after the other. Join tokens from before are revoked.');
     await inv.confirm('Replace the CA of the cluster?');
   }
   const started = await begin(inv, options);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -86,6 +86,9 @@ function report(inv: Invocation, operation: RestoreOperation): void {
 }
 
 async function uploadFile(inv: Invocation, file: string, key: string | undefined): Promise<RestoreOperation> {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new CliError('usage', `${file} is a directory; name the file of a backup, or a state.db`);
+  }
   const stream = createReadStream(file);
   await once(stream, 'open').catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
@@ -121,7 +124,9 @@ export function addRestoreCommand(backup: Command, run: Run): void {
     .action(
       run(async (inv, id: string | undefined, { file, keyFile }: RestoreOptions) => {
         if ((id === undefined) === (file === undefined)) {
-          throw new CliError('usage', 'give the id of a backup, or --file');
+          throw new CliError('usage', 'give either the id of a backup or --file', {
+            hint: 'list the backups with: quorate backup list',
+          });
         }
         inv.note(WARNING);
         await inv.confirm(`Restore ${file ?? `backup ${id}`}?`);

@@ -10,7 +10,11 @@ export function alarmEndpoints(deps: { alarms: Alarms; clearer: AlarmClearer }):
   /** @throws DomainError not_found no such alarm is in force; conflict it ends by itself */
   function requireClearable(code: string): ClearableAlarm {
     const found = alarms.inForce().find((alarm) => alarm.code === code);
-    if (!found) throw new DomainError('not_found', `no alarm ${code} is in force; GET /v1/alarms lists those that are`);
+    if (!found)
+      throw new DomainError(
+        'not_found',
+        `no alarm ${code} is in force; GET /v1/alarms, or quorate alarm list, shows those that are`,
+      );
     if (!isClearable(code)) throw new DomainError('conflict', `${code} ends when its cause is gone: ${found.cure}`);
     return code;
   }

@@ -123,7 +123,9 @@ export const membersSource =
       .filter(({ self, health }) => !self && (health === 'unreachable' || health === 'unhealthy'))
       .map((member): Condition => {
         const { id, name, health_detail: detail } = member;
-        const cure = `bring ${name} back, or replace it: quorate cluster remove ${name} --force, then let a new node join`;
+        const replace = `, or replace it: quorate cluster remove ${name} --force, then let a new node join`;
+        // Nobody can be removed without a quorum.
+        const cure = `bring ${name} back${quorum.held ? replace : ''}`;
         const common = { severity: 'warning', scope: 'cluster', subject: name, nodeId: id, holdMs: DOWN_MS } as const;
         return { code: 'member_down', ...common, message: `${name} (node ${id}) is not healthy: ${detail}`, cure };
       });

@@ -81,7 +81,12 @@ export function createBackupFiles(deps: FilesDeps): BackupFiles {
 
   async function read(row: BackupRow): Promise<StoredFile> {
     if (row.state !== 'completed') {
-      throw new DomainError('conflict', `the backup is ${row.state}, there is no file yet or any more`);
+      throw new DomainError(
+        'conflict',
+        row.state === 'failed'
+          ? `the backup failed, so it has no file: ${row.errorDetail ?? 'take another one'}`
+          : `the backup is ${row.state}: it has no file yet, or none any more`,
+      );
     }
     if (row.target === LOCAL_TARGET) {
       // A folder on a network may be that of several nodes.

@@ -13,9 +13,11 @@ const needsKey = (): DomainError => {
 
 /** Whether a stored backup can be read and the key opens it, by the beginning of its file. @throws DomainError backup_unavailable, backup_encrypted, backup_wrong_key */
 export async function requireReadable(files: BackupFiles, row: BackupRow, key: string | undefined): Promise<void> {
-  if (row.encryption !== 'none' && key === undefined) throw needsKey();
+  // First, so that nobody is asked for the key of a file that is not there.
   const head = await files.head(row, MAX_HEADER_BYTES);
-  if (row.encryption !== 'none' && key !== undefined) await checkKey(head, ageKeyOf(key));
+  if (row.encryption === 'none') return;
+  if (key === undefined) throw needsKey();
+  await checkKey(head, ageKeyOf(key));
 }
 
 /** Brings a stored backup to `to`, decrypted. @throws DomainError backup_wrong_key, backup_unavailable, … */

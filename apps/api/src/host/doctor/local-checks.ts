@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import type { Member } from '@quorate/shared/cluster';
 import { formatHostPort, parseHostPort } from '../../lib/net';
 import { EtcdBinaryError, etcdVersion, formatVersion, isAtLeast } from '../../replication/etcd/binary';
 import { codeOf, reasonOf } from '../host-error';
@@ -64,10 +65,15 @@ function tryListen(host: string, port: number): Promise<string> {
   });
 }
 
+/** Whether this is the running node itself, which knows that it was removed: it has no etcd any more. */
+const isRemoved = ({ self, health_detail: detail }: Member): boolean =>
+  self && detail.startsWith('removed from the cluster');
+
 /** Whether the running node has this listener open by now. */
 function isOurs({ running, nodeFile, cluster, waiting }: Facts, key: string): boolean {
   if (!running) return false;
   if (key === 'cluster.address' && waiting) return true;
+  if (key.startsWith('raft.') && cluster?.members.some(isRemoved)) return false;
   return key === 'api.address' || (cluster?.mode ?? present(nodeFile)?.mode) === 'raft';
 }
 

@@ -3,7 +3,9 @@
 import { type Alarm, isClearable } from '@quorate/shared/alarms';
 import { useQuery } from '@tanstack/react-query';
 import { BellRing, CircleCheck, OctagonAlert, TriangleAlert } from 'lucide-react';
+import Link from 'next/link';
 import { useState } from 'react';
+import { alarmPlace } from '@/lib/alarm-place';
 import { plural } from '@/lib/format';
 import { useStreaming } from '@/lib/live';
 import { alarmsQuery } from '@/lib/queries';
@@ -62,7 +64,12 @@ export function Alarms() {
         ) : null}
         <ul className="divide-y">
           {items.map((alarm) => (
-            <AlarmItem key={`${alarm.code}/${alarm.node_id}/${alarm.subject}`} alarm={alarm} onClear={startClearing} />
+            <AlarmItem
+              key={`${alarm.code}/${alarm.node_id}/${alarm.subject}`}
+              alarm={alarm}
+              onClear={startClearing}
+              onLeave={() => setOpen(false)}
+            />
           ))}
         </ul>
       </Dialog>
@@ -73,8 +80,15 @@ export function Alarms() {
   );
 }
 
-function AlarmItem({ alarm, onClear }: { alarm: Alarm; onClear: (code: string) => void }) {
+interface AlarmItemProps {
+  alarm: Alarm;
+  onClear: (code: string) => void;
+  onLeave: () => void;
+}
+
+function AlarmItem({ alarm, onClear, onLeave }: AlarmItemProps) {
   const critical = alarm.severity === 'critical';
+  const place = alarmPlace(alarm);
   return (
     <li className="space-y-1 py-3 first:pt-0 last:pb-0">
       <p className="flex flex-wrap items-center gap-2">
@@ -88,6 +102,15 @@ function AlarmItem({ alarm, onClear }: { alarm: Alarm; onClear: (code: string) =
       </p>
       <p className="text-ink">{alarm.message}</p>
       {alarm.cure ? <p className="text-ink-2">To do: {alarm.cure}</p> : null}
+      {place ? (
+        <Link
+          href={place.href}
+          onClick={onLeave}
+          className="inline-block font-medium text-accent underline-offset-2 hover:underline"
+        >
+          {place.label}
+        </Link>
+      ) : null}
       {alarm.clearable ? (
         <Button size="sm" onClick={() => onClear(alarm.code)}>
           Show the steps that clear it

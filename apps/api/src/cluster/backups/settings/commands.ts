@@ -147,8 +147,11 @@ export const deleteTarget = defineCommand({
     if (open > 0) throw new DomainError('conflict', `${open} backups are being stored there; wait for them`, [], 5);
     const stored = countBackupsAt(tx, id);
     if (stored > 0 && !forget) {
-      const cure = 'delete them first, or send forget=true to leave their files there';
-      throw new DomainError('conflict', `${stored} backups are stored at ${name}; ${cure}`);
+      const cure = 'delete them first, or forget them (forget=true, --forget), which leaves their files there';
+      throw new DomainError(
+        'conflict',
+        `${stored === 1 ? '1 backup is' : `${stored} backups are`} stored at ${name}; ${cure}`,
+      );
     }
     tx.delete(backups).where(ofTarget).run();
     tx.delete(backupTargets).where(eq(backupTargets.id, id)).run();

@@ -27,7 +27,7 @@ interface Values {
 const numberOf = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
 
 export function ScheduleForm({ schedule }: { schedule: BackupSchedule }) {
-  const targets = useTargetOptions();
+  const targets = useTargetOptions(schedule.target);
   const save = useWrite(backupRoutes.setSchedule, {
     refresh: ['backups'],
     onSuccess: (data) => toast.success(data.enabled ? 'The schedule is set' : 'The schedule is off'),

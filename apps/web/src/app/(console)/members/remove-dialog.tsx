@@ -75,7 +75,7 @@ export function RemoveDialog({ member, onClose, onReplace }: RemoveDialogProps) 
         <Switch
           checked={force}
           onCheckedChange={setForce}
-          label="It is gone for good"
+          label="Force: it is gone for good"
           hint="Do not wait for it to hand over: for a host that will not come back."
         />
       )}

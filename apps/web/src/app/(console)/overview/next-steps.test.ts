@@ -115,6 +115,18 @@ it('puts alarms first, but for those that it says in its own words', () => {
   const steps = nextSteps(cluster([member(1), member(2), member(3)]), [], NOW, [
     { ...alarm, code: 'disk_low', severity: 'critical' },
     { ...alarm, code: 'clock_offset', severity: 'warning' },
+    // The sentence above the page says it already.
+    { ...alarm, code: 'quorum_at_risk', severity: 'critical' },
+    { ...alarm, code: 'backup_overdue', severity: 'warning', message: 'no backup', cure: 'look why' },
   ]);
-  expect(steps).toEqual([{ key: 'alarm-disk_low-1-', tone: 'bad', title: 'The disk is full.', text: 'Free space.' }]);
+  expect(steps).toEqual([
+    { key: 'alarm-disk_low-1-', tone: 'bad', title: 'The disk is full.', text: 'Free space.' },
+    {
+      key: 'alarm-backup_overdue-1-',
+      tone: 'warn',
+      title: 'No backup.',
+      text: 'Look why.',
+      link: { href: '/backups', label: 'Backups' },
+    },
+  ]);
 });

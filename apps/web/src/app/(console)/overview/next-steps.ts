@@ -1,6 +1,7 @@
 import type { Alarm, AlarmCode } from '@quorate/shared/alarms';
 import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
+import { alarmPlace } from '../../../lib/alarm-place';
 import { asSentence, plural } from '../../../lib/format';
 
 export interface NextStep {
@@ -87,18 +88,28 @@ function versions({ upgrade }: Cluster): NextStep[] {
   return [{ key: 'versions', tone: 'info', title, text: upgrade.sentence, link }];
 }
 
-/** Alarms that the steps below say in their own words. */
-const SAID_BELOW: readonly AlarmCode[] = ['member_down', 'certificate_expiring', 'clock_offset'];
+/** Alarms that the sentence on the quorum or the steps below say in their own words. */
+const SAID_ELSEWHERE: readonly AlarmCode[] = [
+  'quorum_at_risk',
+  'quorum_lost',
+  'member_down',
+  'certificate_expiring',
+  'clock_offset',
+];
 
 function standingAlarms(alarms: readonly Alarm[]): NextStep[] {
   return alarms
-    .filter(({ code }) => !SAID_BELOW.includes(code))
-    .map((alarm) => ({
-      key: `alarm-${alarm.code}-${alarm.node_id}-${alarm.subject}`,
-      tone: alarm.severity === 'critical' ? 'bad' : 'warn',
-      title: asSentence(alarm.message),
-      text: asSentence(alarm.cure),
-    }));
+    .filter(({ code }) => !SAID_ELSEWHERE.includes(code))
+    .map((alarm) => {
+      const link = alarmPlace(alarm);
+      return {
+        key: `alarm-${alarm.code}-${alarm.node_id}-${alarm.subject}`,
+        tone: alarm.severity === 'critical' ? 'bad' : 'warn',
+        title: asSentence(alarm.message),
+        text: asSentence(alarm.cure),
+        ...(link ? { link } : {}),
+      };
+    });
 }
 
 function backups({ backups: { last_at: lastAt, failed_since: failed, scheduled } }: Cluster): NextStep[] {
