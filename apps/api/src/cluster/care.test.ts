@@ -134,7 +134,14 @@ describe('the care of a cluster of three', () => {
   it('tells of a member that is down, and no longer when it is back', async () => {
     const victim = await follower();
     const other = cluster.nodes.find((node) => node !== victim) ?? cluster.node(0);
+    const { nodeId } = victim.node;
     await victim.stop();
+    // The leader would take no write while it waits for it, whether its silence was noticed already or not.
+    const toNobody = await other.call('POST', '/v1/cluster/leadership', { to: nodeId });
+    expect(toNobody, toNobody.text).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('does not answer') },
+    });
     await until(
       async () =>
         (await alarms(other)).some(({ code, message }) => code === 'member_down' && message.includes(victim.name)),

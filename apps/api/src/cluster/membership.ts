@@ -98,7 +98,7 @@ export function membershipError(error: unknown): unknown {
     case 'not_in_sync':
       return new DomainError('not_caught_up', 'the learner is not in sync yet', [], 1);
     case 'bad_transferee':
-      return new DomainError('not_caught_up', 'that member cannot take leadership now');
+      return new DomainError('not_caught_up', 'that member cannot take leadership now: it does not answer, or lags');
     default:
       return new DomainError('no_quorum', `etcd could not carry out the change: ${error.message}`, [], 2);
   }
@@ -143,6 +143,10 @@ export function createMembership(deps: {
     const best = candidates.filter(isUp).sort((a, b) => (a.lag ?? 0) - (b.lag ?? 0) || a.id - b.id)[0];
     const target = to === null ? best : candidates.find((m) => m.id === to);
     if (!target) throw new DomainError('conflict', 'there is no other healthy voter to hand leadership to');
+    if (target.health === 'unreachable') {
+      const detail = `${target.name} does not answer, so it cannot lead; bring it back, or hand over to another voter`;
+      throw new DomainError('member_unhealthy', detail);
+    }
     const memberId = await etcdIdOf(raft, target.id, target.raft_peer_address);
     if (!memberId) throw new DomainError('conflict', `node ${target.id} has no etcd member`);
     await deps.announce(from, announced.reason, announced.requestedBy);

@@ -104,7 +104,9 @@ export function createRestorer(deps: RestorerDeps): Restorer {
   let current: OperationTracker | undefined;
   let running: Promise<void> = Promise.resolve();
   const operation = (): RestoreOperation | null => current?.view ?? null;
-  const staging = createStaging({ directory, client: deps.client, addressOf, hold, operation, logger, signal });
+  const inspectStaged = (path: string): void => void inspectStateFile(path, deps.migrationsDir);
+  const members = { client: deps.client, addressOf };
+  const staging = createStaging({ directory, ...members, inspect: inspectStaged, hold, operation, logger, signal });
   installer.tidy();
 
   /** What is known without reading the whole file. @throws DomainError */

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { DomainError } from '../../commands/domain-error';
 import { sha256Hex } from '../../lib/hash';
 import { silentLogger } from '../../lib/logger';
 import { LogUnavailable } from '../../replication/log';
@@ -13,7 +14,7 @@ import type { ClusterEnv } from '../listener';
 import type { PeerClient } from '../peer-client';
 import { openRestoreDirectory } from './directory';
 import { createWriteHold } from './hold';
-import { createStaging } from './staging';
+import { createStaging, type StageAnswer } from './staging';
 
 let dataDir: string;
 beforeEach(() => {
@@ -24,20 +25,15 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-it('brings a file anew where an earlier restore has changed the one of that name', async () => {
-  const content = 'the file to restore';
-  const file = { sha256: sha256Hex(content), bytes: content.length };
-  const directory = openRestoreDirectory(dataDir);
-  const staged = directory.staged(file.sha256);
-  let fetched = 0;
-  const fetch = async () => {
-    fetched += 1;
-    return new Response(content);
-  };
+const content = 'the file to restore';
+const file = { sha256: sha256Hex(content), bytes: content.length };
+
+function openStaging(fetch: () => Promise<Response>, inspect: (path: string) => void = () => {}) {
   const staging = createStaging({
-    directory,
+    directory: openRestoreDirectory(dataDir),
     client: { fetch, forget: async () => {}, close: async () => {} } as unknown as PeerClient,
     addressOf: () => '127.0.0.1:7000',
+    inspect,
     hold: { hold: async () => {}, release: () => {} },
     operation: () => null,
     logger: silentLogger(),
@@ -49,11 +45,35 @@ it('brings a file anew where an earlier restore has changed the one of that name
     return next();
   });
   staging.serve(app);
-  const stage = async (): Promise<string> => {
+  const stage = async (): Promise<StageAnswer> => {
     const init = { method: 'POST', body: JSON.stringify(file), headers: { 'content-type': 'application/json' } };
-    return ((await (await app.request('/v1/cluster/restore/stage', init)).json()) as { state: string }).state;
+    return (await (await app.request('/v1/cluster/restore/stage', init)).json()) as StageAnswer;
   };
-  const isStaged = () => until(async () => (await stage()) === 'staged', 'it is staged');
+  return { staging, stage };
+}
+
+it('takes no file that a newer build has prepared: in an upgrade the nodes would make different states of it', async () => {
+  const { stage } = openStaging(
+    async () => new Response(content),
+    () => {
+      throw new DomainError(
+        'backup_schema_newer',
+        'the file has schema 9, this version knows 8: upgrade the nodes first',
+      );
+    },
+  );
+  await until(async () => (await stage()).state === 'failed', 'it refuses the file');
+  expect(existsSync(openRestoreDirectory(dataDir).staged(file.sha256))).toBe(false);
+});
+
+it('brings a file anew where an earlier restore has changed the one of that name', async () => {
+  const staged = openRestoreDirectory(dataDir).staged(file.sha256);
+  let fetched = 0;
+  const { staging, stage } = openStaging(async () => {
+    fetched += 1;
+    return new Response(content);
+  });
+  const isStaged = () => until(async () => (await stage()).state === 'staged', 'it is staged');
 
   await isStaged();
   await isStaged();

@@ -30,6 +30,8 @@ export interface StagingDeps {
   /** The cluster address of a member. */
   readonly addressOf: (nodeId: number) => string | undefined;
   readonly hold: WriteHold;
+  /** Whether this build can take the file over. @throws DomainError backup_schema_newer: it was prepared by a newer one */
+  readonly inspect: (path: string) => void;
   /** The last operation that this node has carried out. */
   readonly operation: () => RestoreOperation | null;
   readonly logger: Logger;
@@ -63,6 +65,8 @@ export function createStaging(deps: StagingDeps): Staging {
       if (!response.ok || !response.body) throw new Error(`node ${from.nodeId} answered ${response.status}`);
       await directory.receive(response.body as never, path, signal);
       if ((await hashFile(path)) !== file.sha256) throw new Error('what arrived does not match its hash');
+      // In the middle of an upgrade the nodes would make different states of it.
+      deps.inspect(path);
       sync(path);
       renameSync(path, directory.staged(file.sha256));
       sync(dirname(path));

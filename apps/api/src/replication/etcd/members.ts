@@ -83,13 +83,17 @@ export async function allStatuses(client: EtcdClient): Promise<MemberStatus[]> {
 }
 
 /**
- * Hands leadership to a voter. etcd takes this only at the leader, which is looked up first.
+ * Hands leadership to a voter. etcd takes this only at the leader, which is looked up first. A leader that waits for a voter that is
+ * gone takes no writes meanwhile, so that one must answer.
  * @throws EtcdError `no_leader`, `bad_transferee`, `not_leader` (it moved meanwhile: try again)
  */
 export async function moveLeader(client: EtcdClient, targetId: string): Promise<void> {
   const statuses = await allStatuses(client);
   const leaderId = newestLeader(statuses);
   if (leaderId === targetId) return;
+  if (!statuses.some(({ member, status }) => member.id === targetId && status)) {
+    throw new EtcdError('that member does not answer', 'bad_transferee', 'not_done', '');
+  }
   const endpoint = statuses.find(({ member }) => member.id === leaderId)?.member.client_urls[0];
   if (!endpoint) throw new EtcdError('etcd has no leader now', 'no_leader', 'not_done', '');
   await client.call(
