@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DomainError } from './commands/domain-error';
 import type { Config } from './config/derive';
 import { openStateStore, type StateStore } from './db/state-store';
 import type { Metrics } from './http/metrics';
 import type { Clock } from './lib/clock';
+import { makeDirectory } from './lib/directory';
 import type { Logger } from './lib/logger';
 import { commandRegistry } from './registry';
 import { type Applier, createApplier } from './replication/applier';
@@ -40,7 +41,7 @@ export function openCore(options: {
   metrics: Metrics;
 }): Core {
   const { config, migrationsDir, logger, metrics } = options;
-  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+  makeDirectory(config.data_dir, 0o700);
   const store = openStateStore({ path: join(config.data_dir, 'state.db'), migrationsDir, durability: 'FULL' });
   const applier = createApplier({
     ...{ store, logger, onFatal: options.onFatal },

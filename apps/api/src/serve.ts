@@ -8,6 +8,7 @@ import { loadNodeFile } from './cluster/pki/node-file';
 import type { Config } from './config/derive';
 import type { LoadedConfig } from './config/load';
 import { adoptPairing } from './host/adopt-pairing';
+import { prepareDataDir } from './host/data-dir';
 import { exitCodeOf, explainFailure } from './host/start-errors';
 import { checkStateFile } from './host/state-file';
 import { delay } from './lib/async';
@@ -100,6 +101,7 @@ export async function serve(options: ServeOptions): Promise<number> {
 
   const signalled = firstSignal(logger);
   const start = async (): Promise<QuorateNode> => {
+    prepareDataDir(config.data_dir);
     if (adoptPairing(config.data_dir, systemClock())) logger.info('this node was added to a cluster and starts in it');
     await checkBeforeStart(config, migrationsDir, logger);
     const { origins } = options.loaded;

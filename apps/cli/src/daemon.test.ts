@@ -153,6 +153,8 @@ describe('join tokens', () => {
     expect((await quorate(['token', 'create', '--ttl', '5s'])).stderr).toContain("'--ttl <duration>' argument '5s'");
     expect((await quorate(['token', 'create', '--cidr', 'here'])).stderr).toContain('allowed_cidrs');
     expect((await quorate(['token', 'create', '--tll', '1h'])).stderr).toContain('hint: did you mean --ttl?');
+    const unknown = await quorate(['tokn', '--help']);
+    expect(unknown).toMatchObject({ status: 2, stderr: "error: unknown command 'tokn'\nhint: did you mean token?\n" });
     expect(await ok(['join', 'list'])).toMatchObject({ stdout: '' });
   });
 });

@@ -1,4 +1,5 @@
 import { nearest } from '@quorate/shared/nearest';
+import { refuseHelpOfUnknownCommands } from '@quorate/shared/unknown-command';
 import { Command } from 'commander';
 import { version } from '../package.json';
 import { CliError } from './cli-error';
@@ -114,5 +115,6 @@ export function buildProgram(io: Io, onExit: (exit: Exit) => void): Command {
   registerAgent(program, runner(true));
   addHelp(program);
   for (const noun of program.commands) withoutOwnHelp(noun);
+  refuseHelpOfUnknownCommands(program);
   return program;
 }

@@ -1,5 +1,6 @@
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../lib/directory';
 import { editConfig } from './edit';
 import { renderInitConfig } from './render';
 
@@ -28,7 +29,7 @@ export function writeInitConfig(path: string, options: { force: boolean }): void
   if (!options.force && existsSync(path)) {
     throw new Error(`${path} exists; give --force to replace it, or another file name`);
   }
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   writeAtomically(path, renderInitConfig(), MODE);
 }
 
@@ -39,6 +40,6 @@ export function writeInitConfig(path: string, options: { force: boolean }): void
 export function updateConfigFile(path: string, changes: Readonly<Record<string, unknown>>): void {
   const present = existsSync(path);
   const text = editConfig(present ? readFileSync(path, 'utf8') : '', changes, path);
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   writeAtomically(path, text, present ? statSync(path).mode & 0o777 : MODE);
 }

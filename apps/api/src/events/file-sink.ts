@@ -1,6 +1,7 @@
-import { appendFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { QuorateEvent } from '@quorate/shared/events';
+import { makeDirectory } from '../lib/directory';
 import type { Logger } from '../lib/logger';
 import type { EventBus } from './bus';
 import type { EventLog } from './event-log';
@@ -52,7 +53,7 @@ export function startFileSink(options: FileSinkOptions): FileSink {
 
   async function pump(): Promise<void> {
     if (sent === undefined) {
-      await mkdir(dirname(file), { recursive: true });
+      makeDirectory(dirname(file));
       sent = (await lastSeqIn(file)) ?? firstSeq;
     }
     // A restored backup is behind what the file has: its events are new all the same.

@@ -1,8 +1,20 @@
-import { chownSync, existsSync, lchownSync, lstatSync, readdirSync, renameSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  readdirSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { loadIdentity } from '../cluster/pki/identity';
 import { fingerprintOf } from '../cluster/pki/keys';
 import { loadNodeFile, type NodeFile } from '../cluster/pki/node-file';
+import { makeDirectory } from '../lib/directory';
+import { codeOf, HostError, reasonOf } from './host-error';
 import { readStateFile } from './state-file';
 
 /** What a data directory holds, as far as a join is concerned. */
@@ -27,6 +39,31 @@ export function inspectDataDir(dataDir: string): DataDirState {
   if (nodeFile && identity) return { kind: 'member', nodeFile, caFingerprint: fingerprintOf(identity.caPem) };
   return { kind: 'fresh', hasKey: existsSync(pkiFile(dataDir, 'node.key')) };
 }
+
+/** Makes the data directory where there is none. @throws HostError that says why nothing can be stored there */
+export function prepareDataDir(dataDir: string): void {
+  if (existsSync(dataDir) && statSync(dataDir).isFile()) {
+    throw new HostError(`data_dir ${dataDir} is a file: set data_dir to a directory, or move the file away`);
+  }
+  try {
+    makeDirectory(dataDir, 0o700);
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = codeOf(error);
+    const cure = DATA_DIR_CURES[code] ?? `set data_dir to a directory on a disk of this host`;
+    throw new HostError(`data_dir ${dataDir} cannot be used (${code || reasonOf(error)}): ${cure}`, { cause: error });
+  }
+}
+
+const OWN = 'let the user that runs quorated own it (chown -R), or set data_dir to another directory';
+const DATA_DIR_CURES: Readonly<Record<string, string>> = {
+  EACCES: OWN,
+  EPERM: OWN,
+  EROFS: 'its file system is read-only; set data_dir to another, or list it in ReadWritePaths of the systemd unit',
+  ENOTDIR: 'a part of this path is a file; correct data_dir',
+  ENOENT: 'no directory can be made there; set data_dir to one on a disk of this host',
+  ENOSPC: 'free space on its disk',
+};
 
 /** What makes a node the node it is. The files beside state.db keep its new name as their stem, as SQLite expects. */
 const STATE = [

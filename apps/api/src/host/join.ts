@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { preflightJoin } from '../cluster/join/client';
@@ -8,11 +8,12 @@ import { ensurePrivateDir, writeFileAtomic } from '../cluster/pki/atomic-file';
 import type { Config } from '../config/derive';
 import { updateConfigFile } from '../config/file';
 import { systemClock } from '../lib/clock';
+import { makeDirectory } from '../lib/directory';
 import { lockDirectory } from '../lib/directory-lock';
 import { silentLogger } from '../lib/logger';
 import { serve } from '../serve';
 import { type HostContext, load } from './config-options';
-import { type DataDirState, giveTo, giveToGroup, inspectDataDir, moveStateAside } from './data-dir';
+import { type DataDirState, giveTo, giveToGroup, inspectDataDir, moveStateAside, prepareDataDir } from './data-dir';
 import { type FollowEnd, followJoin, REMOVED } from './follow';
 import { codeOf, HostError, reasonOf } from './host-error';
 import { type JoinCliOptions, type JoinPlan, planJoin } from './join-plan';
@@ -108,12 +109,13 @@ async function preflight({ context, plan, step, progress }: Joining): Promise<vo
 /** Writes the token and the configuration; moves an old state aside before. The directory is locked meanwhile. */
 function writeFiles({ plan, step, progress }: Joining, unit?: Unit): void {
   const { config, configFile, tokenFile } = plan;
+  prepareDataDir(config.data_dir);
   ensurePrivateDir(config.data_dir);
   if (step === 'replace') {
     for (const [from, to] of moveStateAside(config.data_dir, systemClock())) progress.note(`moved ${from} to ${to}`);
   }
   if (step !== 'resume') {
-    mkdirSync(dirname(tokenFile), { recursive: true });
+    makeDirectory(dirname(tokenFile));
     writeFileAtomic(tokenFile, `${plan.target.token}\n`);
   }
   const isNew = !existsSync(configFile);

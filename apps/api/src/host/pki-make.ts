@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../cluster/pki/atomic-file';
@@ -6,6 +6,7 @@ import { inspectCertificate } from '../cluster/pki/inspect';
 import { createNamedCa, issueNodeCertificate, type KeyedCertificate } from '../cluster/pki/issue';
 import { createNodeKey, fingerprintOf, publicKeyPemOf } from '../cluster/pki/keys';
 import { systemClock } from '../lib/clock';
+import { makeDirectory } from '../lib/directory';
 import { HostError, reasonOf, UsageError } from './host-error';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -22,7 +23,7 @@ export async function initPki(directory: string, options: { name: string }): Pro
   for (const path of Object.values(files)) {
     if (existsSync(path)) throw new HostError(`${path} exists already; name another folder, or move it away`);
   }
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory, 0o700);
   const ca = await createNamedCa(options.name, systemClock());
   writeFileAtomic(files.key, ca.keyPem);
   writeFileAtomic(files.cert, ca.certPem);

@@ -1,3 +1,4 @@
+import { refuseHelpOfUnknownCommands } from '@quorate/shared/unknown-command';
 import { Command, CommanderError, Option } from 'commander';
 import { DEFAULT_CONFIG_FILE } from '../config/load';
 import { renderConfig } from '../config/render';
@@ -34,6 +35,7 @@ export async function runProgram(argv: readonly string[], context: HostContext):
   registerRecover(program, context, (result) => {
     code = result;
   });
+  refuseHelpOfUnknownCommands(program);
   try {
     await program.parseAsync(argv);
     return code;

@@ -47,6 +47,35 @@ describe('a start that cannot succeed says why and what to do', () => {
     expect(code).toBe(1);
   });
 
+  it('names data_dir where no directory can be made or used, instead of trying for ever', async () => {
+    const file = join(host.dir, 'a-file');
+    writeFileSync(file, '');
+    for (const [dir, reason] of [
+      [
+        '/proc/quorate',
+        /data_dir \/proc\/quorate cannot be used \(ENOENT\): no directory can be made there; set data_dir/,
+      ],
+      [file, /data_dir .*a-file is a file: set data_dir to a directory/],
+      [join(file, 'below'), /data_dir .*below cannot be used \(ENOTDIR\): a part of this path is a file/],
+    ] as const) {
+      const { code, message } = await refusal(['--data-dir', dir, ...addressArgs(host.address())]);
+      expect(message).toMatch(reason);
+      expect(code).toBe(1);
+    }
+    const made = await host.quorated(['pki', 'init', '/proc/quorate']);
+    expect(made).toMatchObject({ code: 1, stderr: expect.stringMatching(/\/proc\/quorate cannot be used \(ENOENT\)/) });
+  });
+
+  it('says that nobody can add a node whose cluster address this host does not have', async () => {
+    const sets = ['--set', 'cluster.address=192.0.2.1:7000', '--set', `api.address=${host.address()}:8440`];
+    const running = host.start(['serve', '--data-dir', freshDir('foreign'), '--set', 'log.format=json', ...sets]);
+    await running.says(
+      /nobody can add this node, nor can it grow: cluster\.address \(192\.0\.2\.1:7000\).*EADDRNOTAVAIL/,
+    );
+    running.signal('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+  });
+
   it('names the damaged part of node.json', async () => {
     const dir = freshDir('node-file');
     writeFileSync(join(dir, 'node.json'), '{"version":1,"node_id":99}');

@@ -77,6 +77,26 @@ describe('quorated init-config', () => {
   });
 });
 
+describe('help', () => {
+  it.each([
+    ['srve', 'serve', ['srve', '--help']],
+    ['initt', 'init', ['pki', 'initt', '-h']],
+  ])(
+    'of a command that does not exist (%s) is a wrong call, with the one that was meant',
+    async (word, meant, args) => {
+      const { code, stdout, stderr } = await host.quorated(args);
+      expect(stderr).toMatch(new RegExp(`unknown command '${word}'\\s+\\(Did you mean ${meant}\\?\\)`));
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    },
+  );
+
+  it('of one that exists is none', async () => {
+    for (const args of [['--help'], ['pki', '--help'], ['serve', '--help']]) {
+      expect(await host.quorated(args)).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+});
+
 describe('quorated pki', () => {
   it('says what is wrong with a file that is no certificate', async () => {
     const file = join(host.dir, 'no.pem');

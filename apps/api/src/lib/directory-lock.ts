@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeDirectory } from './directory';
 
 export class DirectoryLocked extends Error {
   override readonly name = 'DirectoryLocked';
@@ -13,7 +13,7 @@ export class DirectoryLocked extends Error {
  * @throws DirectoryLocked
  */
 export function lockDirectory(directory: string): () => void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory, 0o700);
   const file = new Database(join(directory, 'lock'), { timeout: 0 });
   try {
     file.pragma('locking_mode = EXCLUSIVE');

@@ -132,7 +132,10 @@ export function createWaiting(deps: WaitingDeps): Waiting {
       if (listener) return;
       await open().catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);
-        if (why !== failure) logger.debug({ why }, 'this node cannot wait to be added: cluster.address cannot be used');
+        // In use it may well be: by another node of this host, as the default is.
+        const level = (error as { code?: string }).code === 'EADDRINUSE' ? 'debug' : 'warn';
+        const what = `nobody can add this node, nor can it grow: cluster.address (${config.cluster.address}) cannot be used`;
+        if (why !== failure) logger[level](`${what}: ${why}`);
         failure = why;
       });
     },
