@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ export interface S3Server {
   readonly bucket: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Uploads in parts that were neither completed nor aborted. */
+  openUploads(): number;
   /** SIGKILL: connections are cut in the middle of what they do. */
   kill(): Promise<void>;
   /** Runs it again on the same port over the same files. */
@@ -24,7 +26,29 @@ const require = createRequire(import.meta.url);
 const PROGRAM = `
 const S3rver = require(process.argv[1]);
 const [directory, port, bucket] = process.argv.slice(2);
-new S3rver({ directory, port: Number(port), address: '127.0.0.1', silent: true, vhostBuckets: false, configureBuckets: [{ name: bucket }] })
+const server = new S3rver({ directory, port: Number(port), address: '127.0.0.1', silent: true, vhostBuckets: false, configureBuckets: [{ name: bucket }] });
+const fs = require('node:fs');
+const path = require('node:path');
+const uploads = () => path.dirname(server.store.getResourcePath(bucket, undefined, 'uploads') + '/x');
+// What this server lacks of the protocol: to list uploads and to abort one. They lie in its own folder.
+server.middleware.unshift(async (ctx, next) => {
+  if (ctx.method === 'GET' && ctx.path.replace(/\\/$/, '') === '/' + bucket && 'uploads' in ctx.query) {
+    const ids = fs.existsSync(uploads()) ? fs.readdirSync(uploads()) : [];
+    const all = ids.map((id) => ({ id, key: fs.readFileSync(path.join(uploads(), id, 'key'), 'utf8') }));
+    const wanted = all.filter(({ key }) => key.startsWith(ctx.query.prefix ?? ''));
+    const xml = wanted.map(({ id, key }) => '<Upload><Key>' + key + '</Key><UploadId>' + id + '</UploadId></Upload>').join('');
+    ctx.type = 'application/xml';
+    ctx.body = '<?xml version="1.0" encoding="UTF-8"?><ListMultipartUploadsResult>' + xml + '</ListMultipartUploadsResult>';
+    return;
+  }
+  if (ctx.method === 'DELETE' && typeof ctx.query.uploadId === 'string') {
+    fs.rmSync(path.join(uploads(), path.basename(ctx.query.uploadId)), { recursive: true });
+    ctx.status = 204;
+    return;
+  }
+  await next();
+});
+server
   .run()
   .then(() => console.log('ready'));
 `;
@@ -61,6 +85,10 @@ export async function startS3Server(): Promise<S3Server> {
     // What this server knows, and no other.
     accessKeyId: 'S3RVER',
     secretAccessKey: 'S3RVER',
+    openUploads: () => {
+      const folder = join(directory, bucket, '._S3rver_uploads');
+      return existsSync(folder) ? readdirSync(folder).length : 0;
+    },
     kill,
     start,
     async stop() {

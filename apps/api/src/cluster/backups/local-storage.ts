@@ -49,5 +49,7 @@ export function createLocalStorage(directory: string, nodeId: number): LocalStor
     async remove(name) {
       rmSync(at(name), { force: true });
     },
+    // `put` moves a whole file.
+    sweep: async () => {},
   };
 }

@@ -19,7 +19,7 @@ import { type AgeLock, encryptFile } from './age';
 import { completeBackup, failBackup, reportBackup } from './commands';
 import type { BackupFiles } from './files';
 import type { LocalStorage } from './local-storage';
-import { type BackupRow, currentSettings } from './queries';
+import { type BackupRow, backupsIn, currentSettings } from './queries';
 
 export interface MakerDeps {
   readonly nodeId: number;
@@ -130,13 +130,16 @@ async function storeFile(
   report: (percent: number) => Promise<void>,
 ): Promise<void> {
   let reportedAt = performance.now();
-  await deps.files.withStorage(row.target, (storage) =>
-    storage.put(row.file, made, async (percent) => {
+  const failed = backupsIn(deps.store.db, 'failed').filter(({ target }) => target === row.target);
+  await deps.files.withStorage(row.target, async (storage) => {
+    // The target may have been away when they failed.
+    await storage.sweep(new Set(failed.map(({ file }) => file)));
+    await storage.put(row.file, made, async (percent) => {
       if (performance.now() - reportedAt < REPORT_EVERY_MS) return;
       reportedAt = performance.now();
       await report(Math.floor(BEGINS_AT.storing + (percent / 100) * (99 - BEGINS_AT.storing)));
-    }),
-  );
+    });
+  });
 }
 
 /** By what the record says: it decides the name of the file, and the settings may have changed since. */

@@ -65,6 +65,27 @@ describe('an S3 target', () => {
     await storage.close();
   });
 
+  it('leaves no parts behind when an upload fails, nor when the file of one is removed', async () => {
+    const storage = createS3Storage(place());
+    const shrinks = storage.put('shrinks', at('large'), async () => {
+      throw new Error('the disk is gone');
+    });
+    await expect(shrinks).rejects.toThrow('the disk is gone');
+    expect(server.openUploads()).toBe(0);
+    const killed = new Promise<void>((resolve) => {
+      // Like a process that was killed: nobody comes back to this upload.
+      void storage.put('killed', at('large'), () => {
+        resolve();
+        return new Promise(() => {});
+      });
+    });
+    await killed;
+    expect(server.openUploads()).toBe(1);
+    await storage.remove('killed');
+    expect(server.openUploads()).toBe(0);
+    await storage.close();
+  });
+
   it('fails with a reason when the server goes away in the middle, and works when it is back', async () => {
     const storage = createS3Storage(place());
     const cut = storage.put('cut', at('large'), async (percent) => {
@@ -72,6 +93,11 @@ describe('an S3 target', () => {
     });
     await expect(cut).rejects.toMatchObject({ code: 'backup_unavailable', message: /cannot store a part/ });
     await server.start();
+    expect(server.openUploads()).toBe(1);
+    await storage.sweep(new Set(['another']));
+    expect(server.openUploads()).toBe(1);
+    await storage.sweep(new Set(['cut']));
+    expect(server.openUploads()).toBe(0);
     await expect(storage.get('cut')).rejects.toMatchObject({ code: 'backup_unavailable' });
     await storage.put('cut', at('large'), silent);
     expect((await read(storage, 'cut')).equals(large)).toBe(true);

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import pRetry from 'p-retry';
 import { S3mini, S3ServiceError } from 's3mini';
 import { Agent, fetch } from 'undici';
+import { z } from 'zod';
 import { DomainError } from '../../commands/domain-error';
 import type { Storage } from './storage';
 
@@ -107,6 +108,16 @@ export function createS3Storage(place: S3Place): Storage & { close(): Promise<vo
     }
   }
 
+  /** Best effort: not every service lists uploads, nor may every key. */
+  async function sweep(names: ReadonlySet<string>): Promise<void> {
+    const listed = await client.listMultipartUploads('/', '', 'GET', { prefix: place.prefix }).catch(() => undefined);
+    const { data } = uploadsSchema.safeParse(listed);
+    for (const { Key, UploadId } of data ? [data.ListMultipartUploadsResult.Upload].flat() : []) {
+      if (!names.has(Key.slice(place.prefix.length))) continue;
+      await client.abortMultipartUpload(Key, UploadId).catch(() => {});
+    }
+  }
+
   return {
     async put(name, from, onProgress) {
       const key = keyOf(name);
@@ -133,10 +144,18 @@ export function createS3Storage(place: S3Place): Storage & { close(): Promise<vo
     async remove(name) {
       const key = keyOf(name);
       await ask('delete the file', () => client.deleteObject(key));
+      await sweep(new Set([name]));
     },
+    sweep,
     close: () => agent.destroy(),
   };
 }
+
+const uploadSchema = z.object({ Key: z.string(), UploadId: z.string() });
+/** As the client reads the answer, whatever its types say: a single one is no list. */
+const uploadsSchema = z.object({
+  ListMultipartUploadsResult: z.object({ Upload: z.union([uploadSchema, z.array(uploadSchema)]) }),
+});
 
 type Report = (percent: number) => Promise<void>;
 

@@ -10,6 +10,8 @@ export interface Storage {
   put(name: string, from: string, onProgress: (percent: number) => Promise<void>): Promise<void>;
   /** @throws DomainError backup_unavailable */
   get(name: string): Promise<StoredFile>;
-  /** Deletes the file; it may be gone already. */
+  /** Deletes the file, and what a `put` that was cut short has left of it; it may be gone already. */
   remove(name: string): Promise<void>;
+  /** Gives up what was begun under these names and never completed: a bucket charges for parts that nobody sees. */
+  sweep(names: ReadonlySet<string>): Promise<void>;
 }
