@@ -95,6 +95,9 @@ const CLUSTER_TOPICS: ReadonlySet<string> = new Set([
   'keys',
 ]);
 
+/** Topics of which most is seen by one node alone and kept there: another node does not list it. */
+export const LOCAL_TOPICS: ReadonlySet<string> = new Set(['state', 'peer', 'snapshot', 'log', 'alarm']);
+
 /** The namespace of a type: `cluster`, or its topic. */
 export const namespaceOf = (type: string): string => (CLUSTER_TOPICS.has(topicOf(type)) ? 'cluster' : topicOf(type));
 

@@ -67,6 +67,9 @@ export async function issuePki(directory: string, options: IssueOptions): Promis
   const { subjectCn, notAfter } = inspectCertificate(certPem);
   process.stdout.write(`${fingerprintOf(certPem)}\n`);
   say(`wrote ${files.cert} and ${files.key}: ${subjectCn}, valid until ${new Date(notAfter).toISOString()}`);
+  if (options.host.length === 0) {
+    say('it names this machine only: for a node that others dial, add --host ADDRESS and issue it again with --force');
+  }
 }
 
 function wholeNumber(option: string, text: string, max: number): number {

@@ -1,4 +1,11 @@
-import { EVENT_TYPES, eventRoutes, eventSchema, type QuorateEvent } from '@quorate/shared/events';
+import {
+  EVENT_TYPES,
+  eventRoutes,
+  eventSchema,
+  LOCAL_TOPICS,
+  type QuorateEvent,
+  topicOf,
+} from '@quorate/shared/events';
 import { Option } from 'commander';
 import { stringify } from 'yaml';
 import { utcTime } from '../duration';
@@ -16,6 +23,9 @@ const COLUMNS: readonly Column<QuorateEvent>[] = [
   { header: 'ACTOR', value: (e) => e.actor },
   { header: 'MESSAGE', value: (e) => e.message },
 ];
+
+const LOCAL_NOTE =
+  'Each node keeps what it alone has seen, so others may list more (--server); alarms of the cluster are with the node that led.';
 
 interface EventOptions {
   follow?: boolean;
@@ -66,6 +76,7 @@ export const registerEvent: Register = (program, run) => {
           inv.call(eventRoutes.list, { query: { ...query, type, namespace, source } }),
         );
         if (options.follow) return follow(inv, data.items, options);
+        if (LOCAL_TOPICS.has(type === undefined ? (namespace ?? '') : topicOf(type))) inv.note(LOCAL_NOTE);
         const name = (e: QuorateEvent): number => e.seq;
         inv.print(listView({ data, rows: data.items, columns: COLUMNS, name, empty: 'No events.' }));
       }),

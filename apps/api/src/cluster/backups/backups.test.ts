@@ -93,6 +93,9 @@ describe('backups on the disk of a node', () => {
       copy = (await call('GET', '/v1/backups?kind=safety')).body.items[0] as Backup;
       return copy !== undefined;
     }, 'the safety copy is listed');
+    // It protects the restore, not the cluster: what counts as its last backup is older.
+    const { last_at } = (await call('GET', '/v1/cluster')).body.backups as { last_at: string | null };
+    expect(Date.parse(last_at ?? '')).toBeLessThan(Date.parse(copy?.finished_at ?? ''));
     expect(copy).toMatchObject({ kind: 'safety', state: 'completed', node_id: 1, file: /^before-/ });
     expect((await call('POST', `/v1/backups/${copy?.id}/restore`, {})).status).toBe(202);
     await restored();

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt } from 'drizzle-orm';
+import { and, desc, eq, gt, ne } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import type { BackupFigures } from '../../http/metrics';
 import { countRows } from './queries';
@@ -9,7 +9,8 @@ export function backupFigures(db: StateDb): BackupFigures {
   const last = db
     .select()
     .from(backups)
-    .where(eq(backups.state, 'completed'))
+    // The copy that a restore makes first is no backup that somebody asked for.
+    .where(and(eq(backups.state, 'completed'), ne(backups.kind, 'safety')))
     .orderBy(desc(backups.finishedAt))
     .limit(1)
     .get();

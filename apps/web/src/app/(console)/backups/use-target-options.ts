@@ -14,5 +14,7 @@ export function useTargetOptions(chosen: string = LOCAL_TARGET): Option[] {
     { value: LOCAL_TARGET, label: 'Local disk of the node' },
     ...items.map(({ id, name, bucket }) => ({ value: id, label: `${name} (${bucket})` })),
   ];
-  return options.some(({ value }) => value === chosen) ? options : [...options, { value: chosen, label: chosen }];
+  return options.some(({ value }) => value === chosen)
+    ? options
+    : [...options, { value: chosen, label: 'S3-compatible target' }];
 }

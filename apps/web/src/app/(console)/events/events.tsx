@@ -1,6 +1,6 @@
 'use client';
 
-import { EVENT_TYPES, namespaceOf, topicOf } from '@quorate/shared/events';
+import { EVENT_TYPES, LOCAL_TOPICS, namespaceOf, topicOf } from '@quorate/shared/events';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Radio } from 'lucide-react';
 import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryState, useQueryStates } from 'nuqs';
@@ -68,6 +68,7 @@ function EventsTab() {
     ...(node === null ? {} : { source: node }),
   };
   const filtered = Object.keys(filter).length > 0;
+  const self = cluster.data?.members.find((member) => member.self)?.name;
   const clear = () => void setFilters({ namespace: null, type: null, node: null });
   const nodeOptions = [
     { value: '', label: 'Every node' },
@@ -103,6 +104,12 @@ function EventsTab() {
           </Button>
         ) : null}
       </search>
+      {LOCAL_TOPICS.has(type ? topicOf(type) : namespace) ? (
+        <p className="text-ink-2 text-sm">
+          Each node keeps what it alone has seen: here is what {self ?? 'the node that answers'} saw. Alarms of the
+          whole cluster are with the node that led.
+        </p>
+      ) : null}
       <EventPages key={`${namespace} ${type} ${node}`} filter={filter} filtered={filtered} onClear={clear} />
     </div>
   );
