@@ -11,6 +11,7 @@ import { operatorPkiOf } from './operator-pki';
 import { type Identity, loadIdentity, saveIdentity } from './pki/identity';
 import { loadNodeFile, type NodeFile, saveNodeFile } from './pki/node-file';
 import { shareCa } from './pki/operator';
+import { isRecoveryUnfinished } from './recovery/unfinished';
 
 /** Who this node is, as found on disk or just made. */
 export interface Boot {
@@ -118,6 +119,11 @@ function takeOperatorPki(config: Config, clock: Clock, nodeFile: NodeFile, store
 
 function resume(config: Config, nodeFile: NodeFile, clock: Clock): Boot {
   const { data_dir: dataDir, node } = config;
+  if (isRecoveryUnfinished(dataDir)) {
+    throw new BootError(
+      `a recovery of ${dataDir} was cut short; run it again with the same arguments: quorated recover`,
+    );
+  }
   if (node.id !== 'auto' && node.id !== nodeFile.node_id) {
     throw new BootError(
       `node.id is ${node.id}, but ${dataDir} belongs to node ${nodeFile.node_id}: correct node.id, or use another data_dir`,

@@ -68,6 +68,9 @@ describe('the journal of a node that grew', () => {
     await start();
     await until(async () => (await write('kept')) === 201, 'writes work on Raft');
     expect((await grow())?.status).toBe(201);
+    const told = async () => (await running?.call('GET', '/v1/events?type=cluster.grown', { token }))?.body.items;
+    await until(async () => (await told())?.length > 0, 'the growth is told');
+    expect(await told()).toHaveLength(1);
   }, 60_000);
 
   it('starts etcd again after it could not, with no restart of the node', async () => {

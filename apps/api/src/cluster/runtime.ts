@@ -17,13 +17,12 @@ import { type Care, createCare } from './care';
 import { type ClockGuard, createClockGuard } from './clock-guard';
 import { onMemberFailed } from './damage/journal';
 import { createLostMemberRemoval } from './damage/lost-member';
-import { SYSTEM_ACTOR } from './founding';
+import { createGrowthRecord } from './growth-record';
 import { createJournal, type Journal, logPrefixOf } from './journal';
 import { createKeyring, type Keyring } from './keyring';
 import { type ClusterKeys, createClusterKeys } from './keys/keys';
 import { createOwnIdentity } from './keys/own-identity';
 import { type Announce, createAnnouncer } from './leadership/announce';
-import { recordGrowth } from './leadership/commands';
 import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar } from './learners';
 import type { ClusterListener } from './listener';
@@ -171,6 +170,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     signal,
   });
 
+  const { nodeFile } = boot;
+  const growthRecord = createGrowthRecord({ nodeFile, dataDir, journal: () => journal, applier, proposer });
   const journal = createJournal({
     ...options,
     nodeId,
@@ -179,7 +180,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     clusterId: boot.nodeFile.cluster_id,
     mayLead: () => journal.health === 'ok' && journal.mode === 'raft' && roster.isInService(),
     wasRemoved: roster.wasRemoved,
-    commitRaftMode: () => updateNodeFile(config.data_dir, { mode: 'raft' }),
+    commitRaftMode: () => growthRecord.commit(),
     resync,
     restores: restorer,
     onMemberFailed: (lines) => onMemberFailed({ lines, dataDir, peers: targets(), logger, onFatal: options.onFatal }),
@@ -299,8 +300,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     }
     if (stopping.signal.aborted) return;
     startReconcilers();
-    const { epoch } = applier.position;
-    await proposer.propose(recordGrowth, { epoch }, { actor: SYSTEM_ACTOR, id: `epoch-${epoch}` });
+    await growthRecord.run();
   }
 
   function ensureCluster(): Promise<void> {
@@ -360,7 +360,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       reconcilers.push(startReconciler({ name: 'restore', intervalMs: 1_000, run: restorer.run }, logger));
       reconcilers.push(...backups.start());
       const regrowth = createRegrowth({ ...boot, dataDir, journal, grow: ensureCluster });
-      reconcilers.push(startReconciler(regrowth, logger));
+      reconcilers.push(startReconciler(regrowth, logger), startReconciler(growthRecord, logger));
       if (journal.mode === 'single') reconcilers.push(startReconciler(waiting, logger));
       const operatorCare = createOperatorCare({ config, nodeId, own, journal, db, proposer, clock, logger });
       reconcilers.push(startReconciler(operatorCare, logger));

@@ -74,6 +74,7 @@ const STATE = [
   ['pki', ''],
   ['raft', ''],
   ['snapshots', ''],
+  ['recover.unfinished', ''],
 ] as const;
 
 /**

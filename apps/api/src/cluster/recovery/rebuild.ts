@@ -12,12 +12,14 @@ import { createLocalLog } from '../../replication/local-log';
 import { createProposer } from '../../replication/proposer';
 import { liveMembers } from '../members/admission';
 import type { Member } from '../members/table';
+import { writeFileAtomic } from '../pki/atomic-file';
 import { type NodeFile, saveNodeFile } from '../pki/node-file';
 import { sync } from '../restore/prepare';
 import { removeWal } from '../restore/state-file-check';
 import { recoverCluster } from './commands';
 import type { OpenedJournal } from './journal-tail';
 import { RECOVERED_KEY } from './regrowth';
+import { unfinishedPath } from './unfinished';
 
 const LOCAL_ACTOR = { kind: 'local', id: 'local', name: 'local' } as const;
 
@@ -112,8 +114,8 @@ export async function rebuildState(options: {
 }
 
 /**
- * Puts the rebuilt state in place and keeps what was there. In this order, a kill leaves a node that does not vote, or the
- * finished one; never the old member with the new state's other half. Run again, it goes on from what it finds.
+ * Puts the rebuilt state in place and keeps what was there. A kill before the end leaves a node that does not start: with the
+ * old journal it would still vote in the cluster that it left. Run again, it goes on from what it finds.
  *
  * @returns the folder with what was there before
  */
@@ -127,6 +129,8 @@ export function commitRecovery(options: { dataDir: string; state: string; nodeFi
   if (existsSync(`${statePath}-wal`)) copyFileSync(`${statePath}-wal`, join(kept, 'state.db-wal'));
   copyFileSync(join(dataDir, 'node.json'), join(kept, 'node.json'));
   sync(state);
+  const mark = unfinishedPath(dataDir);
+  writeFileAtomic(mark, `${time}\n`);
   // The WAL goes first: over another file it would be taken for that file's own.
   removeWal(statePath);
   renameSync(state, statePath);
@@ -137,5 +141,7 @@ export function commitRecovery(options: { dataDir: string; state: string; nodeFi
   sync(kept);
   sync(dataDir);
   saveNodeFile(dataDir, { ...nodeFile, mode: 'single', stage: 'complete', members: [], [RECOVERED_KEY]: true });
+  rmSync(mark);
+  sync(dataDir);
   return kept;
 }
