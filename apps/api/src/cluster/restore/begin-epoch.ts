@@ -3,6 +3,7 @@ import { delay } from '../../lib/async';
 import type { Applier } from '../../replication/applier';
 import type { Barrier } from '../../replication/barrier';
 import type { EtcdClient } from '../../replication/etcd/client';
+import { EtcdError } from '../../replication/etcd/errors';
 import { type Genesis, logKey, readGenesis, writeGenesis } from '../../replication/etcd-log-genesis';
 import { createLogSource } from '../../replication/etcd-log-source';
 
@@ -14,7 +15,8 @@ const PAUSE_MS = 50;
  * appended meanwhile. It carries the order to restore: the one entry that every node meets at the same place of the log.
  *
  * @throws DomainError conflict: another epoch began; overloaded: other writers were quicker each time
- * @throws EtcdError, DomainError no_quorum
+ * @throws DomainError no_quorum; outcome_unknown: it may have begun
+ * @throws EtcdError what was read before could not be had: nothing has changed
  */
 export async function beginEpoch(options: {
   client: EtcdClient;
@@ -39,7 +41,7 @@ export async function beginEpoch(options: {
       const owner = before.cluster === undefined ? {} : { cluster: before.cluster };
       const next = { ...base, ...owner, restore: options.restore };
       const unchanged = { key: logKey(prefix, epoch), version: tip.version };
-      const write = await writeGenesis(client, prefix, next, before, unchanged);
+      const write = await writeGenesis(client, prefix, next, before, unchanged).catch(inOurTerms);
       if (write.written) return next;
       if (write.current?.epoch !== epoch) throw elsewhere();
     }
@@ -50,6 +52,25 @@ export async function beginEpoch(options: {
     'the cluster was too busy to switch; try again when there are fewer writes',
     [],
     5,
+  );
+}
+
+/** Whoever asked for the restore must not take a lost answer for a refusal. */
+function inOurTerms(error: unknown): never {
+  if (!(error instanceof EtcdError)) throw error;
+  if (error.outcome !== 'unknown') {
+    throw new DomainError(
+      'no_quorum',
+      `a majority of the voters cannot be reached, so nothing has changed: ${error.message}`,
+      [],
+      2,
+    );
+  }
+  const detail =
+    'etcd stopped answering in the moment of the switch: every node goes on with the old state, or every node with the restored one';
+  throw new DomainError(
+    'outcome_unknown',
+    `${detail}; the epoch in GET /v1/cluster says which, once a quorum is there`,
   );
 }
 

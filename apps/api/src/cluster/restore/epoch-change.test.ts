@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { delay } from '../../lib/async';
 import { silentLogger } from '../../lib/logger';
 import type { EtcdClient } from '../../replication/etcd/client';
+import { EtcdError } from '../../replication/etcd/errors';
 import { createEtcdLog } from '../../replication/etcd-log';
 import { type Genesis, readGenesis, writeGenesis } from '../../replication/etcd-log-genesis';
 import { startTestEtcd, type TestEtcd } from '../../testing/etcd';
@@ -97,6 +98,22 @@ describe('a new epoch', () => {
     expect(slipped).toBe(true);
     expect(next.base_index).toBe(2);
     expect(storedValues(one)).toEqual({ a: 'a', late: 'late' });
+  });
+
+  it('does not take a lost answer for a refusal', async () => {
+    const one = await open(1);
+    await put(one, 'a');
+    const { applier, barrier } = one;
+    const lost = (outcome: 'unknown' | 'not_done') => {
+      const call = ((method: Parameters<EtcdClient['call']>[0], ...rest: unknown[]) =>
+        method === 'KV.Txn' && JSON.stringify(rest).includes('request_put')
+          ? Promise.reject(new EtcdError('it stopped answering', 'timeout', outcome, ''))
+          : (client.call as (...all: unknown[]) => Promise<unknown>)(method, ...rest)) as EtcdClient['call'];
+      const flaky = { ...client, call };
+      return beginEpoch({ client: flaky, prefix, applier, barrier, restore: {}, hold: async () => {} });
+    };
+    await expect(lost('unknown')).rejects.toMatchObject({ code: 'outcome_unknown' });
+    await expect(lost('not_done')).rejects.toMatchObject({ code: 'no_quorum' });
   });
 
   it('never begins twice from one epoch', async () => {
