@@ -226,6 +226,14 @@ describe('the console in Chromium', () => {
     await page.getByText('Quorum lost').first().waitFor();
     expect(await violationsOf(page)).toEqual([]);
     await screenshot(page, 'overview-no-quorum');
+    await page.getByRole('button', { name: /alarms?, show them$/ }).click();
+    const alarms = page.getByRole('dialog', { name: /alarms?$/ });
+    await alarms.getByText('quorum_lost').waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    await screenshot(page, 'alarms-no-quorum');
+    await alarms.getByRole('link', { name: 'Members' }).first().click();
+    await heading('Members').waitFor();
+    await page.getByRole('link', { name: 'Overview' }).first().click();
     for (const node of cluster.nodes.slice(1)) await node.start();
     await page.getByRole('region', { name: 'Quorum' }).getByText('3 of 3 voters healthy').first().waitFor();
     await page.getByText('Read-only: no quorum.').waitFor({ state: 'detached' });

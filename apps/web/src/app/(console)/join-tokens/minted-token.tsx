@@ -43,7 +43,8 @@ export function MintedToken({ minted }: { minted: MintedJoinToken }) {
           Download the token as a file
         </Button>
         <p className="min-w-0 flex-1 basis-56 text-ink-3 text-xs">
-          For <code className="font-mono">--token-path</code>, which keeps it out of the process table. The file is
+          For <code className="font-mono">--token-path</code> (with <code className="font-mono">--url</code> and{' '}
+          <code className="font-mono">--ca-fingerprint</code>), which keeps it out of the process table. The file is
           removed after the join.
         </p>
       </div>
