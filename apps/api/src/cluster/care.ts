@@ -8,7 +8,7 @@ import { type ReconcilerHandle, startReconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { backupSource } from './alarms/backup-source';
-import { type AlarmClearer, createAlarmClearer } from './alarms/clear';
+import { type AlarmClearer, type AlarmClearerDeps, createAlarmClearer } from './alarms/clear';
 import { type Alarms, createAlarms } from './alarms/registry';
 import {
   certificateSource,
@@ -51,6 +51,7 @@ export interface CareDeps {
   readonly identity: () => Identity;
   /** What a peer that answers says of itself. */
   readonly statusOf: (nodeId: number) => NodeStatus | undefined;
+  readonly peerClearings: AlarmClearerDeps['peerClearings'];
   readonly localEvents: LocalEvents;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -136,7 +137,8 @@ export function createCare(deps: CareDeps): Care {
     }
   }
   const write = () => checkpoints.take();
-  const clearer = createAlarmClearer({ journal, keeper: snapshots, compactor, compare, write, clock, logger });
+  const { peerClearings } = deps;
+  const clearer = createAlarmClearer({ ...common, keeper: snapshots, compactor, compare, write, peerClearings });
 
   return {
     alarms,

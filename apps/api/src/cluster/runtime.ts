@@ -11,6 +11,7 @@ import type { Proposer } from '../replication/proposer';
 import { findOutcome } from '../resources/outcomes/routes';
 import { advertisedAddresses } from './addresses';
 import { createAdmissionApp } from './admission-app';
+import { askForClearings, serveClearing } from './alarms/follow';
 import { type Backups, createBackups } from './backups/backups';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
@@ -27,6 +28,7 @@ import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar } from './learners';
 import type { ClusterListener } from './listener';
 import { type NodeStatus, startLiveness } from './liveness';
+import { liveMembers } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { openMember, openSingle } from './opening';
 import { createOperatorCare } from './operator-care';
@@ -219,7 +221,12 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   });
   const membership = createMembership({ nodeId, journal, view, announce });
   const registerLearner = createLearnerRegistrar({ journal, db, proposer, barrier });
-  const care = createCare({ ...options, nodeId, journal, view, membership, identity, statusOf });
+  const peerClearings = () =>
+    askForClearings(
+      peerClient,
+      liveMembers(db()).flatMap((m) => (m.id === nodeId ? [] : [{ nodeId: m.id, address: m.clusterAddress }])),
+    );
+  const care = createCare({ ...options, nodeId, journal, view, membership, identity, statusOf, peerClearings });
 
   const addresses = advertisedAddresses(config);
   const selfCare = createSelfCare({
@@ -258,6 +265,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       servePeers: (app) => {
         restorer.serve(app);
         backups.serve(app);
+        serveClearing(app, care.clearer.current);
       },
       admissionApp: createAdmissionApp({
         ...{ config, nodeId, db, proposer, barrier, keyring, version, clock, logger },

@@ -22,6 +22,7 @@ export interface ClusterNode {
   readonly host: string;
   readonly dataDir: string;
   readonly node: QuorateNode;
+  readonly running: boolean;
   /** What this node called fatal. */
   readonly fatal: readonly unknown[];
   call(method: string, path: string, body?: unknown): Promise<Answer>;
@@ -95,6 +96,9 @@ export async function startTestCluster(
       get node() {
         if (!node) throw new Error(`${name} does not run`);
         return node;
+      },
+      get running() {
+        return node !== undefined;
       },
       async stop() {
         const running = node;

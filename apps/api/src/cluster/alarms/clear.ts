@@ -27,10 +27,12 @@ const LEFT_OUT = 'does not answer and is left out; back again, it raises the ala
 export interface AlarmClearer {
   /** What would be done, in order. */
   plan(code: ClearableAlarm): Promise<AlarmClearing>;
-  /** The operation that runs or ran last on this node for that alarm. */
-  last(code: string): AlarmClearing | undefined;
-  /** Starts it, and answers at once. @throws DomainError conflict one runs already */
-  start(code: ClearableAlarm, requestedBy: string): Promise<AlarmClearing>;
+  /** The operation that runs or ran last on this node. */
+  current(): AlarmClearing | undefined;
+  /** The newest one for an alarm that this node or a member that answers knows of. */
+  look(code: string): Promise<AlarmClearing | undefined>;
+  /** Starts it, and answers at once; under an id that was given before, answers with that one. @throws DomainError conflict one runs already */
+  start(code: ClearableAlarm, requestedBy: string, id?: string): Promise<AlarmClearing>;
   stop(): Promise<void>;
 }
 
@@ -38,6 +40,8 @@ export interface AlarmClearerDeps {
   readonly journal: Journal;
   readonly keeper: SnapshotKeeper;
   readonly compactor: Compactor;
+  /** The last operations of the members that answer. */
+  readonly peerClearings: () => Promise<readonly AlarmClearing[]>;
   /** Whether every member has the same state; a sentence that says what was found. */
   readonly compare: () => Promise<{ readonly equal: boolean; readonly detail: string }>;
   /** Puts an entry that changes nothing through the log: etcd looks at its limits when it is to take one. */
@@ -212,13 +216,29 @@ export function createAlarmClearer(deps: AlarmClearerDeps): AlarmClearer {
     finish('succeeded');
   }
 
+  async function known(): Promise<AlarmClearing[]> {
+    const seen = [...(current ? [current] : []), ...(await deps.peerClearings())];
+    return seen.sort((a, b) => (b.started_at ?? '').localeCompare(a.started_at ?? ''));
+  }
+
   return {
     plan: async (code) => (await planned(code, '')).view,
-    last: (code) => (current?.code === code ? current : undefined),
-    async start(code, requestedBy) {
-      if (current?.state === 'running') throw new DomainError('conflict', 'an alarm is being cleared already', [], 2);
+    current: () => current,
+    look: async (code) => (await known()).find((one) => one.code === code),
+    async start(code, requestedBy, id) {
+      const before = await known();
+      const same = before.find((one) => one.id === id);
+      if (id !== undefined && same) return same;
       const { todo, view } = await planned(code, requestedBy);
-      const started: AlarmClearing = { ...view, id: uuidv7(), state: 'running', started_at: toTimestamp(clock()) };
+      if ([...before, current].some((one) => one?.state === 'running')) {
+        throw new DomainError('conflict', 'an alarm is being cleared already', [], 2);
+      }
+      const started: AlarmClearing = {
+        ...view,
+        id: id ?? uuidv7(),
+        state: 'running',
+        started_at: toTimestamp(clock()),
+      };
       current = started;
       running = carryOut(todo, started);
       return started;

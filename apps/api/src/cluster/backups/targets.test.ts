@@ -81,7 +81,7 @@ describe('backups in a bucket', () => {
       return verification.state === 'ok';
     }, 'it is verified');
     const refused = await call('DELETE', `/v1/backups/targets/${id}`);
-    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringContaining('1 backups are stored') } });
+    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringContaining('1 backup is stored') } });
     expect(await call('PATCH', `/v1/backups/targets/${id}`, { bucket: 'another' })).toMatchObject({ status: 409 });
     await call('POST', '/v1/api-tokens', { name: 'undone', role: 'viewer' });
     expect(await call('POST', `/v1/backups/${backup.id}/restore`, {})).toMatchObject({ status: 202 });
