@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nodeId, uuidParam } from './names';
 import { pageOf, pageQuery, timestamp } from './pagination';
-import { defineRoute } from './route';
+import { defineRoute, IF_MATCH } from './route';
 
 export const BACKUP_STATES = ['queued', 'running', 'completed', 'failed', 'deleting'] as const;
 export type BackupState = (typeof BACKUP_STATES)[number];
@@ -147,7 +147,8 @@ export const backupRoutes = {
     path: '/v1/backups/schedule',
     access: 'admin',
     tag: TAG,
-    summary: 'Set the schedule and the retention of scheduled backups',
+    summary: 'Set the schedule and the retention of scheduled backups; honours If-Match',
+    requestHeaders: IF_MATCH,
     description:
       'The leader starts one backup for each due time, exactly once. Times that passed while there was no leader are made up for by one backup and counted. Retention never deletes the last good backup, and no manual one.',
     body: z.object({
@@ -159,7 +160,7 @@ export const backupRoutes = {
       keep_days: schedule.keep_days.default(0),
     }),
     response: backupScheduleSchema,
-    errors: ['not_found'],
+    errors: ['not_found', 'precondition_failed'],
   }),
   encryption: defineRoute({
     id: 'backups.encryption.get',
@@ -176,7 +177,8 @@ export const backupRoutes = {
     path: '/v1/backups/encryption',
     access: 'admin',
     tag: TAG,
-    summary: 'Encrypt new backups as age files: with a passphrase, to public keys, or not at all',
+    summary: 'Encrypt new backups as age files: with a passphrase, to public keys, or not at all; honours If-Match',
+    requestHeaders: IF_MATCH,
     description:
       'The passphrase is stored encrypted under the cluster key, so that scheduled backups can use it, and is never shown. Keep it elsewhere too: who restores is asked for it.',
     body: z.object({
@@ -194,6 +196,7 @@ export const backupRoutes = {
         .describe('With mode recipients: age public keys, each of which can open the files with its identity.'),
     }),
     response: backupEncryptionSchema,
+    errors: ['precondition_failed'],
   }),
   targets: defineRoute({
     id: 'backups.targets.list',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pageOf, pageQuery, timestamp } from './pagination';
-import { defineRoute } from './route';
+import { defineRoute, IF_MATCH } from './route';
 
 export const HAPROXY_VERSIONS = ['2.4', '2.5', '2.6', '2.7', '2.8', '2.9', '3.0', '3.1', '3.2', '3.3'] as const;
 export const haproxyVersion = z.enum(HAPROXY_VERSIONS);
@@ -167,7 +167,7 @@ export const haproxyRoutes = {
     access: 'operator',
     tag: 'Load balancer',
     summary: 'Replace the load balancer settings; honours If-Match',
-    requestHeaders: { 'If-Match': 'The ETag that the change is based on: 412 when somebody was faster.' },
+    requestHeaders: IF_MATCH,
     body: haproxySettingsSchema,
     response: haproxySettingsSchema,
     errors: ['precondition_failed', 'validation_failed'],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute } from './route';
+import { defineRoute, IF_MATCH } from './route';
 
 /** Rows kept unless an admin says otherwise. */
 export const RETENTION_DEFAULTS = { events: 50_000, audit: 200_000 } as const;
@@ -34,7 +34,7 @@ export const retentionRoutes = {
     access: 'admin',
     summary: 'Set how many events and audit records are kept; honours If-Match',
     description: 'A lower number removes the oldest rows, some thousands with each further write.',
-    requestHeaders: { 'If-Match': 'The ETag that the change is based on: 412 when somebody was faster.' },
+    requestHeaders: IF_MATCH,
     body: retentionSchema,
     errors: ['precondition_failed', 'validation_failed'],
   }),

@@ -61,6 +61,9 @@ interface RouteInput<P, Q, B, R> {
   errors?: readonly ErrorCode[];
 }
 
+/** For `requestHeaders` of settings that more than one person may change. */
+export const IF_MATCH = { 'If-Match': 'The ETag that the change is based on: 412 when somebody was faster.' } as const;
+
 /** Declares one REST operation. The server, the client, OpenAPI and the authorization tests are made from it. */
 export function defineRoute<
   P extends ObjectSchema | undefined = undefined,

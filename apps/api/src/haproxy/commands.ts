@@ -3,6 +3,7 @@ import { desc, eq, lte } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
+import { ifMatchField, requireMatch } from '../commands/precondition';
 import type { StateDb } from '../db/state-store';
 import { etagOf, savedSettings, settingsEtag } from './current';
 import { haproxyRevisions, haproxySettings } from './table';
@@ -13,12 +14,10 @@ export const KEPT_REVISIONS = 100;
 export const replaceSettings = defineCommand({
   type: 'haproxy.settings.replace',
   since: 1,
-  input: z.object({ settings: z.string().max(16_384), ifMatch: z.string().nullable() }),
+  input: z.object({ settings: z.string().max(16_384), ifMatch: ifMatchField }),
   target: () => 'haproxy/settings',
   apply(tx, input, ctx) {
-    if (input.ifMatch !== null && input.ifMatch !== '*' && input.ifMatch !== settingsEtag(tx)) {
-      throw new DomainError('precondition_failed', 'the settings changed since you read them; read them again');
-    }
+    requireMatch(input.ifMatch, settingsEtag(tx));
     if (savedSettings(tx) === input.settings) return;
     const row = { settings: input.settings, updatedAt: ctx.at };
     tx.insert(haproxySettings)

@@ -1,6 +1,6 @@
 import { type HaproxyRevision, haproxyRoutes } from '@quorate/shared/haproxy';
 import { desc, lt } from 'drizzle-orm';
-import { type Endpoint, endpoint, type RequestContext } from '../http/endpoint';
+import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../http/endpoint';
 import { numberCursor, pageOf } from '../http/page';
 import { toTimestamp } from '../lib/clock';
 import { findRevision, recordRevision, replaceSettings } from './commands';
@@ -47,8 +47,7 @@ export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
       return currentSettings(ctx.db);
     }),
     endpoint(haproxyRoutes.putSettings, async (ctx, { body }) => {
-      const ifMatch = ctx.header('if-match')?.trim() ?? null;
-      await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch });
+      await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch: ifMatchOf(ctx) });
       await record(ctx, source);
       ctx.setHeader('etag', settingsEtag(ctx.db));
       return currentSettings(ctx.db);

@@ -44,6 +44,9 @@ export interface RequestContext {
   secret(purpose: string): Buffer;
 }
 
+/** The ETag that a change is based on; null where the client takes no care. */
+export const ifMatchOf = (ctx: RequestContext): string | null => ctx.header('if-match')?.trim() ?? null;
+
 export interface RouteInputs<R extends RouteDefinition> {
   readonly params: SchemaOutput<R['params']>;
   readonly query: SchemaOutput<R['query']>;

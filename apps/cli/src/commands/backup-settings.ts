@@ -65,7 +65,8 @@ interface ScheduleOptions {
 
 /** Changes what is given and leaves the rest as it is. */
 async function changeSchedule(inv: Invocation, enabled: boolean, options: ScheduleOptions): Promise<void> {
-  const now = await inv.call(backupRoutes.schedule, {});
+  const { data: now, headers } = await inv.callFull(backupRoutes.schedule, {});
+  const etag = headers.get('etag');
   const { target = now.target } = options;
   const data = await inv.call(backupRoutes.setSchedule, {
     body: {
@@ -76,6 +77,7 @@ async function changeSchedule(inv: Invocation, enabled: boolean, options: Schedu
       keep_count: options.keep ?? now.keep_count,
       keep_days: options.keepDays ?? now.keep_days,
     },
+    ...(etag === null ? {} : { headers: { 'if-match': etag } }),
   });
   showSchedule(inv, data, (await listTargets(inv)).items);
 }

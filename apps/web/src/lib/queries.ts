@@ -2,7 +2,7 @@ import { alarmRoutes, type ClearableAlarm } from '@quorate/shared/alarms';
 import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { auditRoutes } from '@quorate/shared/audit';
 import { backupRoutes } from '@quorate/shared/backups';
-import type { CallResult } from '@quorate/shared/client';
+import type { CallInput, CallResult } from '@quorate/shared/client';
 import { clusterRoutes } from '@quorate/shared/cluster';
 import { eventRoutes } from '@quorate/shared/events';
 import { failoverRoutes } from '@quorate/shared/failovers';
@@ -17,7 +17,7 @@ import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
 import { webhookRoutes } from '@quorate/shared/webhooks';
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, type QueryKey, queryOptions } from '@tanstack/react-query';
 import { afterLastWrite, call, callFull } from './api';
 
 /** The first part of each key names the resource: live events refresh by it. */
@@ -134,15 +134,20 @@ export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
 
-export const backupScheduleQuery = queryOptions({
-  queryKey: ['backups' satisfies Resource, 'schedule'],
-  queryFn: ({ signal }) => call(backupRoutes.schedule, { signal, headers: afterLastWrite() }),
-});
+/** Settings with their ETag. */
+const settings = <R extends RouteDefinition>(key: readonly [Resource, ...string[]], route: R) =>
+  queryOptions({
+    queryKey: key as QueryKey,
+    queryFn: async ({ signal }) => {
+      const { data, headers } = await callFull(route, { signal, headers: afterLastWrite() } as CallInput<R>);
+      return { settings: data, etag: headers.get('etag') };
+    },
+  });
 
-export const backupEncryptionQuery = queryOptions({
-  queryKey: ['backups' satisfies Resource, 'encryption'],
-  queryFn: ({ signal }) => call(backupRoutes.encryption, { signal, headers: afterLastWrite() }),
-});
+export const backupScheduleQuery = settings(['backups', 'schedule'], backupRoutes.schedule);
+export const backupEncryptionQuery = settings(['backups', 'encryption'], backupRoutes.encryption);
+export const haproxySettingsQuery = settings(['haproxy', 'settings'], haproxyRoutes.getSettings);
+export const retentionQuery = settings(['retention'], retentionRoutes.get);
 
 /** The restore that runs, or the last one. */
 export const restoreQuery = queryOptions({
@@ -164,22 +169,6 @@ export const webhookDeliveriesQuery = (id: string) =>
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
   });
-
-export const haproxySettingsQuery = queryOptions({
-  queryKey: ['haproxy' satisfies Resource, 'settings'],
-  queryFn: async ({ signal }) => {
-    const { data, headers } = await callFull(haproxyRoutes.getSettings, { signal, headers: afterLastWrite() });
-    return { settings: data, etag: headers.get('etag') };
-  },
-});
-
-export const retentionQuery = queryOptions({
-  queryKey: ['retention' satisfies Resource],
-  queryFn: async ({ signal }) => {
-    const { data, headers } = await callFull(retentionRoutes.get, { signal, headers: afterLastWrite() });
-    return { retention: data, etag: headers.get('etag') };
-  },
-});
 
 export const haproxyConfigQuery = queryOptions({
   queryKey: ['haproxy' satisfies Resource, 'config'],

@@ -196,3 +196,17 @@ describe('encrypted backups', { timeout: 90_000 }, () => {
     await call('PUT', '/v1/backups/encryption', { mode: 'none' });
   });
 });
+
+it.each([
+  ['schedule', { enabled: true, cron: '0 4 * * *' }, { enabled: true, cron: '0 5 * * *' }],
+  ['encryption', { mode: 'passphrase', passphrase: 'a passphrase of mine' }, { mode: 'none' }],
+])('takes a change of the %s from whoever saw what stands now', async (what, first, second) => {
+  const path = `/v1/backups/${what}`;
+  const put = (body: object, etag: string) => node.call('PUT', path, { token, body, headers: { 'if-match': etag } });
+  const seen = (await call('GET', path)).headers.get('etag') ?? '';
+  expect(seen).not.toBe('');
+  const won = await put(first, seen);
+  expect(won.status).toBe(200);
+  expect(await put(second, seen)).toMatchObject({ status: 412, body: { code: 'precondition_failed' } });
+  expect((await put(second, won.headers.get('etag') ?? '')).status).toBe(200);
+});

@@ -73,7 +73,7 @@ describe('what the leader does for backups', () => {
   it('starts each due time once, however many think that they lead, and counts what was missed', async () => {
     const { db, keeperOf } = await start();
     const schedule = { enabled: true, cron: '0 * * * *', timeZone: 'UTC', target: 'local', keepCount: 0, keepDays: 0 };
-    await replica.propose(setSchedule, schedule);
+    await replica.propose(setSchedule, { ...schedule, ifMatch: null });
     const [one, two] = [keeperOf(1), keeperOf(2)];
     await Promise.all([one.run(), two.run(), keeperOf(2, false).run()]);
     expect(db.select().from(backups).all()).toEqual([]);
@@ -88,7 +88,7 @@ describe('what the leader does for backups', () => {
     expect(events).toEqual([{ data: JSON.stringify({ missed: 4 }) }]);
     // A new schedule owes nothing for the time before it.
     now += 10 * HOUR;
-    await replica.propose(setSchedule, { ...schedule, cron: '30 * * * *' });
+    await replica.propose(setSchedule, { ...schedule, cron: '30 * * * *', ifMatch: null });
     await one.run();
     expect(db.select().from(backups).all()).toHaveLength(2);
   });

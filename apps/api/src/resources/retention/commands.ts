@@ -1,7 +1,6 @@
 import { retentionSchema } from '@quorate/shared/retention';
-import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
-import { DomainError } from '../../commands/domain-error';
+import { ifMatchField, requireMatch } from '../../commands/precondition';
 import type { StateDb } from '../../db/state-store';
 import { retention } from '../../db/system-table';
 
@@ -17,12 +16,10 @@ export function retentionEtag(db: StateDb): string {
 export const setRetention = defineCommand({
   type: 'retention.set',
   since: 1,
-  input: retentionSchema.extend({ ifMatch: z.string().nullable() }),
+  input: retentionSchema.extend({ ifMatch: ifMatchField }),
   target: () => 'settings/retention',
   apply(tx, { events, audit, ifMatch }, ctx) {
-    if (ifMatch !== null && ifMatch !== '*' && ifMatch !== retentionEtag(tx)) {
-      throw new DomainError('precondition_failed', 'the settings changed since you read them; read them again');
-    }
+    requireMatch(ifMatch, retentionEtag(tx));
     const saved = savedRetention(tx);
     if (saved?.events === events && saved.audit === audit) return;
     tx.insert(retention)

@@ -2,7 +2,7 @@ import { RETENTION_DEFAULTS, type RetentionView, retentionRoutes } from '@quorat
 import { count } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { audit, events } from '../../db/system-table';
-import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
+import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
 import { retentionEtag, savedRetention, setRetention } from './commands';
 
 const rows = (db: StateDb, table: typeof audit | typeof events): number =>
@@ -18,7 +18,7 @@ function view(ctx: RequestContext): RetentionView {
 export const retentionEndpoints = (): Endpoint[] => [
   endpoint(retentionRoutes.get, view),
   endpoint(retentionRoutes.put, async (ctx, { body }) => {
-    await ctx.propose(setRetention, { ...body, ifMatch: ctx.header('if-match')?.trim() ?? null });
+    await ctx.propose(setRetention, { ...body, ifMatch: ifMatchOf(ctx) });
     return view(ctx);
   }),
 ];

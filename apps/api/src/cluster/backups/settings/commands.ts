@@ -3,7 +3,9 @@ import { and, eq, inArray, ne } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../../commands/define-command';
 import { DomainError } from '../../../commands/domain-error';
+import { ifMatchField, requireMatch } from '../../../commands/precondition';
 import type { StateDb } from '../../../db/state-store';
+import { sha256Hex } from '../../../lib/hash';
 import { requireSealed } from '../../../resources/setup/sealed';
 import { countBackupsAt, countRows, currentSettings, findTarget, type SettingsRow } from '../queries';
 import { backupSettings, backups, backupTargets } from '../table';
@@ -13,6 +15,18 @@ const MAX_TARGETS = 20;
 function saveSettings(tx: StateDb, change: Partial<SettingsRow>): void {
   const row = { ...currentSettings(tx), ...change };
   tx.insert(backupSettings).values(row).onConflictDoUpdate({ target: backupSettings.id, set: row }).run();
+}
+
+const etagOf = (parts: readonly unknown[]): string => `"${sha256Hex(JSON.stringify(parts)).slice(0, 32)}"`;
+
+export function scheduleEtag(db: StateDb): string {
+  const { enabled, cron, timeZone, target, keepCount, keepDays } = currentSettings(db);
+  return etagOf([enabled, cron, timeZone, target, keepCount, keepDays]);
+}
+
+export function encryptionEtag(db: StateDb): string {
+  const { encryption, recipients, passphraseJwe } = currentSettings(db);
+  return etagOf([encryption, recipients, passphraseJwe]);
 }
 
 export const setSchedule = defineCommand({
@@ -25,9 +39,11 @@ export const setSchedule = defineCommand({
     target: z.string(),
     keepCount: z.int().min(0),
     keepDays: z.int().min(0),
+    ifMatch: ifMatchField,
   }),
   target: () => 'backups/schedule',
-  apply(tx, input, ctx) {
+  apply(tx, { ifMatch, ...input }, ctx) {
+    requireMatch(ifMatch, scheduleEtag(tx));
     if (input.target !== LOCAL_TARGET) findTarget(tx, input.target);
     const before = currentSettings(tx);
     const moved = before.cron !== input.cron || before.timeZone !== input.timeZone || before.enabled !== input.enabled;
@@ -47,9 +63,11 @@ export const setEncryption = defineCommand({
     recipients: z.array(z.string()).max(16),
     /** Null keeps the present one. */
     passphraseJwe: z.string().nullable(),
+    ifMatch: ifMatchField,
   }),
   target: () => 'backups/encryption',
-  apply(tx, { mode, recipients, passphraseJwe }, ctx) {
+  apply(tx, { mode, recipients, passphraseJwe, ifMatch }, ctx) {
+    requireMatch(ifMatch, encryptionEtag(tx));
     if (passphraseJwe !== null) requireSealed(tx, passphraseJwe);
     const kept = passphraseJwe ?? currentSettings(tx).passphraseJwe;
     const refuse = (pointer: string, detail: string): DomainError =>

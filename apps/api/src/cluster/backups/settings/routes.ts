@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { backupRoutes } from '@quorate/shared/backups';
 import { asc, gt } from 'drizzle-orm';
 import { DomainError } from '../../../commands/domain-error';
-import { type Endpoint, endpoint } from '../../../http/endpoint';
+import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../../http/endpoint';
 import { pageOf, textCursor } from '../../../http/page';
 import type { Clock } from '../../../lib/clock';
 import { uuidv7 } from '../../../lib/ids';
@@ -16,7 +16,15 @@ import { findTarget } from '../queries';
 import { checkSchedule } from '../schedule';
 import { backupTargets } from '../table';
 import { viewEncryption, viewSchedule, viewTarget } from '../view';
-import { createTarget, deleteTarget, setEncryption, setSchedule, updateTarget } from './commands';
+import {
+  createTarget,
+  deleteTarget,
+  encryptionEtag,
+  scheduleEtag,
+  setEncryption,
+  setSchedule,
+  updateTarget,
+} from './commands';
 
 export interface SettingsEndpointDeps {
   readonly clock: Clock;
@@ -50,22 +58,31 @@ async function tryTarget({ files, local }: SettingsEndpointDeps, target: string)
 
 export function backupSettingsEndpoints(deps: SettingsEndpointDeps): Endpoint[] {
   const { clock, seal } = deps;
+  const showSchedule = (ctx: RequestContext) => {
+    ctx.setHeader('etag', scheduleEtag(ctx.db));
+    return viewSchedule(ctx.db, clock());
+  };
+  const showEncryption = (ctx: RequestContext) => {
+    ctx.setHeader('etag', encryptionEtag(ctx.db));
+    return viewEncryption(ctx.db);
+  };
   return [
-    endpoint(backupRoutes.schedule, (ctx) => viewSchedule(ctx.db, clock())),
+    endpoint(backupRoutes.schedule, showSchedule),
     endpoint(backupRoutes.setSchedule, async (ctx, { body }) => {
       const { cron, time_zone: timeZone, keep_count: keepCount, keep_days: keepDays, enabled, target } = body;
       checkSchedule(cron, timeZone, clock());
-      await ctx.propose(setSchedule, { enabled, cron, timeZone, target, keepCount, keepDays });
-      return viewSchedule(ctx.db, clock());
+      const ifMatch = ifMatchOf(ctx);
+      await ctx.propose(setSchedule, { enabled, cron, timeZone, target, keepCount, keepDays, ifMatch });
+      return showSchedule(ctx);
     }),
-    endpoint(backupRoutes.encryption, (ctx) => viewEncryption(ctx.db)),
+    endpoint(backupRoutes.encryption, showEncryption),
     endpoint(backupRoutes.setEncryption, async (ctx, { body }) => {
       const { mode, passphrase, recipients } = body;
       checkRecipients(recipients);
       const sealed = passphrase === undefined ? null : await seal(PASSPHRASE_NAME, passphrase);
       const keys = mode === 'recipients' ? recipients : [];
-      await ctx.propose(setEncryption, { mode, recipients: keys, passphraseJwe: sealed });
-      return viewEncryption(ctx.db);
+      await ctx.propose(setEncryption, { mode, recipients: keys, passphraseJwe: sealed, ifMatch: ifMatchOf(ctx) });
+      return showEncryption(ctx);
     }),
     endpoint(backupRoutes.targets, (ctx, { query }) => {
       const rows = ctx.db

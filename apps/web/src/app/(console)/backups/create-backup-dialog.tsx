@@ -76,7 +76,7 @@ export function CreateBackupDialog({ onClose }: { onClose: () => void }) {
             <Input {...control} {...form.register('note')} autoComplete="off" placeholder="before the upgrade" />
           )}
         </Field>
-        {encryption.data ? <p className="text-ink-3 text-xs">{ENCRYPTION[encryption.data.mode]}</p> : null}
+        {encryption.data ? <p className="text-ink-3 text-xs">{ENCRYPTION[encryption.data.settings.mode]}</p> : null}
         <ProblemNotice error={create.error} fields={['target', 'node_id', 'note']} />
       </form>
     </Dialog>

@@ -3,12 +3,14 @@
 import { type BackupEncryption, backupRoutes } from '@quorate/shared/backups';
 import { useWatch } from 'react-hook-form';
 import { toast } from 'sonner';
-import { ProblemNotice } from '@/components/problem-notice';
+import { SaveProblem } from '@/components/save-problem';
 import { Field, Input, Textarea } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
 import { Select } from '@/components/ui/select';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
+import { backupEncryptionQuery } from '@/lib/queries';
+import { useSettingsVersion, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 
 const MODES = [
@@ -25,17 +27,24 @@ interface Values {
 
 const listOf = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
-export function EncryptionForm({ encryption }: { encryption: BackupEncryption }) {
+const valuesOf = ({ mode, recipients }: BackupEncryption): Values => ({
+  mode,
+  passphrase: '',
+  recipients: recipients.join('\n'),
+});
+
+export function EncryptionForm({ current }: { current: Versioned<BackupEncryption> }) {
+  const { settings: encryption } = current;
   const save = useWrite(backupRoutes.setEncryption, {
     refresh: ['backups'],
     onSuccess: () => {
       toast.success('New backups follow this from now on');
-      form.setValue('passphrase', '');
+      void version.loadCurrent();
     },
   });
   const form = useBodyForm({
     schema: backupRoutes.setEncryption.body,
-    defaults: { mode: encryption.mode as string, passphrase: '', recipients: encryption.recipients.join('\n') },
+    defaults: valuesOf(encryption),
     toBody: ({ mode, passphrase, recipients }: Values) => ({
       mode,
       ...(mode === 'passphrase' && passphrase !== '' ? { passphrase } : {}),
@@ -43,11 +52,16 @@ export function EncryptionForm({ encryption }: { encryption: BackupEncryption })
     }),
     error: save.error,
   });
+  const version = useSettingsVersion({ form, query: backupEncryptionQuery, current, valuesOf });
+  const loadCurrent = () => {
+    save.reset();
+    void version.loadCurrent();
+  };
   const mode = useWatch({ control: form.control, name: 'mode' });
   const { errors } = form.formState;
   const kept = encryption.passphrase_set ? 'Leave it empty to keep the present one.' : 'At least 12 characters.';
   return (
-    <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body }))}>
+    <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body, ...version.headers() }))}>
       <Field label="New backups" error={errors.mode?.message}>
         {(control) => <Select {...control} {...form.register('mode')} options={MODES} />}
       </Field>
@@ -78,7 +92,7 @@ export function EncryptionForm({ encryption }: { encryption: BackupEncryption })
           and nobody can open these backups without it.
         </Notice>
       )}
-      <ProblemNotice error={save.error} fields={['mode', 'passphrase', 'recipients']} />
+      <SaveProblem error={save.error} fields={['mode', 'passphrase', 'recipients']} onLoad={loadCurrent} />
       <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending}>
         Save encryption
       </WriteButton>

@@ -3,7 +3,7 @@
 import { type BackupSchedule, backupRoutes } from '@quorate/shared/backups';
 import { Controller } from 'react-hook-form';
 import { toast } from 'sonner';
-import { ProblemNotice } from '@/components/problem-notice';
+import { SaveProblem } from '@/components/save-problem';
 import { Time } from '@/components/time';
 import { Field, Input } from '@/components/ui/field';
 import { Facts } from '@/components/ui/panel';
@@ -12,6 +12,8 @@ import { Switch } from '@/components/ui/switch';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
 import { formatInt } from '@/lib/format';
+import { backupScheduleQuery } from '@/lib/queries';
+import { useSettingsVersion, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 import { useTargetOptions } from './use-target-options';
 
@@ -26,22 +28,28 @@ interface Values {
 
 const numberOf = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
 
-export function ScheduleForm({ schedule }: { schedule: BackupSchedule }) {
+const valuesOf = (schedule: BackupSchedule): Values => ({
+  enabled: schedule.enabled,
+  cron: schedule.cron,
+  time_zone: schedule.time_zone,
+  target: schedule.target,
+  keep_count: String(schedule.keep_count),
+  keep_days: String(schedule.keep_days),
+});
+
+export function ScheduleForm({ current }: { current: Versioned<BackupSchedule> }) {
+  const { settings: schedule } = current;
   const targets = useTargetOptions(schedule.target);
   const save = useWrite(backupRoutes.setSchedule, {
     refresh: ['backups'],
-    onSuccess: (data) => toast.success(data.enabled ? 'The schedule is set' : 'The schedule is off'),
+    onSuccess: (data) => {
+      void version.loadCurrent();
+      toast.success(data.enabled ? 'The schedule is set' : 'The schedule is off');
+    },
   });
   const form = useBodyForm({
     schema: backupRoutes.setSchedule.body,
-    defaults: {
-      enabled: schedule.enabled,
-      cron: schedule.cron,
-      time_zone: schedule.time_zone,
-      target: schedule.target as string,
-      keep_count: String(schedule.keep_count),
-      keep_days: String(schedule.keep_days),
-    },
+    defaults: valuesOf(schedule),
     toBody: (values: Values) => ({
       ...values,
       keep_count: numberOf(values.keep_count),
@@ -49,9 +57,14 @@ export function ScheduleForm({ schedule }: { schedule: BackupSchedule }) {
     }),
     error: save.error,
   });
+  const version = useSettingsVersion({ form, query: backupScheduleQuery, current, valuesOf });
+  const loadCurrent = () => {
+    save.reset();
+    void version.loadCurrent();
+  };
   const { errors } = form.formState;
   return (
-    <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body }))}>
+    <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body, ...version.headers() }))}>
       <Controller
         control={form.control}
         name="enabled"
@@ -99,7 +112,11 @@ export function ScheduleForm({ schedule }: { schedule: BackupSchedule }) {
           { label: 'Missed runs', value: formatInt(schedule.missed_runs) },
         ]}
       />
-      <ProblemNotice error={save.error} fields={['cron', 'time_zone', 'target', 'keep_count', 'keep_days']} />
+      <SaveProblem
+        error={save.error}
+        fields={['cron', 'time_zone', 'target', 'keep_count', 'keep_days']}
+        onLoad={loadCurrent}
+      />
       <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending}>
         Save schedule
       </WriteButton>

@@ -16,12 +16,12 @@ export function SettingsTab() {
       <Panel title="Schedule and retention">
         {schedule.isPending ? <SkeletonRows rows={4} /> : null}
         {schedule.isError && !schedule.data ? <ErrorState error={schedule.error} /> : null}
-        {schedule.data ? <ScheduleForm schedule={schedule.data} /> : null}
+        {schedule.data ? <ScheduleForm current={schedule.data} /> : null}
       </Panel>
       <Panel title="Encryption">
         {encryption.isPending ? <SkeletonRows rows={3} /> : null}
         {encryption.isError && !encryption.data ? <ErrorState error={encryption.error} /> : null}
-        {encryption.data ? <EncryptionForm encryption={encryption.data} /> : null}
+        {encryption.data ? <EncryptionForm current={encryption.data} /> : null}
       </Panel>
     </div>
   );

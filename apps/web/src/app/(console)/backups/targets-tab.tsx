@@ -17,10 +17,11 @@ import { WriteButton } from '@/components/write-button';
 import { asSentence, formatInt, formatMs } from '@/lib/format';
 import { backupTargetsQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
-import { CreateTargetDialog } from './create-target-dialog';
+import { CreateTargetDialog, EditTargetDialog } from './target-dialogs';
 
 export function TargetsTab() {
   const [creating, setCreating] = useState(false);
+  const [editing, setEditing] = useState<BackupTarget>();
   const [removing, setRemoving] = useState<BackupTarget>();
   const targets = useInfiniteQuery(backupTargetsQuery);
   const test = useWrite(backupRoutes.testTarget);
@@ -100,6 +101,14 @@ export function TargetsTab() {
                       <WriteButton
                         needs="admin"
                         size="sm"
+                        aria-label={`Change ${target.name}`}
+                        onClick={() => setEditing(target)}
+                      >
+                        Change
+                      </WriteButton>
+                      <WriteButton
+                        needs="admin"
+                        size="sm"
                         aria-label={`Remove ${target.name}`}
                         onClick={() => setRemoving(target)}
                       >
@@ -115,6 +124,7 @@ export function TargetsTab() {
         <MoreButton query={targets} />
       </Panel>
       {creating ? <CreateTargetDialog onClose={() => setCreating(false)} /> : null}
+      {editing ? <EditTargetDialog target={editing} onClose={() => setEditing(undefined)} /> : null}
       {removing ? <RemoveTargetDialog target={removing} onClose={() => setRemoving(undefined)} /> : null}
     </div>
   );

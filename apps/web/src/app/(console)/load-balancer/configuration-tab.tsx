@@ -35,7 +35,7 @@ export function ConfigurationTab() {
         {settings.isError && !settings.data ? (
           <ErrorState error={settings.error} onRetry={() => void settings.refetch()} />
         ) : null}
-        {settings.data ? <SettingsForm current={settings.data.settings} etag={settings.data.etag} /> : null}
+        {settings.data ? <SettingsForm current={settings.data} /> : null}
       </Panel>
     </div>
   );

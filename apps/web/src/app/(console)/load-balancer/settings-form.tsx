@@ -1,17 +1,15 @@
 'use client';
 
 import { HAPROXY_VERSIONS, type HaproxySettings, haproxyRoutes } from '@quorate/shared/haproxy';
-import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useRef } from 'react';
 import { toast } from 'sonner';
-import { ProblemNotice } from '@/components/problem-notice';
+import { SaveProblem } from '@/components/save-problem';
 import { Button } from '@/components/ui/button';
 import { Field, Input } from '@/components/ui/field';
-import { Notice } from '@/components/ui/notice';
 import { Select } from '@/components/ui/select';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
 import { haproxySettingsQuery } from '@/lib/queries';
+import { useSettingsVersion, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 import { type SettingsValues, settingsBody, settingsValues } from './settings-body';
 
@@ -78,30 +76,22 @@ const FIELDS: readonly string[] = [
   'balance',
 ];
 
-export function SettingsForm({ current, etag }: { current: HaproxySettings; etag: string | null }) {
-  const client = useQueryClient();
-  // The version that the operator's edits started from: what If-Match must name.
-  const base = useRef(etag);
+export function SettingsForm({ current }: { current: Versioned<HaproxySettings> }) {
   const save = useWrite(haproxyRoutes.putSettings, {
     refresh: ['haproxy'],
     onSuccess: () => {
-      void loadCurrent();
+      void version.loadCurrent();
       toast.success('Settings saved', { description: 'The configuration is made anew.' });
     },
   });
   const form = useBodyForm({
     schema: haproxyRoutes.putSettings.body,
-    defaults: settingsValues(current),
+    defaults: settingsValues(current.settings),
     toBody: (values: SettingsValues) => settingsBody(values),
     error: save.error,
   });
   const { errors, isDirty } = form.formState;
-  // What somebody else saved shows at once, unless this operator is in the middle of editing.
-  useEffect(() => {
-    if (isDirty) return;
-    base.current = etag;
-    form.reset(settingsValues(current));
-  }, [current, etag, isDirty, form]);
+  const version = useSettingsVersion({ form, query: haproxySettingsQuery, current, valuesOf: settingsValues });
 
   const text = (field: TextField) => (
     <Field
@@ -133,14 +123,10 @@ export function SettingsForm({ current, etag }: { current: HaproxySettings; etag
       {(control) => <Select {...control} {...form.register(name)} options={options} />}
     </Field>
   );
-  const submit = form.handleSubmit((body) =>
-    save.run({ body: body as HaproxySettings, ...(base.current ? { headers: { 'If-Match': base.current } } : {}) }),
-  );
-  const loadCurrent = async () => {
-    const fresh = await client.fetchQuery({ ...haproxySettingsQuery, staleTime: 0 });
+  const submit = form.handleSubmit((body) => save.run({ body: body as HaproxySettings, ...version.headers() }));
+  const loadCurrent = () => {
     save.reset();
-    base.current = fresh.etag;
-    form.reset(settingsValues(fresh.settings));
+    void version.loadCurrent();
   };
   return (
     <form className="grid grid-cols-2 gap-3" onSubmit={submit} noValidate>
@@ -152,24 +138,9 @@ export function SettingsForm({ current, etag }: { current: HaproxySettings; etag
       {form.watch('tls') === 'plain' ? null : text(CA)}
       {TUNING.map(text)}
       <div className="col-span-2 space-y-3">
-        {save.error?.code === 'precondition_failed' ? (
-          <Notice
-            tone="warn"
-            role="alert"
-            title="Somebody saved other settings meanwhile"
-            actions={
-              <Button size="sm" onClick={() => void loadCurrent()}>
-                Load the current settings
-              </Button>
-            }
-          >
-            Nothing of yours was saved. Loading replaces what you have typed.
-          </Notice>
-        ) : (
-          <ProblemNotice error={save.error} fields={FIELDS} />
-        )}
+        <SaveProblem error={save.error} fields={FIELDS} onLoad={loadCurrent} />
         <div className="flex justify-end gap-2">
-          {isDirty ? <Button onClick={() => form.reset(settingsValues(current))}>Discard</Button> : null}
+          {isDirty ? <Button onClick={() => form.reset(settingsValues(current.settings))}>Discard</Button> : null}
           <WriteButton needs="operator" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>
             Save settings
           </WriteButton>

@@ -2,9 +2,8 @@
 
 import { type RetentionView, retentionRoutes } from '@quorate/shared/retention';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useRef } from 'react';
 import { toast } from 'sonner';
-import { ProblemNotice } from '@/components/problem-notice';
+import { SaveProblem } from '@/components/save-problem';
 import { ErrorState } from '@/components/states';
 import { Field, Input } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
@@ -13,6 +12,7 @@ import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
 import { formatInt } from '@/lib/format';
 import { retentionQuery } from '@/lib/queries';
+import { useSettingsVersion, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 
 /** How many events and audit records are kept. */
@@ -22,7 +22,7 @@ export function RetentionSection() {
     <Panel title="Retention">
       {isPending ? <SkeletonRows rows={2} /> : null}
       {isError && !data ? <ErrorState error={error} onRetry={() => void refetch()} /> : null}
-      {data ? <RetentionForm current={data.retention} etag={data.etag} /> : null}
+      {data ? <RetentionForm current={data} /> : null}
     </Panel>
   );
 }
@@ -30,33 +30,29 @@ export function RetentionSection() {
 const valuesOf = ({ events, audit }: RetentionView) => ({ events: String(events), audit: String(audit) });
 const numberOf = (text: string): number => Number(text.replaceAll(/\s/g, '') || Number.NaN);
 
-function RetentionForm({ current, etag }: { current: RetentionView; etag: string | null }) {
-  // The version that the operator's edits started from: what If-Match must name.
-  const base = useRef(etag);
+function RetentionForm({ current }: { current: Versioned<RetentionView> }) {
   const save = useWrite(retentionRoutes.put, {
     refresh: ['retention'],
-    onSuccess: (data) => {
-      form.reset(valuesOf(data));
+    onSuccess: () => {
+      void version.loadCurrent();
       toast.success('Retention saved');
     },
   });
   const form = useBodyForm({
     schema: retentionRoutes.put.body,
-    defaults: valuesOf(current),
+    defaults: valuesOf(current.settings),
     toBody: (values) => ({ events: numberOf(values.events), audit: numberOf(values.audit) }),
     error: save.error,
   });
   const { errors, isDirty } = form.formState;
-  useEffect(() => {
-    if (isDirty) return;
-    base.current = etag;
-    form.reset(valuesOf(current));
-  }, [current, etag, isDirty, form]);
-  const submit = form.handleSubmit((body) =>
-    save.run({ body, ...(base.current ? { headers: { 'If-Match': base.current } } : {}) }),
-  );
+  const version = useSettingsVersion({ form, query: retentionQuery, current, valuesOf });
+  const submit = form.handleSubmit((body) => save.run({ body, ...version.headers() }));
+  const loadCurrent = () => {
+    save.reset();
+    void version.loadCurrent();
+  };
   const field = (name: 'events' | 'audit', label: string) => (
-    <Field label={label} hint={`${formatInt(current.stored[name])} stored now.`} error={errors[name]?.message}>
+    <Field label={label} hint={`${formatInt(current.settings.stored[name])} stored now.`} error={errors[name]?.message}>
       {(control) => <Input {...control} {...form.register(name)} autoComplete="off" inputMode="numeric" />}
     </Field>
   );
@@ -70,7 +66,7 @@ function RetentionForm({ current, etag }: { current: RetentionView; etag: string
         {field('events', 'Events to keep')}
         {field('audit', 'Audit records to keep')}
       </div>
-      <ProblemNotice error={save.error} fields={['events', 'audit']} />
+      <SaveProblem error={save.error} fields={['events', 'audit']} onLoad={loadCurrent} />
       <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>
         Save retention
       </WriteButton>

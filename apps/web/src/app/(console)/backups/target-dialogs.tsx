@@ -1,0 +1,143 @@
+'use client';
+
+import { type BackupTarget, backupRoutes } from '@quorate/shared/backups';
+import type { ApiError } from '@quorate/shared/client';
+import type { FormEventHandler } from 'react';
+import type { FieldErrors, UseFormRegister } from 'react-hook-form';
+import { toast } from 'sonner';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { Field, Input } from '@/components/ui/field';
+import { useBodyForm } from '@/lib/body-form';
+import { useWrite } from '@/lib/use-write';
+
+const FIELDS = [
+  { name: 'name', label: 'Name', placeholder: 'offsite' },
+  { name: 'endpoint', label: 'Endpoint', placeholder: 'https://s3.example.com', hint: 'Without the bucket.' },
+  { name: 'region', label: 'Region' },
+  { name: 'bucket', label: 'Bucket', hint: 'It exists already.' },
+  { name: 'prefix', label: 'Prefix', hint: 'Put before each file, such as quorate/. May be empty.' },
+  { name: 'access_key_id', label: 'Access key id' },
+  { name: 'secret_access_key', label: 'Secret access key' },
+] as const;
+type Values = Record<(typeof FIELDS)[number]['name'], string>;
+
+const DEFAULTS: Values = {
+  name: '',
+  endpoint: '',
+  region: 'us-east-1',
+  bucket: '',
+  prefix: '',
+  access_key_id: '',
+  secret_access_key: '',
+};
+
+export function CreateTargetDialog({ onClose }: { onClose: () => void }) {
+  const create = useWrite(backupRoutes.createTarget, {
+    refresh: ['backups', 'backup-targets'],
+    onSuccess: ({ name }) => {
+      toast.success(`${name} was added; test it next`);
+      onClose();
+    },
+  });
+  const form = useBodyForm({
+    schema: backupRoutes.createTarget.body,
+    defaults: DEFAULTS,
+    toBody: (values: Values) => values,
+    error: create.error,
+  });
+  return (
+    <TargetDialog
+      title="Add an S3-compatible target"
+      action="Add target"
+      secretHint="Stored encrypted, never shown again."
+      register={form.register}
+      errors={form.formState.errors}
+      write={create}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
+    />
+  );
+}
+
+export function EditTargetDialog({ target, onClose }: { target: BackupTarget; onClose: () => void }) {
+  const update = useWrite(backupRoutes.updateTarget, {
+    refresh: ['backups', 'backup-targets'],
+    onSuccess: ({ name }) => {
+      toast.success(`${name} was saved; test it next`);
+      onClose();
+    },
+  });
+  const { name, endpoint, region, bucket, prefix, access_key_id } = target;
+  const form = useBodyForm({
+    schema: backupRoutes.updateTarget.body,
+    defaults: { name, endpoint, region, bucket, prefix, access_key_id, secret_access_key: '' },
+    toBody: ({ secret_access_key: secret, ...values }: Values) => ({
+      ...values,
+      ...(secret === '' ? {} : { secret_access_key: secret }),
+    }),
+    error: update.error,
+  });
+  return (
+    <TargetDialog
+      title={`Change ${target.name}`}
+      action="Save target"
+      secretHint="Leave it empty to keep the present one."
+      register={form.register}
+      errors={form.formState.errors}
+      write={update}
+      onSubmit={form.handleSubmit((body) => update.run({ params: { id: target.id }, body }))}
+      onClose={onClose}
+    />
+  );
+}
+
+function TargetDialog(props: {
+  title: string;
+  action: string;
+  secretHint: string;
+  register: UseFormRegister<Values>;
+  errors: FieldErrors<Values>;
+  write: { pending: boolean; error: ApiError | null };
+  onSubmit: FormEventHandler;
+  onClose: () => void;
+}) {
+  const { errors, write } = props;
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && props.onClose()}
+      title={props.title}
+      footer={
+        <>
+          <Button onClick={props.onClose}>Cancel</Button>
+          <Button variant="primary" type="submit" form="target" pending={write.pending}>
+            {props.action}
+          </Button>
+        </>
+      }
+    >
+      <form id="target" className="space-y-4" onSubmit={props.onSubmit}>
+        {FIELDS.map(({ name, label, ...rest }) => {
+          const hint = name === 'secret_access_key' ? props.secretHint : 'hint' in rest ? rest.hint : undefined;
+          return (
+            <Field key={name} label={label} error={errors[name]?.message} {...(hint === undefined ? {} : { hint })}>
+              {(control) => (
+                <Input
+                  {...control}
+                  {...props.register(name)}
+                  type={name === 'secret_access_key' ? 'password' : 'text'}
+                  autoComplete="off"
+                  spellCheck={false}
+                  placeholder={'placeholder' in rest ? rest.placeholder : undefined}
+                />
+              )}
+            </Field>
+          );
+        })}
+        <ProblemNotice error={write.error} fields={FIELDS.map(({ name }) => name)} />
+      </form>
+    </Dialog>
+  );
+}

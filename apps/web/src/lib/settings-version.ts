@@ -1,0 +1,47 @@
+'use client';
+
+import { type QueryKey, type UseQueryOptions, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import type { DefaultValues, FieldValues, UseFormReturn } from 'react-hook-form';
+
+/** Settings with the version that a change of them is based on. */
+export interface Versioned<S> {
+  readonly settings: S;
+  readonly etag: string | null;
+}
+
+/**
+ * Ties a form to settings that others may save, too: what they saved shows at once, unless this operator is in the middle of
+ * editing; then `headers` make the server refuse the change instead of overwriting theirs.
+ */
+export function useSettingsVersion<S, Values extends FieldValues, Body>(options: {
+  form: UseFormReturn<Values, unknown, Body>;
+  query: UseQueryOptions<Versioned<S>, Error, Versioned<S>, QueryKey>;
+  current: Versioned<S>;
+  valuesOf: (settings: S) => DefaultValues<Values>;
+}): {
+  /** To send with the change. */
+  headers: () => { headers?: Record<string, string> };
+  /** Reads what stands now and shows it; what was typed is gone. */
+  loadCurrent: () => Promise<void>;
+} {
+  const { form, query, current, valuesOf } = options;
+  const client = useQueryClient();
+  // The version that the operator's edits started from: what If-Match must name.
+  const base = useRef(current.etag);
+  const { isDirty } = form.formState;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: valuesOf is a plain function of the settings.
+  useEffect(() => {
+    if (isDirty) return;
+    base.current = current.etag;
+    form.reset(valuesOf(current.settings) as Values);
+  }, [current, isDirty, form]);
+  return {
+    headers: () => (base.current === null ? {} : { headers: { 'If-Match': base.current } }),
+    async loadCurrent() {
+      const fresh = await client.fetchQuery({ ...query, staleTime: 0 });
+      base.current = fresh.etag;
+      form.reset(valuesOf(fresh.settings) as Values);
+    },
+  };
+}
