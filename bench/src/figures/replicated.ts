@@ -76,9 +76,9 @@ export const replicatedLatency: Figure = {
       await ours(WARM_UP);
       await theirs(WARM_UP);
       return pairedRatio(
-        9,
-        () => ours(100),
-        () => theirs(100),
+        31,
+        () => ours(50),
+        () => theirs(50),
       );
     }),
 };
