@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { defineRoute, IF_MATCH } from './route';
 
-/** Rows kept unless an admin says otherwise. */
+/**
+ * Rows kept unless an admin says otherwise. Every replica trims by them: other numbers need a command of a new feature level,
+ * or nodes of two builds would differ.
+ */
 export const RETENTION_DEFAULTS = { events: 50_000, audit: 200_000 } as const;
 
 export const retentionSchema = z

@@ -18,6 +18,15 @@ const role = fc.constantFrom('viewer', 'operator', 'admin');
 const name = fc.constantFrom('ada', 'bob', 'cyd');
 const memberId = fc.integer({ min: 1, max: 3 });
 const term = fc.integer({ min: 1, max: 9 });
+const backupFile = {
+  bytes: fc.nat(),
+  sha256: fc.constant(sha256Hex('backup')),
+  epoch: fc.nat({ max: 9 }),
+  index: fc.nat({ max: 99 }),
+  lastChangeAt: fc.nat({ max: 10_000 }),
+  schemaVersion: fc.constant(3),
+  clusterId: smallId,
+};
 const backupTarget = fc.oneof(fc.constant('local'), smallId);
 const backupIds = fc.array(smallId, { minLength: 1, maxLength: 3 });
 const passwordHash = fc.constantFrom('$argon2id$one', '$argon2id$two');
@@ -123,13 +132,7 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
   'backups.complete': fc.record({
     id: smallId,
     nodeId: memberId,
-    bytes: fc.nat(),
-    sha256: fc.constant(sha256Hex('backup')),
-    epoch: fc.nat({ max: 9 }),
-    index: fc.nat({ max: 99 }),
-    lastChangeAt: fc.nat({ max: 10_000 }),
-    schemaVersion: fc.constant(3),
-    clusterId: smallId,
+    ...backupFile,
   }),
   'backups.fail': fc.record({ id: smallId, code: fc.constant('internal'), detail: name }),
   'backups.delete': fc.record({ ids: backupIds, reason: fc.constantFrom('request', 'retention') }),
@@ -142,13 +145,7 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
         file: name,
         version: name,
         madeAt: fc.nat({ max: 10_000 }),
-        bytes: fc.nat(),
-        sha256: fc.constant(sha256Hex('backup')),
-        epoch: fc.nat({ max: 9 }),
-        index: fc.nat({ max: 99 }),
-        lastChangeAt: fc.nat({ max: 10_000 }),
-        schemaVersion: fc.constant(3),
-        clusterId: smallId,
+        ...backupFile,
       }),
       { maxLength: 2 },
     ),

@@ -4,10 +4,9 @@ import { ifMatchField, requireMatch } from '../../commands/precondition';
 import type { StateDb } from '../../db/state-store';
 import { retention } from '../../db/system-table';
 
-/** What was set, or nothing: then each build keeps what it was made to keep. */
+/** What was set, or nothing: then the defaults hold. */
 export const savedRetention = (db: StateDb) => db.select().from(retention).get();
 
-/** The same on every node, whatever the defaults of its build. */
 export function retentionEtag(db: StateDb): string {
   const saved = savedRetention(db);
   return saved ? `"${saved.events}-${saved.audit}"` : '"default"';
