@@ -4,6 +4,7 @@ import { type ApiToken, apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { auditRoutes } from '@quorate/shared/audit';
 import { ApiError, type Client, indexOf } from '@quorate/shared/client';
 import { HEADER } from '@quorate/shared/http-headers';
+import { everyItem } from './pages';
 
 export interface AcknowledgedWrite {
   readonly name: string;
@@ -110,31 +111,20 @@ export function startLoad(options: LoadOptions): Load {
 }
 
 /** Every API token that a node knows once it has applied `minIndex`. */
-export async function listTokens(client: Client, minIndex: number): Promise<ApiToken[]> {
-  const items: ApiToken[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = { limit: 500, ...(cursor ? { cursor } : {}) };
-    const headers = { [HEADER.minIndex]: String(minIndex) };
-    const page = await client.call(apiTokenRoutes.list, { query, headers });
-    items.push(...page.items);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor);
-  return items;
+export function listTokens(client: Client, minIndex: number): Promise<ApiToken[]> {
+  const headers = { [HEADER.minIndex]: String(minIndex) };
+  return everyItem((query) => client.call(apiTokenRoutes.list, { query, headers }));
 }
 
 /** How often each write was carried out, as the audit says: by command, so that a double one shows. */
 async function auditedTargets(client: Client): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  let cursor: string | undefined;
-  do {
-    const query = { limit: 500, action: 'api_tokens.create', ...(cursor ? { cursor } : {}) };
-    const page = await client.call(auditRoutes.list, { query });
-    for (const record of page.items) {
-      if (record.outcome === 'ok') counts.set(record.target, (counts.get(record.target) ?? 0) + 1);
-    }
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor);
+  const records = await everyItem((query) =>
+    client.call(auditRoutes.list, { query: { ...query, action: 'api_tokens.create' } }),
+  );
+  for (const { outcome, target } of records) {
+    if (outcome === 'ok') counts.set(target, (counts.get(target) ?? 0) + 1);
+  }
   return counts;
 }
 

@@ -1,7 +1,6 @@
 import { createReadStream, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { type Client, errorOf } from '@quorate/shared/client';
 import { eventRoutes } from '@quorate/shared/events';
 import { HEADER } from '@quorate/shared/http-headers';
@@ -9,6 +8,8 @@ import { type RestoreOperation, restoreRoutes } from '@quorate/shared/restore';
 import { userRoutes } from '@quorate/shared/users';
 import type { Cluster } from './cluster';
 import type { Daemon } from './daemon';
+import { listTokens } from './load';
+import { everyItem } from './pages';
 import { until } from './until';
 
 /** Sends a file to be restored. @throws ApiError */
@@ -53,14 +54,10 @@ export function replacedState(node: Daemon): { path: string; index: number } {
 /** What a node shows of its state once it has applied what every other has: equal on all nodes, or they have diverged. */
 async function contentOf(client: Client, minIndex: number): Promise<string> {
   const headers = { [HEADER.minIndex]: String(minIndex) };
-  const query = { limit: 500 };
-  const [tokens, users, events] = [
-    await client.call(apiTokenRoutes.list, { query, headers }),
-    await client.call(userRoutes.list, { query, headers }),
-    await client.call(eventRoutes.list, { query, headers }),
-  ];
-  const shared = events.items.filter((event) => !event.local);
-  return JSON.stringify({ tokens: tokens.items, users: users.items, events: shared });
+  const tokens = await listTokens(client, minIndex);
+  const users = await everyItem((query) => client.call(userRoutes.list, { query, headers }));
+  const events = await everyItem((query) => client.call(eventRoutes.list, { query, headers }));
+  return JSON.stringify({ tokens, users, events: events.filter((event) => !event.local) });
 }
 
 /** Whether all running nodes are of one epoch and show the same. Call it while nobody writes. */
