@@ -33,8 +33,10 @@ import { type SupportBundleDeps, supportBundleEndpoints } from './resources/supp
 import { userEndpoints } from './resources/users/routes';
 import { webhookEndpoints } from './resources/webhooks/routes';
 import type { WebhookSender } from './resources/webhooks/sender';
+import type { Work } from './work/work';
 
 export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
+  readonly work: Work;
   readonly config: Config;
   readonly cluster: ClusterRuntime;
   readonly version: string;
@@ -117,6 +119,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     }),
     ...supportBundleEndpoints(deps.supportBundle),
     ...retentionEndpoints(),
+    ...deps.work.endpoints,
     ...auditEndpoints(),
     ...outcomeEndpoints({ barrier }),
   ];

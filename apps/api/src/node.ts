@@ -29,6 +29,7 @@ import { startReconciler } from './reconcile/driver';
 import { createAuthenticator, LOCAL_PRINCIPAL } from './resources/session/authenticate';
 import { clusterInfo } from './resources/setup/table';
 import { startWatching, type Watching } from './watching';
+import { startWork, type Work } from './work/work';
 
 export interface NodeDeps {
   readonly logger: Logger;
@@ -144,7 +145,18 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     const common = { config, clock, core, cluster: runtime, metrics, setupCode };
     const watching = startWatching({ ...common, logger, version, origins, logTail });
     undo.push(() => watching.stop());
-    const api = await openPublicApi({ ...common, deps, watching });
+    const work = startWork({
+      ...{ dataDir: config.data_dir, workers: config.workers, version, clock, logger },
+      node: { id: runtime.nodeId, name: runtime.name },
+      db: () => core.store.db,
+      applier: core.applier,
+      propose: core.proposer.propose,
+      isLeader: () => runtime.view.leaderId() === runtime.nodeId && runtime.journal.quorumHeld(),
+      quorumHeld: runtime.journal.quorumHeld,
+      nodeSeenAt: runtime.seenAt,
+    });
+    undo.push(() => work.stop());
+    const api = await openPublicApi({ ...common, deps, watching, work });
     return {
       nodeId: runtime.nodeId,
       cluster: runtime,
@@ -155,6 +167,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
         await api.close();
         if (runtime.journal.mode === 'raft' && runtime.view.leaderId() === runtime.nodeId)
           await runtime.announce(runtime.nodeId, 'shutdown', '');
+        await work.stop();
         await watching.stop();
         core.proposer.close();
         await revisions.stop();
@@ -178,11 +191,12 @@ interface PublicApiParts {
   readonly metrics: Metrics;
   readonly setupCode: string;
   readonly watching: Watching;
+  readonly work: Work;
 }
 
 /** The public listener and the agent socket, over the same endpoints. */
 async function openPublicApi(parts: PublicApiParts) {
-  const { config, deps, clock, core, cluster, metrics, setupCode, watching } = parts;
+  const { config, deps, clock, core, cluster, metrics, setupCode, watching, work } = parts;
   const { logger, version } = deps;
   const stopping = new AbortController();
   const { keyring } = cluster;
@@ -196,6 +210,7 @@ async function openPublicApi(parts: PublicApiParts) {
     clock,
     proposer,
     ...watching,
+    work,
     onStreams: metrics.eventStreams,
     checks: () => readinessChecks(cluster, applier),
     metrics: metrics.registry,

@@ -13,10 +13,12 @@ import { haproxyCommands } from './haproxy/commands';
 import { requestCommands } from './http/once';
 import { apiTokenCommands } from './resources/api-tokens/commands';
 import { retentionCommands } from './resources/retention/commands';
+import { runnerCommands } from './resources/runners/commands';
 import { sessionCommands } from './resources/session/commands';
 import { setupCommands } from './resources/setup/commands';
 import { userCommands } from './resources/users/commands';
 import { webhookCommands } from './resources/webhooks/commands';
+import { jobCommands } from './work/jobs/commands';
 
 /** Every command of this build: one line for each resource. */
 export const commandRegistry = createRegistry([
@@ -38,4 +40,6 @@ export const commandRegistry = createRegistry([
   ...haproxyCommands,
   ...webhookCommands,
   ...requestCommands,
+  ...runnerCommands,
+  ...jobCommands,
 ]);

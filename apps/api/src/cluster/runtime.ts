@@ -88,6 +88,8 @@ export interface ClusterRuntime {
   identity(): Identity;
   /** Called when the certificate was renewed. */
   onIdentity(listen: (identity: Identity) => void): void;
+  /** When this node last heard of a core node, ms; null = never. */
+  seenAt(nodeId: number): number | null;
   /** How far a learner has caught up, as far as this node knows. */
   joinProgress(nodeId: number): { percent: number } | undefined;
   /** Opens the log and everything around it. Reads work when it resolves; writes as soon as there is a quorum. */
@@ -346,6 +348,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     leaderChanges: () => leadership?.leaderChanges ?? 0,
     identity,
     joinProgress,
+    seenAt: (id) => (id === nodeId ? clock() : (liveness.observe(id)?.lastSeenAt ?? null)),
     onIdentity: own.onTls,
     async open() {
       removeUnfinishedSnapshots(config.data_dir);

@@ -29,6 +29,10 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   backup_settings: 'present',
   backup_targets: 'present',
   haproxy_revisions: 'present',
+  // What runs, runs: a restore starts nothing a second time.
+  runners: 'present',
+  jobs: 'present',
+  job_attempts: 'present',
   users: 'merged',
   revoked_sessions: 'merged',
   webhooks: 'merged',

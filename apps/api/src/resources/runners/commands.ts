@@ -1,0 +1,99 @@
+import { nodeName } from '@quorate/shared/names';
+import { labelsSchema } from '@quorate/shared/runners';
+import { and, eq } from 'drizzle-orm';
+import { z } from 'zod';
+import { defineCommand } from '../../commands/define-command';
+import { DomainError } from '../../commands/domain-error';
+import type { StateDb } from '../../db/state-store';
+import { type RunnerRow, runners } from './table';
+
+/** @throws DomainError not_found for one that never was or is removed */
+export function findRunner(db: StateDb, id: string): RunnerRow {
+  const row = db.select().from(runners).where(eq(runners.id, id)).get();
+  if (row && row.state !== 'removed') return row;
+  throw new DomainError('not_found', `there is no runner ${id}; see GET /v1/runners`);
+}
+
+export const embeddedRunner = (db: StateDb, node: number): RunnerRow | undefined =>
+  db
+    .select()
+    .from(runners)
+    .where(and(eq(runners.nodeId, node), eq(runners.state, 'active')))
+    .get();
+
+const software = { labels: labelsSchema, capacity: z.int().min(1).max(1_000), version: z.string().max(64) };
+
+/** The runner inside a core node says what it is; only the node that proposes it is meant. The same again changes nothing. */
+export const registerEmbedded = defineCommand({
+  type: 'runners.register_embedded',
+  since: 1,
+  audited: false,
+  input: z.object({ id: z.uuid(), name: nodeName, ...software }),
+  apply(tx, { id, ...input }, ctx) {
+    const known = embeddedRunner(tx, ctx.nodeId);
+    if (known) {
+      tx.update(runners).set(input).where(eq(runners.id, known.id)).run();
+      return { id: known.id };
+    }
+    tx.insert(runners)
+      .values({
+        ...{ id, ...input, nodeId: ctx.nodeId, keyPin: null, certificateExpiresAt: null },
+        ...{ state: 'active', drainedAt: null, status: 'online', statusSince: ctx.at },
+        ...{ joinedAt: ctx.at, removedAt: null },
+      })
+      .run();
+    ctx.event('runner.added', `${input.name} runs work in node ${ctx.nodeId}`, { runner: id, node: ctx.nodeId });
+    return { id };
+  },
+});
+
+/** What the leader saw: the runner came, or its lease is over. The same again changes nothing. */
+export const observeRunner = defineCommand({
+  type: 'runners.observe',
+  since: 1,
+  audited: false,
+  input: z.object({ id: z.uuid(), online: z.boolean() }),
+  apply(tx, { id, online }, ctx) {
+    const runner = findRunner(tx, id);
+    const status = online ? 'online' : 'offline';
+    if (runner.status === status) return { changed: false };
+    tx.update(runners).set({ status, statusSince: ctx.at }).where(eq(runners.id, id)).run();
+    ctx.event(`runner.${status}`, `the runner ${runner.name} is ${status}`, { runner: id });
+    return { changed: true };
+  },
+});
+
+export const setRunnerDrained = defineCommand({
+  type: 'runners.set_drained',
+  since: 1,
+  input: z.object({ id: z.uuid(), drained: z.boolean() }),
+  target: (input) => input.id,
+  apply(tx, { id, drained }, ctx) {
+    const runner = findRunner(tx, id);
+    if ((runner.drainedAt !== null) === drained) return;
+    tx.update(runners)
+      .set({ drainedAt: drained ? ctx.at : null })
+      .where(eq(runners.id, id))
+      .run();
+    const what = drained ? 'gets no new work' : 'gets work again';
+    ctx.event(drained ? 'runner.drained' : 'runner.resumed', `the runner ${runner.name} ${what}`, { runner: id });
+  },
+});
+
+/** Forgets a runner: an embedded one whose node runs no work any more, or one whose host is gone. */
+export const removeRunner = defineCommand({
+  type: 'runners.remove',
+  since: 1,
+  input: z.object({ id: z.uuid() }),
+  target: (input) => input.id,
+  apply(tx, { id }, ctx) {
+    const runner = findRunner(tx, id);
+    tx.update(runners)
+      .set({ state: 'removed', removedAt: ctx.at, status: 'offline', statusSince: ctx.at })
+      .where(eq(runners.id, id))
+      .run();
+    ctx.event('runner.removed', `the runner ${runner.name} was removed`, { runner: id });
+  },
+});
+
+export const runnerCommands = [registerEmbedded, observeRunner, setRunnerDrained, removeRunner];

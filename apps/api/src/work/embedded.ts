@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { DomainError } from '../commands/domain-error';
+import type { StateDb } from '../db/state-store';
+import { uuidv7 } from '../lib/ids';
+import type { Logger } from '../lib/logger';
+import type { Reconciler } from '../reconcile/driver';
+import type { Applier } from '../replication/applier';
+import type { Proposer } from '../replication/proposer';
+import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/runners/commands';
+import { type Agent, createAgent, type JobReport } from './agent/agent';
+import { finishedJob, startedJob } from './jobs/commands';
+import { jobsOf } from './jobs/queries';
+import { LEASE_MS } from './lease';
+import { systemProposal } from './proposal';
+
+export interface EmbeddedDeps {
+  readonly dataDir: string;
+  readonly node: { readonly id: number; readonly name: string };
+  readonly workers: { readonly enabled: boolean; readonly concurrency: number };
+  readonly version: string;
+  readonly db: () => StateDb;
+  readonly applier: Applier;
+  readonly propose: Proposer['propose'];
+  readonly quorumHeld: () => boolean;
+  readonly logger: Logger;
+}
+
+/** The runner inside a core node: connected to that core alone, so its lease is the quorum that the core has. */
+export interface EmbeddedRunner extends Reconciler {
+  readonly agent: Agent;
+  stop(): Promise<void>;
+}
+
+/** What the log says to a report for good: it is not for us to repeat it. */
+const FINAL = new Set(['conflict', 'not_found']);
+
+export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
+  const { node, workers, db, applier, propose, logger } = deps;
+  let heldAt = performance.now();
+  const leaseHeld = (): boolean => performance.now() - heldAt < LEASE_MS;
+  let runnerId: string | undefined;
+  let scheduled = false;
+
+  const agent = createAgent({ dir: join(deps.dataDir, 'work'), logger, report, leaseHeld });
+
+  async function report(what: JobReport): Promise<void> {
+    if (runnerId === undefined) throw new Error('this runner is not registered yet');
+    const of = { id: what.id, attempt: what.attempt, runnerId };
+    const options = { ...systemProposal(node.id), id: `job-${what.id}-${what.attempt}-${what.step}` };
+    try {
+      if (what.step === 'started') await propose(startedJob, of, options);
+      else await propose(finishedJob, { ...of, ...what.end }, options);
+    } catch (error) {
+      if (!(error instanceof DomainError && FINAL.has(error.code))) throw error;
+      logger.warn({ job: what.id, attempt: what.attempt, err: error }, 'what came of a job does not count any more');
+    }
+  }
+
+  /** Once for all entries that are applied in a row. */
+  function converge(): void {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      const own = embeddedRunner(db(), node.id);
+      runnerId = own?.id ?? runnerId;
+      const jobs = runnerId === undefined ? [] : jobsOf(db(), runnerId);
+      agent.assign({
+        index: applier.position.index,
+        jobs: jobs.map(({ id, attempt, spec, cancelRequested }) => ({ id, attempt, spec, cancel: cancelRequested })),
+      });
+    });
+  }
+  const unsubscribe = applier.onApplied(converge);
+
+  /** Says what it is, where the state says otherwise. */
+  async function register(): Promise<void> {
+    const known = embeddedRunner(db(), node.id);
+    const own = { name: node.name, labels: { node: node.name }, capacity: workers.concurrency, version: deps.version };
+    if (!workers.enabled) {
+      if (known) await propose(removeRunner, { id: known.id }, systemProposal(node.id));
+      return;
+    }
+    const same =
+      known?.name === own.name &&
+      known.capacity === own.capacity &&
+      known.version === own.version &&
+      known.labels['node'] === node.name;
+    if (!same) await propose(registerEmbedded, { id: uuidv7(), ...own }, systemProposal(node.id));
+  }
+
+  return {
+    name: 'embedded runner',
+    intervalMs: 500,
+    agent,
+    async run() {
+      if (deps.quorumHeld()) heldAt = performance.now();
+      else if (!leaseHeld()) agent.loseLease();
+      if (deps.quorumHeld()) await register();
+      converge();
+    },
+    async stop() {
+      unsubscribe();
+      await agent.stop();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { JOB_STATES, type JobSpec } from '@quorate/shared/jobs';
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+
+export const jobs = sqliteTable(
+  'jobs',
+  {
+    /** Time-ordered (UUID v7). */
+    id: text().primaryKey(),
+    kind: text().notNull(),
+    spec: text({ mode: 'json' }).$type<JobSpec>().notNull(),
+    state: text({ enum: JOB_STATES }).notNull(),
+    /** Labels that its runner must have, as canonical JSON: jobs that the same runners can take are found together. */
+    labels: text().notNull(),
+    /** The priority, negated: the index gives the most urgent first. */
+    rank: integer().notNull(),
+    maxAttempts: integer('max_attempts').notNull(),
+    backoffMs: integer('backoff_ms').notNull(),
+    /** Of the attempt under way, or the last one; 0 before the first. */
+    attempt: integer().notNull(),
+    /** Attempts that do not count any more, since somebody asked for a retry. */
+    forgiven: integer().notNull(),
+    /** Who has the attempt under way; null when there is none. */
+    runnerId: text('runner_id'),
+    /** A queued job is not assigned before this time. */
+    notBefore: integer('not_before').notNull(),
+    cancelRequested: integer('cancel_requested', { mode: 'boolean' }).notNull(),
+    outputTail: text('output_tail').notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    finishedAt: integer('finished_at'),
+  },
+  (table) => [
+    index('jobs_state').on(table.state, table.labels, table.rank, table.id),
+    index('jobs_runner').on(table.runnerId),
+  ],
+);
+
+/** Each time that a job was given to a runner. */
+export const jobAttempts = sqliteTable(
+  'job_attempts',
+  {
+    jobId: text('job_id')
+      .notNull()
+      .references(() => jobs.id, { onDelete: 'cascade' }),
+    attempt: integer().notNull(),
+    runnerId: text('runner_id').notNull(),
+    assignedAt: integer('assigned_at').notNull(),
+    startedAt: integer('started_at'),
+    finishedAt: integer('finished_at'),
+    outcome: text({ enum: ['running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost'] }).notNull(),
+    exitCode: integer('exit_code'),
+    signal: text(),
+    error: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.jobId, table.attempt] })],
+);
+
+export type JobRow = typeof jobs.$inferSelect;
+export type AttemptRow = typeof jobAttempts.$inferSelect;

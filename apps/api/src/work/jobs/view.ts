@@ -1,0 +1,57 @@
+import type { Job } from '@quorate/shared/jobs';
+import { asc, eq } from 'drizzle-orm';
+import type { StateDb } from '../../db/state-store';
+import { toTimestamp } from '../../lib/clock';
+import { runners } from '../../resources/runners/table';
+import { type RunnerLoad, waitingFor } from './assign';
+import { labelsOf } from './queries';
+import { type AttemptRow, type JobRow, jobAttempts } from './table';
+
+const timeOf = (at: number | null): string | null => (at === null ? null : toTimestamp(at));
+
+function viewAttempt(db: StateDb, row: AttemptRow): Job['attempts'][number] {
+  const runner = db.select().from(runners).where(eq(runners.id, row.runnerId)).get();
+  return {
+    attempt: row.attempt,
+    runner: runner?.name ?? row.runnerId,
+    assigned_at: toTimestamp(row.assignedAt),
+    started_at: timeOf(row.startedAt),
+    finished_at: timeOf(row.finishedAt),
+    outcome: row.outcome,
+    exit_code: row.exitCode,
+    signal: row.signal,
+    error: row.error,
+  };
+}
+
+function whyWaiting(row: JobRow, loads: readonly RunnerLoad[], now: number): string | null {
+  if (row.state !== 'queued') return null;
+  if (row.notBefore > now) return `the next attempt is due at ${toTimestamp(row.notBefore)}`;
+  return waitingFor({ id: row.id, labels: labelsOf(row.spec) }, loads);
+}
+
+/** As the API shows it. `loads`: see runnerLoads; `now` in ms. */
+export function viewJob(db: StateDb, row: JobRow, loads: readonly RunnerLoad[], now: number): Job {
+  const attempts = db
+    .select()
+    .from(jobAttempts)
+    .where(eq(jobAttempts.jobId, row.id))
+    .orderBy(asc(jobAttempts.attempt))
+    .all();
+  return {
+    id: row.id,
+    kind: row.kind,
+    state: row.state,
+    waiting_for: whyWaiting(row, loads, now),
+    spec: row.spec,
+    priority: 0 - row.rank,
+    retry: { max_attempts: row.maxAttempts, backoff_seconds: row.backoffMs / 1000 },
+    attempts: attempts.map((attempt) => viewAttempt(db, attempt)),
+    not_before: timeOf(row.state === 'queued' ? row.notBefore : null),
+    output_tail: row.outputTail,
+    cancel_requested: row.cancelRequested,
+    created_by: row.createdBy,
+    created_at: toTimestamp(row.createdAt),
+    finished_at: timeOf(row.finishedAt),
+  };
+}

@@ -1,0 +1,66 @@
+import type { StateDb } from '../db/state-store';
+import type { Endpoint } from '../http/endpoint';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import { startReconciler } from '../reconcile/driver';
+import type { Applier } from '../replication/applier';
+import type { Proposer } from '../replication/proposer';
+import { runnerEndpoints } from '../resources/runners/routes';
+import type { RunnerRow } from '../resources/runners/table';
+import { createAssigner } from './assigner';
+import { createEmbeddedRunner } from './embedded';
+import { jobsOf } from './jobs/queries';
+import { jobEndpoints } from './jobs/routes';
+import { createObserver } from './observer';
+
+export interface WorkDeps {
+  readonly dataDir: string;
+  readonly node: { readonly id: number; readonly name: string };
+  readonly workers: { readonly enabled: boolean; readonly concurrency: number };
+  readonly version: string;
+  readonly db: () => StateDb;
+  readonly applier: Applier;
+  readonly propose: Proposer['propose'];
+  /** This node leads, and has a quorum. */
+  readonly isLeader: () => boolean;
+  readonly quorumHeld: () => boolean;
+  /** When this node last heard of a core node, ms; null = never. */
+  readonly nodeSeenAt: (nodeId: number) => number | null;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the cluster runs for its operators, as far as this core node has to do with it. */
+export interface Work {
+  readonly endpoints: readonly Endpoint[];
+  stop(): Promise<void>;
+}
+
+export function startWork(deps: WorkDeps): Work {
+  const { node, clock, nodeSeenAt, logger } = deps;
+  const lastHeard = (runner: RunnerRow): number | null => (runner.nodeId === null ? null : nodeSeenAt(runner.nodeId));
+  const common = { ...deps, nodeId: node.id };
+  const embedded = createEmbeddedRunner(deps);
+  const assigning = startReconciler(createAssigner(common), logger);
+  const others = [startReconciler(createObserver({ ...common, lastHeard }), logger), startReconciler(embedded, logger)];
+  const unsubscribe = deps.applier.onApplied(() => assigning.trigger());
+  const connectedTo = (runner: RunnerRow): number[] => (runner.nodeId === null ? [] : [runner.nodeId]);
+  return {
+    endpoints: [
+      ...jobEndpoints({ clock }),
+      ...runnerEndpoints({
+        sight: (runner) => ({
+          jobs: jobsOf(deps.db(), runner.id).length,
+          cpuPercent: null,
+          memoryPercent: null,
+          connectedTo: connectedTo(runner),
+        }),
+      }),
+    ],
+    async stop() {
+      unsubscribe();
+      await embedded.stop();
+      await Promise.all([assigning, ...others].map((reconciler) => reconciler.stop()));
+    },
+  };
+}
