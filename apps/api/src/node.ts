@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { checkApiCertificate, readApiCertificate } from './api-certificate';
 import { establishIdentity } from './cluster/boot';
 import { healingSentence, healState, markStateDamaged } from './cluster/damage/state';
-import { clusterLevel } from './cluster/members/admission';
+import { clusterLevel, liveMembers } from './cluster/members/admission';
 import type { Identity } from './cluster/pki/identity';
 import { readinessChecks } from './cluster/readiness';
 import { type ClusterRuntime, createClusterRuntime } from './cluster/runtime';
@@ -154,6 +154,8 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       isLeader: () => runtime.view.leaderId() === runtime.nodeId && runtime.journal.quorumHeld(),
       quorumHeld: runtime.journal.quorumHeld,
       nodeSeenAt: runtime.seenAt,
+      runners: runtime.runners,
+      cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),
     });
     undo.push(() => work.stop());
     const api = await openPublicApi({ ...common, deps, watching, work });

@@ -8,6 +8,7 @@ import { memberCommands } from './cluster/members/commands';
 import { demoteMember } from './cluster/members/demotion';
 import { recoveryCommands } from './cluster/recovery/commands';
 import { restoreCommands } from './cluster/restore/commands';
+import { admitRunner } from './cluster/runners/commands';
 import { createRegistry } from './commands/define-command';
 import { haproxyCommands } from './haproxy/commands';
 import { requestCommands } from './http/once';
@@ -41,5 +42,6 @@ export const commandRegistry = createRegistry([
   ...webhookCommands,
   ...requestCommands,
   ...runnerCommands,
+  admitRunner,
   ...jobCommands,
 ]);

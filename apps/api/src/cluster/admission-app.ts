@@ -1,4 +1,5 @@
 import { JOIN_PATH } from '@quorate/shared/join-protocol';
+import { RUNNER_JOIN_PATH } from '@quorate/shared/runner-protocol';
 import { Hono } from 'hono';
 import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
@@ -15,6 +16,7 @@ import { createJoinApp } from './join/server';
 import type { Keyring } from './keyring';
 import type { ClusterEnv } from './listener';
 import { clusterLevel } from './members/admission';
+import { createRunnerJoinApp } from './runners/join-app';
 
 export interface AdmissionAppDeps {
   readonly config: Config;
@@ -36,23 +38,24 @@ export function createAdmissionApp(deps: AdmissionAppDeps): Hono<ClusterEnv> {
   const { propose } = proposer;
   const catchUp = (): Promise<number> => barrier();
   const isBootstrap = config.cluster.mode === 'bootstrap';
+  const cluster = () => {
+    const { clusterId: id, name, caCert: caPem } = requireInfo(db());
+    return { id, name, caPem, token: config.cluster.token };
+  };
+  const caKey = (): Promise<string> => keyring.caKey();
+  const runners = createRunnerJoinApp({ db, propose, catchUp, cluster, caKey, clock, logger });
   const joining = createJoinApp({
-    ...{ db, propose, catchUp, version, clock, logger },
-    cluster: () => {
-      const { clusterId: id, name, caCert: caPem } = requireInfo(db());
-      return { id, name, caPem, token: config.cluster.token };
-    },
+    ...{ db, propose, catchUp, version, clock, logger, cluster, caKey },
     clusterKey: () => keyring.clusterKey(),
-    caKey: () => keyring.caKey(),
     clusterLevel: () => clusterLevel(db()),
   });
   const own = () => (isBootstrap ? helloOf({ config, version, clock }, nodeId) : undefined);
   const app = new Hono<ClusterEnv>();
-  app.on('POST', [JOIN_PATH, FORMATION_PATH], (_c, next) => {
+  app.on('POST', [JOIN_PATH, RUNNER_JOIN_PATH, FORMATION_PATH], (_c, next) => {
     if (!deps.isCluster()) {
       throw new DomainError('not_ready', 'this node is just becoming a cluster; try again shortly', [], 1);
     }
     return next();
   });
-  return app.route('/', joining).route('/', createFormationApp({ own, db, propose, catchUp }));
+  return app.route('/', joining).route('/', runners).route('/', createFormationApp({ own, db, propose, catchUp }));
 }

@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { JOIN_PATH } from '@quorate/shared/join-protocol';
+import { RUNNER_JOIN_PATH } from '@quorate/shared/runner-protocol';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { DomainError } from '../commands/domain-error';
@@ -38,6 +40,8 @@ export interface ClusterListenerOptions {
   readonly isPinned: (nodeId: number, keyPin: string) => boolean;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Takes requests for a protocol of their own (runners). */
+  readonly onUpgrade?: (request: IncomingMessage, socket: TLSSocket, head: Buffer) => void;
   /** Goes out with every refusal, so that a removed node can tell who is ahead. */
   readonly epoch?: () => number;
 }
@@ -90,6 +94,10 @@ export async function createClusterListener(options: ClusterListenerOptions): Pr
   const sockets = tracked<TLSSocket>(server, 'secureConnection');
   // Those below TLS too: a client that never finishes its handshake must not hold up closing.
   const connections = tracked<Socket>(server, 'connection');
+  server.on('upgrade', (request, socket, head) => {
+    if (options.onUpgrade) options.onUpgrade(request, socket as TLSSocket, head);
+    else socket.destroy();
+  });
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'TLS handshake on the cluster listener failed'));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -158,7 +166,7 @@ function authenticate(options: ClusterListenerOptions, c: Context<ClusterEnv>): 
   const socket = c.env.incoming.socket as TLSSocket;
   const peer = identityOf(socket);
   // The join path proves nothing about its caller, whatever certificate is shown.
-  if (c.req.path === JOIN_PATH) return undefined;
+  if (c.req.path === JOIN_PATH || c.req.path === RUNNER_JOIN_PATH) return undefined;
   if (!peer) {
     const reason = socket.authorizationError ? ` (${String(socket.authorizationError)})` : '';
     const detail = `show a certificate of this cluster's CA with CN <prefix>-node-<id>${reason}`;

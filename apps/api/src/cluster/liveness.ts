@@ -21,6 +21,11 @@ export const nodeStatusSchema = z.object({
   now: z.int(),
   /** Alarms about itself. */
   alarms: z.array(alarmSchema).max(100).catch([]),
+  /** Runners that it has heard of in the last minute, and how long ago. */
+  runners: z
+    .array(z.object({ id: z.string(), ago_ms: z.number() }))
+    .max(1_000)
+    .catch([]),
   /** Digests that it has taken of its state, newest first. */
   digests: z
     .array(z.object({ epoch: z.int(), index: z.int(), schema: z.int(), digest: z.string() }))

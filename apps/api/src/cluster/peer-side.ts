@@ -16,11 +16,13 @@ import type { NodeStatus } from './liveness';
 import { isLiveMember } from './members/admission';
 import type { Identity } from './pki/identity';
 import { inspectCertificate } from './pki/inspect';
+import type { RunnerSide } from './runners/side';
 import { createSnapshotServer, SNAPSHOT_PATH } from './snapshot-exchange';
 
 export const STATUS_PATH = '/v1/cluster/status';
 
 export interface PeerSideDeps {
+  readonly runners: RunnerSide;
   readonly config: Config;
   readonly nodeId: number;
   readonly version: string;
@@ -42,7 +44,7 @@ export interface PeerSideDeps {
 
 /** This node as its peers ask about it. */
 export function ownStatus(
-  deps: Pick<PeerSideDeps, 'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care'>,
+  deps: Pick<PeerSideDeps, 'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care' | 'runners'>,
 ): NodeStatus {
   const { applier, journal } = deps;
   const raft = journal.raft?.current;
@@ -60,6 +62,7 @@ export function ownStatus(
     certificate_expires_at: inspectCertificate(deps.identity().certPem).notAfter,
     now: deps.clock(),
     alarms: deps.care.alarms.own(),
+    runners: deps.runners.heard(),
     digests: [...deps.care.checkpoints.digests],
   };
 }
@@ -89,5 +92,6 @@ export function openPeerListener(deps: PeerSideDeps): Promise<ClusterListener> {
     logger: deps.logger,
     clock: deps.clock,
     epoch: () => deps.applier.position.epoch,
+    onUpgrade: deps.runners.upgrade,
   });
 }

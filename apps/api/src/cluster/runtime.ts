@@ -43,6 +43,7 @@ import { createRegrowth } from './recovery/regrowth';
 import { createRestorer, type Restorer } from './restore/restorer';
 import { createResync } from './resync';
 import { createRoster } from './roster';
+import { createRunnerSide, type RunnerSide } from './runners/side';
 import { createSelfCare } from './self-care';
 import { fetchAndInstall, removeUnfinishedSnapshots } from './snapshot-exchange';
 import { type ClusterView, createClusterView } from './view';
@@ -79,6 +80,8 @@ export interface ClusterRuntime {
   readonly restorer: Restorer;
   readonly backups: Backups;
   readonly care: Care;
+  /** The runners that are connected to this node. */
+  readonly runners: RunnerSide;
   /** This node as one that a cluster can add. */
   readonly waiting: Waiting;
   /** Writes down why leadership is about to move. */
@@ -250,6 +253,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const keyDeps = { nodeId, hosts, showsCaToEtcd, own, keyring, journal, view, membership };
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
+  const runners = createRunnerSide({ nodeId, db, liveness: () => liveness, clock, logger });
+
   async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
       config,
@@ -264,6 +269,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       registerLearner,
       removeLostMember: createLostMemberRemoval({ journal, db, view, proposer }),
       care,
+      runners,
       servePeers: (app) => {
         restorer.serve(app);
         backups.serve(app);
@@ -343,6 +349,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     restorer,
     backups,
     care,
+    runners,
     waiting,
     announce,
     leaderChanges: () => leadership?.leaderChanges ?? 0,

@@ -1,5 +1,5 @@
 import { refuseHelpOfUnknownCommands } from '@quorate/shared/unknown-command';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_CONFIG_FILE } from '../config/load';
 import { renderConfig } from '../config/render';
 import { serve } from '../serve';
@@ -11,6 +11,7 @@ import type { JoinCliOptions } from './join-plan';
 import { printCertificate, printFingerprint } from './pki-command';
 import { initPki, issuePki } from './pki-make';
 import { type RecoverOptions, runRecover } from './recover';
+import { type RunnerCliOptions, runRunner } from './runner';
 import { exitCodeOf, explainFailure } from './start-errors';
 
 /** Runs one command line. @returns 0 ok, 1 error, 2 wrong call or configuration; never throws */
@@ -25,6 +26,9 @@ export async function runProgram(argv: readonly string[], context: HostContext):
     code = result;
   });
   registerJoin(program, context, (result) => {
+    code = result;
+  });
+  registerRunner(program, context, (result) => {
     code = result;
   });
   registerConfig(program, context);
@@ -53,6 +57,28 @@ function registerServe(program: Command, context: HostContext, finish: Finish): 
   withConfigOptions(program.command('serve').description('run this node')).action(async (options: ConfigOptions) => {
     finish(await serve({ ...context, loaded: load(context, options), tty: context.stderrTty }));
   });
+}
+
+function registerRunner(program: Command, context: HostContext, finish: Finish): void {
+  program
+    .command('runner')
+    .description('run jobs and services here for a cluster; joins it first, when this host is no runner yet')
+    .argument('[join-string]', 'HOST:PORT/TOKEN/FINGERPRINT of a token of kind runner')
+    .requiredOption('--data-dir <dir>', 'where it keeps its key and what it runs')
+    .option('--name <name>', 'its name (default: the host name)')
+    .option('--label <key=value>', 'a label that work can ask for; may be repeated', collectText, [])
+    .option('--capacity <n>', 'jobs and replicas that it runs at once', wholeNumber, 10)
+    .option('--cluster-token <token>', 'cluster.token of the cluster', 'quorate')
+    .action(async (joinString: string | undefined, options: RunnerCliOptions) => {
+      finish(await runRunner(context, joinString, options));
+    });
+}
+
+const collectText = (value: string, previous: string[]): string[] => [...previous, value];
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a number from 1 to 999');
 }
 
 function registerJoin(program: Command, context: HostContext, finish: Finish): void {

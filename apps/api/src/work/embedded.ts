@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DomainError } from '../commands/domain-error';
+import type { JobReport } from '@quorate/shared/runner-protocol';
 import type { StateDb } from '../db/state-store';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
@@ -7,9 +7,8 @@ import type { Reconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/runners/commands';
-import { type Agent, createAgent, type JobReport } from './agent/agent';
-import { finishedJob, startedJob } from './jobs/commands';
-import { jobsOf } from './jobs/queries';
+import { type Agent, createAgent } from './agent/agent';
+import { assignedWork, recordReport } from './assigned';
 import { LEASE_MS } from './lease';
 import { systemProposal } from './proposal';
 
@@ -31,29 +30,20 @@ export interface EmbeddedRunner extends Reconciler {
   stop(): Promise<void>;
 }
 
-/** What the log says to a report for good: it is not for us to repeat it. */
-const FINAL = new Set(['conflict', 'not_found']);
-
 export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   const { node, workers, db, applier, propose, logger } = deps;
   let heldAt = performance.now();
   const leaseHeld = (): boolean => performance.now() - heldAt < LEASE_MS;
   let runnerId: string | undefined;
   let scheduled = false;
+  /** Once the leader has called it offline, its lease ends: its work is about to be given away. */
+  let online = true;
 
   const agent = createAgent({ dir: join(deps.dataDir, 'work'), logger, report, leaseHeld });
 
   async function report(what: JobReport): Promise<void> {
     if (runnerId === undefined) throw new Error('this runner is not registered yet');
-    const of = { id: what.id, attempt: what.attempt, runnerId };
-    const options = { ...systemProposal(node.id), id: `job-${what.id}-${what.attempt}-${what.step}` };
-    try {
-      if (what.step === 'started') await propose(startedJob, of, options);
-      else await propose(finishedJob, { ...of, ...what.end }, options);
-    } catch (error) {
-      if (!(error instanceof DomainError && FINAL.has(error.code))) throw error;
-      logger.warn({ job: what.id, attempt: what.attempt, err: error }, 'what came of a job does not count any more');
-    }
+    await recordReport({ nodeId: node.id, propose, logger }, runnerId, what);
   }
 
   /** Once for all entries that are applied in a row. */
@@ -64,11 +54,8 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       scheduled = false;
       const own = embeddedRunner(db(), node.id);
       runnerId = own?.id ?? runnerId;
-      const jobs = runnerId === undefined ? [] : jobsOf(db(), runnerId);
-      agent.assign({
-        index: applier.position.index,
-        jobs: jobs.map(({ id, attempt, spec, cancelRequested }) => ({ id, attempt, spec, cancel: cancelRequested })),
-      });
+      online = own?.status === 'online';
+      if (runnerId !== undefined) agent.assign(assignedWork(db(), runnerId, applier.position.index));
     });
   }
   const unsubscribe = applier.onApplied(converge);
@@ -94,7 +81,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     intervalMs: 500,
     agent,
     async run() {
-      if (deps.quorumHeld()) heldAt = performance.now();
+      if (deps.quorumHeld() && online) heldAt = performance.now();
       else if (!leaseHeld()) agent.loseLease();
       if (deps.quorumHeld()) await register();
       converge();

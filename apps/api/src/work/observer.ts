@@ -20,29 +20,28 @@ export interface ObserverDeps {
   readonly clock: Clock;
 }
 
-const GONE_AFTER_MS = LEASE_MS + LEASE_MARGIN_MS;
+/** Heard of by nobody for so long, a runner is called offline: no core renews its lease any more. */
+const SILENT_MS = 4_000;
 
 /**
- * On the leader: writes down which runners came and which are gone, and gives up what the gone ones had. A leader that has just
- * begun waits for a whole lease before it calls anybody gone: it may be the one who did not listen.
+ * On the leader: writes down which runners came and which are gone, and gives up what the gone ones had once their lease must
+ * be over. Every core that still has a quorum knows of it by then, and renews no lease of a runner that is offline. A leader
+ * that has just begun waits before it calls anybody gone: it may be the one who did not listen.
  */
 export function createObserver(deps: ObserverDeps): Reconciler {
   let leadsSince: number | undefined;
 
   async function observe(runner: RunnerRow, now: number): Promise<void> {
-    const heard = Math.max(deps.lastHeard(runner) ?? 0, leadsSince ?? now);
-    const silentMs = now - heard;
-    const isHeard = (deps.lastHeard(runner) ?? 0) > now - LEASE_MS;
-    if (runner.status === 'offline' && isHeard) {
-      await deps.propose(observeRunner, { id: runner.id, online: true }, systemProposal(deps.nodeId));
-    } else if (runner.status === 'online' && silentMs > GONE_AFTER_MS) {
-      await deps.propose(observeRunner, { id: runner.id, online: false }, systemProposal(deps.nodeId));
+    const heardAt = deps.lastHeard(runner) ?? 0;
+    const isHeard = now - heardAt < SILENT_MS;
+    const silentMs = now - Math.max(heardAt, leadsSince ?? now);
+    if (runner.status === 'offline' ? isHeard : silentMs > SILENT_MS) {
+      await deps.propose(observeRunner, { id: runner.id, online: isHeard }, systemProposal(deps.nodeId));
     }
   }
 
-  /** Offline means that the lease is over; of a removed one it is known when nobody renewed it any more. */
   async function giveUp(runner: RunnerRow, now: number): Promise<void> {
-    if (runner.removedAt !== null && now - runner.removedAt < GONE_AFTER_MS) return;
+    if (now - runner.statusSince < LEASE_MS + LEASE_MARGIN_MS) return;
     const open = and(eq(jobs.runnerId, runner.id), inArray(jobs.state, ['assigned', 'running']));
     for (const job of deps.db().select().from(jobs).where(open).limit(500).all()) {
       const reason = `the runner ${runner.name} ${runner.state === 'removed' ? 'was removed' : 'is gone'}`;

@@ -5,10 +5,11 @@ import type { Logger } from '../lib/logger';
 import { startReconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
-import { runnerEndpoints } from '../resources/runners/routes';
+import { type RunnerSight, runnerEndpoints } from '../resources/runners/routes';
 import type { RunnerRow } from '../resources/runners/table';
 import { createAssigner } from './assigner';
 import { createEmbeddedRunner } from './embedded';
+import { createRunnerHub, type RunnerHub } from './hub';
 import { jobsOf } from './jobs/queries';
 import { jobEndpoints } from './jobs/routes';
 import { createObserver } from './observer';
@@ -26,6 +27,13 @@ export interface WorkDeps {
   readonly quorumHeld: () => boolean;
   /** When this node last heard of a core node, ms; null = never. */
   readonly nodeSeenAt: (nodeId: number) => number | null;
+  readonly runners: {
+    heardAt(runnerId: string): number | null;
+    heardBy(runnerId: string): readonly number[];
+    attach(service: RunnerHub): void;
+  };
+  /** Cluster addresses of the core nodes. */
+  readonly cores: () => readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -38,27 +46,29 @@ export interface Work {
 
 export function startWork(deps: WorkDeps): Work {
   const { node, clock, nodeSeenAt, logger } = deps;
-  const lastHeard = (runner: RunnerRow): number | null => (runner.nodeId === null ? null : nodeSeenAt(runner.nodeId));
+  const lastHeard = (runner: RunnerRow): number | null =>
+    runner.nodeId === null ? deps.runners.heardAt(runner.id) : nodeSeenAt(runner.nodeId);
   const common = { ...deps, nodeId: node.id };
   const embedded = createEmbeddedRunner(deps);
   const assigning = startReconciler(createAssigner(common), logger);
   const others = [startReconciler(createObserver({ ...common, lastHeard }), logger), startReconciler(embedded, logger)];
   const unsubscribe = deps.applier.onApplied(() => assigning.trigger());
-  const connectedTo = (runner: RunnerRow): number[] => (runner.nodeId === null ? [] : [runner.nodeId]);
+  const hub = createRunnerHub(common);
+  deps.runners.attach(hub);
+  function sight(runner: RunnerRow): RunnerSight {
+    const seen = hub.seen(runner.id);
+    return {
+      jobs: jobsOf(deps.db(), runner.id).length,
+      cpuPercent: seen?.cpuPercent ?? null,
+      memoryPercent: seen?.memoryPercent ?? null,
+      connectedTo: runner.nodeId === null ? deps.runners.heardBy(runner.id) : [runner.nodeId],
+    };
+  }
   return {
-    endpoints: [
-      ...jobEndpoints({ clock }),
-      ...runnerEndpoints({
-        sight: (runner) => ({
-          jobs: jobsOf(deps.db(), runner.id).length,
-          cpuPercent: null,
-          memoryPercent: null,
-          connectedTo: connectedTo(runner),
-        }),
-      }),
-    ],
+    endpoints: [...jobEndpoints({ clock }), ...runnerEndpoints({ sight })],
     async stop() {
       unsubscribe();
+      hub.close();
       await embedded.stop();
       await Promise.all([assigning, ...others].map((reconciler) => reconciler.stop()));
     },

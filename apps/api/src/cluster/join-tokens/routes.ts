@@ -137,7 +137,7 @@ export function joinTokenEndpoints(deps: JoinTokenDeps): Endpoint[] {
       );
     }),
     endpoint(joinTokenRoutes.create, async (ctx, { body }) => {
-      if (body.kind === 'cluster') await deps.ensureCluster();
+      await deps.ensureCluster();
       const { id, token } = await mint(ctx, body);
       const row = ctx.db.select().from(joinTokens).where(eq(joinTokens.id, id)).get();
       const fingerprint = fingerprintOf(deps.caCert());

@@ -31,4 +31,19 @@ export const joinTokenRedemptions = sqliteTable(
   (table) => [primaryKey({ columns: [table.tokenId, table.nodeId] })],
 );
 
+/** Which runners used a token. One row a use. */
+export const runnerRedemptions = sqliteTable(
+  'runner_redemptions',
+  {
+    tokenId: text('token_id')
+      .notNull()
+      .references(() => joinTokens.id, { onDelete: 'cascade' }),
+    runnerId: text('runner_id').notNull(),
+    runnerName: text('runner_name').notNull(),
+    address: text().notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tokenId, table.runnerId] })],
+);
+
 export type JoinTokenRow = typeof joinTokens.$inferSelect;

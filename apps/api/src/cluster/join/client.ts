@@ -123,7 +123,8 @@ async function converse<S extends z.ZodType>(
     const caPem = await pinCa({ ...target, timeoutMs, signal, onReached });
     options.onStage?.('pinned');
     const request = await requestOf(options, keyPem);
-    return { answer: await send(target.address, { query, request, caPem, signal, timeoutMs, schema }), caPem };
+    const path = `${JOIN_PATH}${query}`;
+    return { answer: await sendJoin(target.address, { path, request, caPem, signal, timeoutMs, schema }), caPem };
   } finally {
     await probe?.close();
   }
@@ -149,9 +150,9 @@ async function requestOf(options: JoinOptions, keyPem: string): Promise<JoinRequ
 }
 
 /** Sends the request to whoever the pinned CA certified as a member, and to nobody else. */
-async function send<S extends z.ZodType>(
+export async function sendJoin<S extends z.ZodType>(
   address: string,
-  call: { query: string; request: JoinRequest; caPem: string; signal: AbortSignal; timeoutMs: number; schema: S },
+  call: { path: string; request: object; caPem: string; signal: AbortSignal; timeoutMs: number; schema: S },
 ): Promise<z.output<S>> {
   const agent = new Agent({
     connections: 1,
@@ -166,7 +167,7 @@ async function send<S extends z.ZodType>(
     },
   });
   try {
-    const response = await fetch(`https://${address}${JOIN_PATH}${call.query}`, {
+    const response = await fetch(`https://${address}${call.path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(call.request),

@@ -71,7 +71,7 @@ export function createJoinApp(deps: JoinServerDeps): Hono<ClusterEnv> {
   };
   app.post(JOIN_PATH, bodyLimit({ maxSize: MAX_JOIN_BODY_BYTES, onError }), async (c) => {
     const address = normalizeAddress(c.env.incoming.socket.remoteAddress ?? '');
-    await consume(attempts, address);
+    await consumeAttempt(attempts, address);
     const candidate = await readCandidate(c, address);
     const dryRun = c.req.query('dry_run');
     c.header('cache-control', 'no-store');
@@ -82,7 +82,7 @@ export function createJoinApp(deps: JoinServerDeps): Hono<ClusterEnv> {
 }
 
 /** @throws DomainError too_many_requests */
-async function consume(attempts: RateLimiterMemory, address: string): Promise<void> {
+export async function consumeAttempt(attempts: RateLimiterMemory, address: string): Promise<void> {
   try {
     await attempts.consume(address);
   } catch (error) {

@@ -67,7 +67,7 @@ export function authorizeAdmission(
   const token = db.select().from(joinTokens).where(eq(joinTokens.hash, request.tokenHash)).get();
   if (!token) throw refuse('token_unknown', 'the join token is not known to this cluster; mint a new one');
   const previous = memberOfKey(db, request.keyPin);
-  checkTokenUsable(token, at, previous !== undefined && redeemed(db, token.id, previous.id));
+  checkTokenUsable(token, 'cluster', at, previous !== undefined && redeemed(db, token.id, previous.id));
   checkTokenBindings(token, request, previous);
   if (previous?.state === 'removed') {
     const cure = "to join as a new node, delete the pki folder in this node's data directory first";
@@ -82,11 +82,14 @@ function redeemed(db: StateDb, tokenId: string, nodeId: number): boolean {
 }
 
 /** A node that already redeemed the token goes on with it after it expired or was used up, but not after a revocation. */
-function checkTokenUsable(token: JoinTokenRow, at: number, ownToken: boolean): void {
+export function checkTokenUsable(token: JoinTokenRow, kind: JoinTokenRow['kind'], at: number, ownToken: boolean): void {
   if (token.revokedAt !== null) throw refuse('token_revoked', 'the join token was revoked; mint a new one');
-  if (token.kind !== 'cluster') {
-    const cure = 'mint one with kind cluster';
-    throw refuse('token_kind_mismatch', `this is a ${token.kind} token, which admits no core node; ${cure}`);
+  if (token.kind !== kind) {
+    const what = kind === 'cluster' ? 'core node' : 'runner';
+    throw refuse(
+      'token_kind_mismatch',
+      `this is a ${token.kind} token, which admits no ${what}; mint one with kind ${kind}`,
+    );
   }
   if (ownToken) return;
   if (at >= token.expiresAt) {
@@ -100,6 +103,19 @@ function checkTokenUsable(token: JoinTokenRow, at: number, ownToken: boolean): v
 }
 
 function checkTokenBindings(token: JoinTokenRow, request: AdmissionRequest, previous: Member | undefined): void {
+  checkTokenPlace(token, request);
+  const wanted = request.id ?? previous?.id ?? null;
+  if (token.nodeId !== null && wanted !== null && token.nodeId !== wanted) {
+    const detail = `the token is for node id ${token.nodeId}, not ${wanted}`;
+    throw refuse('token_id_mismatch', `${detail}; leave the id out or mint another token`, '/id');
+  }
+}
+
+/** From where, and under which name, it may be used. @throws DomainError token_* */
+export function checkTokenPlace(
+  token: JoinTokenRow,
+  request: { readonly address: string; readonly name: string },
+): void {
   if (token.allowedCidrs.length > 0 && !addressAllowed(token.allowedCidrs, request.address)) {
     const allowed = token.allowedCidrs.join(', ');
     const detail = `the join came from ${request.address}; the token allows ${allowed}`;
@@ -108,11 +124,6 @@ function checkTokenBindings(token: JoinTokenRow, request: AdmissionRequest, prev
   if (token.nodeName !== null && token.nodeName !== request.name) {
     const detail = `the token is for the node named ${token.nodeName}, not ${request.name}`;
     throw refuse('token_name_mismatch', `${detail}; set the name or mint another token`, '/name');
-  }
-  const wanted = request.id ?? previous?.id ?? null;
-  if (token.nodeId !== null && wanted !== null && token.nodeId !== wanted) {
-    const detail = `the token is for node id ${token.nodeId}, not ${wanted}`;
-    throw refuse('token_id_mismatch', `${detail}; leave the id out or mint another token`, '/id');
   }
 }
 

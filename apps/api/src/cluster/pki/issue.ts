@@ -1,6 +1,7 @@
 import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createNodeKey } from './keys';
+import { RUNNER_PREFIX } from './peer-identity';
 import { SIGNING_ALGORITHM, webcryptoPair, webcryptoPublic, x509 } from './x509';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -55,9 +56,14 @@ const altNames = (hosts: readonly string[]): x509Names =>
   [...new Set(hosts)].map((host) => ({ type: isIP(host) === 0 ? ('dns' as const) : ('ip' as const), value: host }));
 type x509Names = { type: 'dns' | 'ip'; value: string }[];
 
-const nodeUsages = () => [
+type Extension = InstanceType<typeof x509.Extension>;
+
+const leafUsages = (): Extension[] => [
   new x509.BasicConstraintsExtension(false, undefined, true),
   new x509.KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+];
+const nodeUsages = (): Extension[] => [
+  ...leafUsages(),
   new x509.ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
 ];
 
@@ -76,15 +82,31 @@ export interface IssueInput {
 }
 
 /** A node's certificate: CN `<prefix>-node-<id>`, for server and client use. */
-export async function issueNodeCertificate(input: IssueInput): Promise<string> {
-  const { ca, nodeId, hosts, nowMs, prefix = 'quorate', lifetimeMs = NODE_CERTIFICATE_LIFETIME_MS } = input;
+export function issueNodeCertificate({ nodeId, prefix = 'quorate', hosts, ...input }: IssueInput): Promise<string> {
+  const names = new x509.SubjectAlternativeNameExtension(altNames([...hosts, ...LOCAL_HOSTS]));
+  return issue({ ...input, commonName: `${prefix}-node-${nodeId}`, extensions: [...nodeUsages(), names] });
+}
+
+/** A runner's certificate: CN `quorate-runner-<name>`, for client use alone. */
+export function issueRunnerCertificate({
+  name,
+  ...input
+}: Omit<IssueInput, 'nodeId' | 'prefix' | 'hosts'> & { name: string }): Promise<string> {
+  const clientAuth = new x509.ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]);
+  return issue({ ...input, commonName: `${RUNNER_PREFIX}${name}`, extensions: [...leafUsages(), clientAuth] });
+}
+
+async function issue(
+  input: Omit<IssueInput, 'nodeId' | 'prefix' | 'hosts'> & { commonName: string; extensions: Extension[] },
+): Promise<string> {
+  const { ca, nowMs, lifetimeMs = NODE_CERTIFICATE_LIFETIME_MS } = input;
   const signing = await webcryptoPair(ca.keyPem);
   const publicKey = await webcryptoPublic(createPublicKey(input.publicKeyPem));
   const issuer = new x509.X509Certificate(ca.certPem);
   const caEndsAt = new Date(new X509Certificate(ca.certPem).validTo).getTime();
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: randomSerial(),
-    subject: [{ CN: [`${prefix}-node-${nodeId}`] }],
+    subject: [{ CN: [input.commonName] }],
     issuer: issuer.subjectName,
     notBefore: new Date(nowMs - BACKDATE_MS),
     notAfter: new Date(Math.min(nowMs + lifetimeMs, caEndsAt)),
@@ -92,8 +114,7 @@ export async function issueNodeCertificate(input: IssueInput): Promise<string> {
     signingKey: signing.privateKey as never,
     signingAlgorithm: SIGNING_ALGORITHM,
     extensions: [
-      ...nodeUsages(),
-      new x509.SubjectAlternativeNameExtension(altNames([...hosts, ...LOCAL_HOSTS])),
+      ...input.extensions,
       await x509.SubjectKeyIdentifierExtension.create(publicKey as never),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],

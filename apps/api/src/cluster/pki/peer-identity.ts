@@ -11,6 +11,29 @@ export interface PeerIdentity {
   readonly notAfter: number;
 }
 
+/** Stands before the name in the common name of a runner's certificate. */
+export const RUNNER_PREFIX = 'quorate-runner-';
+
+/** A runner at the other end of a connection. */
+export interface RunnerPeer {
+  readonly name: string;
+  readonly keyPin: string;
+  /** ms since the epoch. */
+  readonly notAfter: number;
+}
+
+/** The runner in a certificate; undefined when its common name is not that of one. The chain is the caller's to verify. */
+export function runnerPeerOf(certificate: PeerCertificate | undefined): RunnerPeer | undefined {
+  if (!certificate?.raw) return undefined;
+  const commonName: unknown = certificate.subject?.CN;
+  if (typeof commonName !== 'string' || !commonName.startsWith(RUNNER_PREFIX)) return undefined;
+  return {
+    name: commonName.slice(RUNNER_PREFIX.length),
+    keyPin: keyPinOf(certificate.raw),
+    notAfter: new Date(certificate.valid_to).getTime(),
+  };
+}
+
 /** The identity in a certificate; undefined when its common name is not that of a node. The chain is the caller's to verify. */
 export function peerIdentityOf(certificate: PeerCertificate | undefined): PeerIdentity | undefined {
   if (!certificate?.raw) return undefined;

@@ -31,6 +31,7 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   haproxy_revisions: 'present',
   // What runs, runs: a restore starts nothing a second time.
   runners: 'present',
+  runner_redemptions: 'present',
   jobs: 'present',
   job_attempts: 'present',
   users: 'merged',

@@ -1,25 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecSpec } from '@quorate/shared/jobs';
+import type { AssignedWork, JobEnd, JobReport } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
-import { type AttemptId, createJobStore, type JobEnd, type JobRun } from './job-run';
-
-export interface AssignedJob extends AttemptId {
-  readonly spec: ExecSpec;
-  /** Somebody asked to cancel it. */
-  readonly cancel: boolean;
-}
-
-/** Everything that a runner is to have at a log index. */
-export interface AssignedWork {
-  readonly index: number;
-  readonly jobs: readonly AssignedJob[];
-}
-
-export type JobReport =
-  | (AttemptId & { readonly step: 'started' })
-  | (AttemptId & { readonly step: 'finished'; readonly end: JobEnd });
+import { type AttemptId, createJobStore, type JobRun } from './job-run';
 
 export interface AgentOptions {
   /** Where attempts and their output are kept. */
@@ -64,7 +48,7 @@ export function createAgent(options: AgentOptions): Agent {
   let latest = -1;
   let rebooted = noteBoot(dir);
 
-  function begin(job: AssignedJob): void {
+  function begin(job: AssignedWork['jobs'][number]): void {
     const of = { id: job.id, attempt: job.attempt };
     const recovered = store.recover(of) ?? (rebooted ? AFTER_REBOOT : undefined);
     if (recovered)

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
+import { type JobEnd, jobEndSchema } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
 import type { Logger } from '../../lib/logger';
 import { createOutputLog, readOutput, readTail, removeOutput } from './output-log';
@@ -10,16 +11,6 @@ const STOP_GRACE_MS = 5_000;
 /** Attempts whose output is kept. */
 const KEPT = 300;
 const PRUNE_SLACK = 50;
-
-/** How an attempt ended. */
-export const jobEndSchema = z.object({
-  outcome: z.enum(['succeeded', 'failed', 'timed_out', 'cancelled']),
-  exitCode: z.int().nullable(),
-  signal: z.string().nullable(),
-  error: z.string(),
-  outputTail: z.string(),
-});
-export type JobEnd = z.infer<typeof jobEndSchema>;
 
 /** What is on disk of an attempt: before its program is started, and once it has ended. */
 const recordSchema = z.object({

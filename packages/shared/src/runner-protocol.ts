@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { execSpecSchema } from './jobs';
+import { joinTokenPlain } from './join-tokens';
+import { hostPort, nodeName } from './names';
+import { labelsSchema } from './runners';
+
+// What a runner and a core node say to each other on the cluster listener. Not part of the public REST API.
+
+export const RUNNER_JOIN_PATH = '/v1/runners/join';
+export const RUNNER_SESSION_PATH = '/v1/runners/session';
+
+export const runnerJoinRequestSchema = z.strictObject({
+  token: joinTokenPlain,
+  /** PKCS #10, PEM, EC P-256: its key is who the runner will be. */
+  csr: z.string().max(8192),
+  name: nodeName,
+  labels: labelsSchema,
+  capacity: z.int().min(1).max(1_000),
+  version: z.string().min(1).max(64),
+  /** Isolates clusters that share a network. */
+  cluster_token: z.string().max(64),
+  /** The runner's clock, ms since the epoch. */
+  clock: z.int(),
+});
+export type RunnerJoinRequest = z.infer<typeof runnerJoinRequestSchema>;
+
+export const runnerJoinAnswerSchema = z.object({
+  runner_id: z.uuid(),
+  /** The same key was admitted before: no use of the token was taken. */
+  resumed: z.boolean(),
+  cluster: z.object({ id: z.uuid(), name: z.string() }),
+  certificate: z.string(),
+  ca: z.string(),
+  /** Cluster addresses of the core nodes. */
+  cores: z.array(hostPort).min(1).max(63),
+});
+export type RunnerJoinAnswer = z.infer<typeof runnerJoinAnswerSchema>;
+
+const attemptOf = { id: z.uuid(), attempt: z.int().min(1) };
+
+/** How an attempt of a job ended. */
+export const jobEndSchema = z.object({
+  outcome: z.enum(['succeeded', 'failed', 'timed_out', 'cancelled']),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  error: z.string(),
+  outputTail: z.string(),
+});
+export type JobEnd = z.infer<typeof jobEndSchema>;
+
+export const jobReportSchema = z.discriminatedUnion('step', [
+  z.object({ ...attemptOf, step: z.literal('started') }),
+  z.object({ ...attemptOf, step: z.literal('finished'), end: jobEndSchema }),
+]);
+export type JobReport = z.infer<typeof jobReportSchema>;
+
+/** Everything that a runner is to have at a log index. */
+export const assignedWorkSchema = z.object({
+  index: z.int(),
+  jobs: z.array(z.object({ ...attemptOf, spec: execSpecSchema, cancel: z.boolean() })),
+});
+export type AssignedWork = z.infer<typeof assignedWorkSchema>;
+
+/** `n` numbers what is to be acknowledged, by session. */
+const n = z.int().min(0);
+
+export const fromRunnerSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('heartbeat'),
+    n,
+    cpu_percent: z.number(),
+    memory_percent: z.number(),
+  }),
+  z.object({ type: z.literal('report'), n, report: jobReportSchema }),
+  z.object({ type: z.literal('output'), n, text: z.string().nullable() }),
+]);
+export type FromRunner = z.infer<typeof fromRunnerSchema>;
+
+export const fromCoreSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), node_id: z.int(), heartbeat_ms: z.int(), lease_ms: z.int() }),
+  z.object({ type: z.literal('cores'), addresses: z.array(hostPort) }),
+  z.object({ type: z.literal('work'), work: assignedWorkSchema }),
+  /** Of a heartbeat: whether the lease is renewed. Of a report: that the log has it. */
+  z.object({ type: z.literal('ack'), n, renewed: z.boolean() }),
+  /** The report could not be written now; another core may. */
+  z.object({ type: z.literal('nack'), n, detail: z.string() }),
+  z.object({ type: z.literal('output'), n, ...attemptOf }),
+]);
+export type FromCore = z.infer<typeof fromCoreSchema>;
