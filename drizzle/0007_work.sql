@@ -1,3 +1,31 @@
+CREATE TABLE `runner_redemptions` (
+	`token_id` text NOT NULL,
+	`runner_id` text NOT NULL,
+	`runner_name` text NOT NULL,
+	`address` text NOT NULL,
+	`at` integer NOT NULL,
+	PRIMARY KEY(`token_id`, `runner_id`),
+	FOREIGN KEY (`token_id`) REFERENCES `join_tokens`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE TABLE `runners` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`node_id` integer,
+	`key_pin` text,
+	`labels` text NOT NULL,
+	`capacity` integer NOT NULL,
+	`version` text NOT NULL,
+	`state` text NOT NULL,
+	`drained_at` integer,
+	`status` text NOT NULL,
+	`status_since` integer NOT NULL,
+	`certificate_expires_at` integer,
+	`joined_at` integer NOT NULL,
+	`removed_at` integer
+);
+--> statement-breakpoint
+CREATE INDEX `runners_key_pin` ON `runners` (`key_pin`);--> statement-breakpoint
 CREATE TABLE `job_attempts` (
 	`job_id` text NOT NULL,
 	`attempt` integer NOT NULL,
@@ -34,22 +62,4 @@ CREATE TABLE `jobs` (
 );
 --> statement-breakpoint
 CREATE INDEX `jobs_state` ON `jobs` (`state`,`labels`,`rank`,`id`);--> statement-breakpoint
-CREATE INDEX `jobs_runner` ON `jobs` (`runner_id`);--> statement-breakpoint
-CREATE TABLE `runners` (
-	`id` text PRIMARY KEY NOT NULL,
-	`name` text NOT NULL,
-	`node_id` integer,
-	`key_pin` text,
-	`labels` text NOT NULL,
-	`capacity` integer NOT NULL,
-	`version` text NOT NULL,
-	`state` text NOT NULL,
-	`drained_at` integer,
-	`status` text NOT NULL,
-	`status_since` integer NOT NULL,
-	`certificate_expires_at` integer,
-	`joined_at` integer NOT NULL,
-	`removed_at` integer
-);
---> statement-breakpoint
-CREATE INDEX `runners_key_pin` ON `runners` (`key_pin`);
+CREATE INDEX `jobs_runner` ON `jobs` (`runner_id`);

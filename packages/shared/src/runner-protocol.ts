@@ -3,6 +3,7 @@ import { execSpecSchema } from './jobs';
 import { joinTokenPlain } from './join-tokens';
 import { hostPort, nodeName } from './names';
 import { labelsSchema } from './runners';
+import { serviceName, serviceSpecSchema } from './services';
 
 // What a runner and a core node say to each other on the cluster listener. Not part of the public REST API.
 
@@ -54,10 +55,30 @@ export const jobReportSchema = z.discriminatedUnion('step', [
 ]);
 export type JobReport = z.infer<typeof jobReportSchema>;
 
+/** One placement of a replica slot: a runner that hears of a higher generation ends what it has of a lower one. */
+const placementOf = { service: serviceName, slot: z.int().min(0), generation: z.int().min(1) };
+
+/** A replica that a runner is to have. */
+export const assignedReplicaSchema = z.object({ ...placementOf, revision: z.int(), spec: serviceSpecSchema });
+export type AssignedReplica = z.infer<typeof assignedReplicaSchema>;
+
+/** How a replica fares, as its runner sees it. The newest word on a generation counts: `n` grows with every change of it. */
+export const replicaReportSchema = z.object({
+  ...placementOf,
+  n: z.int().min(1),
+  state: z.enum(['starting', 'healthy', 'unhealthy', 'backing_off', 'stopping']),
+  /** Why it is not healthy; the end of what it wrote, or why it could not be started. */
+  reason: z.string().max(2000),
+  ports: z.record(z.string(), z.int()),
+  restarts: z.int().min(0),
+});
+export type ReplicaReport = z.infer<typeof replicaReportSchema>;
+
 /** Everything that a runner is to have at a log index. */
 export const assignedWorkSchema = z.object({
   index: z.int(),
   jobs: z.array(z.object({ ...attemptOf, spec: execSpecSchema, cancel: z.boolean() })),
+  replicas: z.array(assignedReplicaSchema),
 });
 export type AssignedWork = z.infer<typeof assignedWorkSchema>;
 

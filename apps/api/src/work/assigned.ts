@@ -16,6 +16,7 @@ export const assignedWork = (db: StateDb, runnerId: string, index: number): Assi
     spec,
     cancel: cancelRequested,
   })),
+  replicas: [],
 });
 
 /** What the log says to a report for good: nobody is to repeat it. */
