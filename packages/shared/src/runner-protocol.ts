@@ -58,21 +58,32 @@ export type JobReport = z.infer<typeof jobReportSchema>;
 /** One placement of a replica slot: a runner that hears of a higher generation ends what it has of a lower one. */
 const placementOf = { service: serviceName, slot: z.int().min(0), generation: z.int().min(1) };
 
-/** A replica that a runner is to have. */
-export const assignedReplicaSchema = z.object({ ...placementOf, revision: z.int(), spec: serviceSpecSchema });
+/**
+ * A replica that a runner is to have; or, with `stop`, one that it is to end and to say so: `stopped` is reported even when it
+ * never had it, and comes when no process of it is left. What is not assigned at all is ended without a word.
+ */
+export const assignedReplicaSchema = z.object({
+  ...placementOf,
+  revision: z.int(),
+  spec: serviceSpecSchema,
+  stop: z.boolean(),
+});
 export type AssignedReplica = z.infer<typeof assignedReplicaSchema>;
 
 /** How a replica fares, as its runner sees it. The newest word on a generation counts: `n` grows with every change of it. */
 export const replicaReportSchema = z.object({
   ...placementOf,
   n: z.int().min(1),
-  state: z.enum(['starting', 'healthy', 'unhealthy', 'backing_off', 'stopping']),
+  state: z.enum(['starting', 'healthy', 'unhealthy', 'backing_off', 'stopping', 'stopped']),
   /** Why it is not healthy; the end of what it wrote, or why it could not be started. */
   reason: z.string().max(2000),
   ports: z.record(z.string(), z.int()),
   restarts: z.int().min(0),
 });
 export type ReplicaReport = z.infer<typeof replicaReportSchema>;
+
+/** Of one frame: a runner that has more to say sends it in turn. */
+export const MAX_REPLICA_REPORTS = 100;
 
 /** Everything that a runner is to have at a log index. */
 export const assignedWorkSchema = z.object({
@@ -93,6 +104,8 @@ export const fromRunnerSchema = z.discriminatedUnion('type', [
     memory_percent: z.number(),
   }),
   z.object({ type: z.literal('report'), n, report: jobReportSchema }),
+  /** The newest word on each replica that no core has acknowledged yet; all of it is acknowledged at once. */
+  z.object({ type: z.literal('replicas'), n, reports: z.array(replicaReportSchema).max(MAX_REPLICA_REPORTS) }),
   z.object({ type: z.literal('output'), n, text: z.string().nullable() }),
 ]);
 export type FromRunner = z.infer<typeof fromRunnerSchema>;

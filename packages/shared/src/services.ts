@@ -65,7 +65,15 @@ export const autoscalingSchema = z
     max: z.int().min(1).max(MAX_REPLICAS).optional(),
     target_cpu_percent: z.int().min(1).max(100).optional(),
     target_queue_length: z.int().min(1).max(100_000).optional().describe('Queued jobs a replica.'),
-    stabilization_seconds: z.int().min(10).max(3600).default(60),
+    queue_labels: labelsSchema
+      .default({})
+      .describe('The queued jobs that count: those that ask for all of these labels; empty = every queued job.'),
+    stabilization_seconds: z
+      .int()
+      .min(10)
+      .max(3600)
+      .default(60)
+      .describe('Fewer replicas only when the load asked for no more during all of this time.'),
   })
   .superRefine(({ enabled, min, max, target_cpu_percent: cpu, target_queue_length: queue }, ctx) => {
     if (!enabled) return;
@@ -75,6 +83,21 @@ export const autoscalingSchema = z
     if (min !== undefined && max !== undefined && max < min) need('max', 'must not be below min');
     if ((cpu === undefined) === (queue === undefined)) need('target_cpu_percent', 'give this or target_queue_length');
   });
+
+/** What the autoscaler made of the load: each change, and each new reason for none. */
+export const scalingDecisionSchema = z.object({
+  at: timestamp,
+  from: z.int(),
+  to: z.int().describe('The same as from: nothing was changed, for this reason.'),
+  metric: z.enum(['cpu', 'queue']),
+  value: z
+    .number()
+    .nullable()
+    .describe('Mean CPU percent of the replicas, or queued jobs; null while it is not known.'),
+  target: z.number(),
+  reason: z.string(),
+});
+export type ScalingDecision = z.infer<typeof scalingDecisionSchema>;
 
 const replicaSchema = z.object({
   slot: z.int(),

@@ -1,4 +1,4 @@
-import type { AssignedWork, JobReport } from '@quorate/shared/runner-protocol';
+import type { AssignedWork, JobReport, ReplicaReport } from '@quorate/shared/runner-protocol';
 import { DomainError } from '../commands/domain-error';
 import type { StateDb } from '../db/state-store';
 import type { Logger } from '../lib/logger';
@@ -39,4 +39,13 @@ export async function recordReport(deps: ReportDeps, runnerId: string, what: Job
     if (!(error instanceof DomainError && FINAL.has(error.code))) throw error;
     deps.logger.warn({ job: what.id, attempt: what.attempt, err: error }, 'what came of a job does not count any more');
   }
+}
+
+/** Writes down how the replicas of a runner fare, as far as that is news. @throws DomainError no_quorum, … : try again */
+export async function recordReplicas(
+  deps: ReportDeps,
+  runnerId: string,
+  reports: readonly ReplicaReport[],
+): Promise<void> {
+  deps.logger.debug({ runner: runnerId, reports: reports.length }, 'no service is placed yet');
 }

@@ -7,7 +7,7 @@ import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { findRunner } from '../resources/runners/commands';
-import { assignedWork, recordReport } from './assigned';
+import { assignedWork, recordReplicas, recordReport } from './assigned';
 import { HEARTBEAT_MS, LEASE_MS } from './lease';
 
 export interface HubDeps {
@@ -89,7 +89,8 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
       }
       if (frame.type === 'output') return answers.get(frame.n)?.(frame.text);
       try {
-        await recordReport(deps, runnerId, frame.report);
+        if (frame.type === 'replicas') await recordReplicas(deps, runnerId, frame.reports);
+        else await recordReport(deps, runnerId, frame.report);
         send({ type: 'ack', n: frame.n, renewed: false });
       } catch (error) {
         send({ type: 'nack', n: frame.n, detail: error instanceof Error ? error.message : String(error) });
