@@ -23,6 +23,8 @@ interface Case {
 }
 
 const SECRETS = { access_key_id: 'key', secret_access_key: 'secret' };
+/** A job that no runner takes. */
+const NEVER = { kind: 'exec', command: '/bin/true', labels: { zone: 'nowhere' } };
 const PASSWORD = 'another long passphrase';
 
 describe('a POST that is repeated under its Idempotency-Key', () => {
@@ -30,7 +32,7 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
   let token: string;
   let agent: ReturnType<typeof openAgentCaller>;
   let calls = 0;
-  const ids = { webhook: '', target: '', backup: '' };
+  const ids = { webhook: '', target: '', backup: '', job: '', runner: '' };
   const elsewhere = createServer((_request, response) => {
     calls += 1;
     response.writeHead(503).end();
@@ -79,6 +81,11 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
     'webhooks.test': { params: () => ({ id: ids.webhook }) },
     'webhooks.replay': 'one command',
     'webhooks.replay_all': { params: () => ({ id: ids.webhook }) },
+    'jobs.create': { body: { spec: NEVER } },
+    'jobs.cancel': { params: () => ({ id: ids.job }) },
+    'jobs.retry': { params: () => ({ id: ids.job }) },
+    'runners.drain': { params: () => ({ id: ids.runner }) },
+    'runners.resume': { params: () => ({ id: ids.runner }) },
     'alarms.clear': 'needs a full etcd: see alarms.test.ts of the end-to-end tests',
   };
 
@@ -102,6 +109,9 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
     const target = { name: 'offsite', endpoint: url(), bucket: 'backups', ...SECRETS };
     ids.target = await post('/v1/backups/targets', target);
     ids.backup = await post('/v1/backups', {});
+    ids.job = await post('/v1/jobs', { spec: NEVER });
+    await until(async () => (await get('/v1/runners')).items.length === 1, 'there is a runner');
+    ids.runner = (await get('/v1/runners')).items[0].id;
     await until(async () => (await get(`/v1/backups/${ids.backup}`)).state === 'completed', 'there is a backup');
     const state = new Database(join(node.directory, 'state.db'), { readonly: true });
     await state.backup(copy());

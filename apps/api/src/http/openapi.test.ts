@@ -78,7 +78,7 @@ describe('the OpenAPI document', () => {
 
   it('says what every value of a request is', () => {
     const isTyped = (schema: Json): boolean =>
-      ['type', 'anyOf', 'enum', 'const', '$ref'].some((keyword) => keyword in schema);
+      ['type', 'anyOf', 'oneOf', 'enum', 'const', '$ref'].some((keyword) => keyword in schema);
     for (const { operation } of operations()) {
       for (const parameter of operation.parameters) {
         expect(isTyped(parameter.schema), `${operation.operationId} ${parameter.name}`).toBe(true);

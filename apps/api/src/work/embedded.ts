@@ -38,6 +38,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   let scheduled = false;
   /** Once the leader has called it offline, its lease ends: its work is about to be given away. */
   let online = true;
+  let stopped = false;
 
   const agent = createAgent({ dir: join(deps.dataDir, 'work'), logger, report, leaseHeld });
 
@@ -52,6 +53,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
+      if (stopped) return;
       const own = embeddedRunner(db(), node.id);
       runnerId = own?.id ?? runnerId;
       online = own?.status === 'online';
@@ -87,6 +89,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       converge();
     },
     async stop() {
+      stopped = true;
       unsubscribe();
       await agent.stop();
     },

@@ -50,6 +50,7 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
   const sessions = new Map<string, ReturnType<typeof openSession>>();
   const seen = new Map<string, RunnerSeen>();
   let scheduled = false;
+  let closed = false;
 
   function openSession(runnerId: string, socket: WebSocket) {
     let told = '';
@@ -127,6 +128,7 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
+      if (closed) return;
       for (const [runnerId, session] of sessions) {
         if (isRemoved(runnerId)) session.socket.close(4403, 'this runner was removed');
         else session.tell();
@@ -165,6 +167,7 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     },
     output: async (runnerId, of) => sessions.get(runnerId)?.output(of),
     close() {
+      closed = true;
       unsubscribe();
       for (const { socket } of sessions.values()) socket.close(1001, 'the node stops');
     },

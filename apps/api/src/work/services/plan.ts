@@ -67,12 +67,21 @@ interface Room {
  */
 export function planServices(input: PlanInput): Action[] {
   const rooms = roomsOf(input);
+  const wanted = new Map(input.services.map(({ name, replicas }) => [name, replicas]));
+  const kept: Placement[] = [];
   const actions: Action[] = [];
-  const placed = groupBy(input.placements, ({ service }) => service);
-  const known = new Set(input.services.map(({ name }) => name));
-  for (const [name, slots] of placed) {
-    if (!known.has(name)) for (const { slot } of slots) actions.push({ do: 'remove', service: name, slot });
+  // What ends makes room first, whoever needs it.
+  for (const placement of input.placements) {
+    const { service, slot, runner } = placement;
+    if (slot < (wanted.get(service) ?? 0)) {
+      kept.push(placement);
+      continue;
+    }
+    actions.push({ do: 'remove', service, slot });
+    const room = runner === null ? undefined : rooms.get(runner);
+    if (room) take(room, service, -1);
   }
+  const placed = groupBy(kept, ({ service }) => service);
   for (const service of input.services) actions.push(...planOne(service, placed.get(service.name) ?? [], rooms, input));
   return actions;
 }
@@ -100,12 +109,6 @@ function planOne(
 ): Action[] {
   const bySlot = new Map(placements.map((placement) => [placement.slot, placement]));
   const actions: Action[] = [];
-  for (const { slot, runner } of placements) {
-    if (slot < service.replicas) continue;
-    actions.push({ do: 'remove', service: service.name, slot });
-    const room = runner === null ? undefined : rooms.get(runner);
-    if (room) take(room, service.name, -1);
-  }
   const stays = (placement: Placement | undefined): boolean =>
     placement !== undefined && mayStay(placement, rooms, input);
   for (let slot = 0; slot < service.replicas; slot += 1) {
@@ -113,12 +116,7 @@ function planOne(
     if (stays(placement)) continue;
     actions.push(place(service, slot, placement, rooms));
   }
-  actions.push(
-    ...rollOut(
-      service,
-      placements.filter((one) => one.slot < service.replicas && stays(one)),
-    ),
-  );
+  actions.push(...rollOut(service, placements.filter(stays)));
   return actions;
 }
 
