@@ -8,7 +8,7 @@ const LAYERS = [
   ['reconcile'],
   ['http'],
   ['resources'],
-  ['cluster', 'haproxy', 'work'],
+  ['cluster', 'haproxy', 'work', 'connector'],
   // node.ts and the files beside it: where everything is wired; host: the commands of one host that run or look at a node.
   ['host', 'WIRING'],
   ['main'],
@@ -33,8 +33,8 @@ module.exports = {
       name: 'cluster-and-haproxy-apart',
       comment: 'siblings do not know each other; node.ts wires them',
       severity: 'error',
-      from: { path: `${API}(cluster|haproxy|work)/`, pathNot: TEST },
-      to: { path: `${API}(cluster|haproxy|work)/`, pathNot: `${API}$1/` },
+      from: { path: `${API}(cluster|haproxy|work|connector)/`, pathNot: TEST },
+      to: { path: `${API}(cluster|haproxy|work|connector)/`, pathNot: `${API}$1/` },
     },
     {
       name: 'config-values-only-where-wired',

@@ -10,6 +10,7 @@ import { recoveryCommands } from './cluster/recovery/commands';
 import { restoreCommands } from './cluster/restore/commands';
 import { admitRunner } from './cluster/runners/commands';
 import { createRegistry } from './commands/define-command';
+import { connectorCommands } from './connector/commands';
 import { haproxyCommands } from './haproxy/commands';
 import { requestCommands } from './http/once';
 import { apiTokenCommands } from './resources/api-tokens/commands';
@@ -44,4 +45,5 @@ export const commandRegistry = createRegistry([
   ...runnerCommands,
   admitRunner,
   ...jobCommands,
+  ...connectorCommands,
 ]);

@@ -10,7 +10,7 @@ export const auditRecordSchema = z
     command_id: z.string(),
     action: z.string().describe('Command type, such as `users.create`.'),
     actor: z.string(),
-    actor_kind: z.enum(['user', 'api_token', 'local', 'node', 'anonymous']),
+    actor_kind: z.enum(['user', 'api_token', 'local', 'node', 'upstream', 'anonymous']),
     target: z.string(),
     outcome: z.enum(['ok', 'refused']),
     code: z.string().describe('Error code of a refusal, or empty.'),

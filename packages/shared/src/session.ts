@@ -17,7 +17,7 @@ export const password = z
 
 export const principalSchema = z
   .object({
-    kind: z.enum(['user', 'api_token', 'local', 'node']),
+    kind: z.enum(['user', 'api_token', 'local', 'node', 'upstream']),
     id: z.string(),
     name: z.string(),
     role,

@@ -4,7 +4,7 @@ import type { StateDb } from '../db/state-store';
 
 /** Who asked. `name` is what people read in audit and events. */
 export interface Actor {
-  readonly kind: 'user' | 'api_token' | 'local' | 'node' | 'anonymous';
+  readonly kind: 'user' | 'api_token' | 'local' | 'node' | 'upstream' | 'anonymous';
   readonly id: string;
   readonly name: string;
 }

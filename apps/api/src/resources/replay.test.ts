@@ -36,6 +36,10 @@ const secretName = fc.constantFrom('session_key', 'ca_key', 'ada');
 const keyId = fc.constantFrom('0000000000000001', '0000000000000002');
 const stage = fc.constantFrom('trusting', 'reissuing', 'dropping');
 
+const connectorClaimant = { nodeId: memberId, session: smallId };
+const connectorHeld = { ...connectorClaimant, generation: fc.constantFrom(1, 2, 1_000_001, 1_000_002) };
+const takeoverReason = fc.constantFrom('shutdown', 'node_lost', 'upstream_lost');
+
 const inputs: Record<string, fc.Arbitrary<unknown>> = {
   'cluster.initialize': fc.record({
     clusterId: smallId,
@@ -236,6 +240,27 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
   }),
   'leadership.transfer': fc.record({ from: memberId, to: memberId, term, duration_ms: fc.nat({ max: 500 }) }),
   'failover.test': fc.record({ term, fromNode: memberId, toNode: memberId, probeGapMs: fc.nat({ max: 500 }) }),
+  'connector.set': fc.record({
+    enabled: fc.boolean(),
+    url: fc.constantFrom('', 'wss://upstream.example/gateway'),
+    ha_enabled: fc.boolean(),
+    role,
+    ca_cert: fc.constant(''),
+    ifMatch: fc.constantFrom(null, '"default"'),
+  }),
+  'connector.claim': fc.record({
+    ...connectorClaimant,
+    from: fc.constantFrom(0, 0, 1, 1_000_001),
+    seen: takeoverReason,
+  }),
+  'connector.release': fc.record({
+    ...connectorHeld,
+    reason: takeoverReason,
+    settled: fc.boolean(),
+    preferred: fc.option(memberId),
+  }),
+  'connector.connected': fc.record({ ...connectorHeld, gapMs: fc.option(fc.nat({ max: 5_000 })) }),
+  'connector.disconnected': fc.record({ ...connectorHeld, detail: fc.constant('reset') }),
 };
 
 const command = fc
@@ -251,7 +276,7 @@ const command = fc
       node: fc.integer({ min: 1, max: 3 }),
       fingerprint: fc.constantFrom('', 'f'),
       actor: fc.record({
-        kind: fc.constantFrom('user', 'api_token', 'local', 'node', 'anonymous'),
+        kind: fc.constantFrom('user', 'api_token', 'local', 'node', 'upstream', 'anonymous'),
         id: smallId,
         name,
       }),
@@ -299,7 +324,16 @@ describe('replaying a log', () => {
   it('has generators for the commands of users, tokens, sessions, set-up and join tokens', () => {
     const missing = Object.keys(inputs).filter((type) => !commandRegistry.has(type));
     expect(missing).toEqual([]);
-    const covered = ['keys.', 'users.', 'api_tokens.', 'session.', 'cluster.', 'join_tokens.', 'webhooks.'];
+    const covered = [
+      'keys.',
+      'users.',
+      'api_tokens.',
+      'session.',
+      'cluster.',
+      'join_tokens.',
+      'webhooks.',
+      'connector.',
+    ];
     for (const type of commandRegistry.keys()) {
       if (covered.some((prefix) => type.startsWith(prefix)) && !Object.hasOwn(inputs, type)) {
         expect.soft(type, 'a command without a generator').toBe('covered');

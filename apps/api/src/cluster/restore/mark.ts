@@ -10,7 +10,7 @@ export const restoreMarkSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   source: z.string().max(255),
   actor: z.object({
-    kind: z.enum(['user', 'api_token', 'local', 'node', 'anonymous']),
+    kind: z.enum(['user', 'api_token', 'local', 'node', 'upstream', 'anonymous']),
     id: z.string(),
     name: z.string(),
   }),

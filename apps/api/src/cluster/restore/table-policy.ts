@@ -34,12 +34,16 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   runner_redemptions: 'present',
   jobs: 'present',
   job_attempts: 'present',
+  // Who is connected now, and generations that must never fall.
+  connector_lease: 'present',
+  connector_takeovers: 'present',
   users: 'merged',
   revoked_sessions: 'merged',
   webhooks: 'merged',
   api_tokens: 'backup',
   haproxy_settings: 'backup',
   retention: 'backup',
+  connector_settings: 'backup',
 };
 
 /**
@@ -64,4 +68,8 @@ export const INIT_POLICY: Readonly<Record<string, 'present' | 'emptied'>> = {
   backup_settings: 'emptied',
   backup_targets: 'emptied',
   webhook_deliveries: 'emptied',
+  // Two clusters must not come to the upstream as one gateway.
+  connector_settings: 'emptied',
+  connector_lease: 'emptied',
+  connector_takeovers: 'emptied',
 };

@@ -11,6 +11,7 @@ const KINDS: Record<AuditRecord['actor_kind'], string> = {
   api_token: 'API token',
   local: 'on the host',
   node: 'node',
+  upstream: 'upstream',
   anonymous: 'no session',
 };
 
