@@ -15,6 +15,8 @@ import type { Config } from './config/derive';
 import type { StateDb } from './db/state-store';
 import type { EventBus } from './events/bus';
 import type { EventLog } from './events/event-log';
+import { balancerEndpoints } from './haproxy/balancers/routes';
+import { createBalancerSightings } from './haproxy/balancers/sightings';
 import type { HaproxySource } from './haproxy/current';
 import { haproxyEndpoints } from './haproxy/routes';
 import type { Endpoint } from './http/endpoint';
@@ -80,6 +82,8 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
   const { view, membership, barrier, keyring, backups } = cluster;
   const throttle = createLoginThrottle();
   const node = { id: cluster.nodeId, name: cluster.name };
+  const balancers = createBalancerSightings({ clock, elsewhere: cluster.balancers.heardElsewhereAt });
+  cluster.balancers.attach(balancers.heard);
   return [
     ...healthEndpoints({ ...deps, isLeader: () => view.leaderId() === cluster.nodeId }),
     ...setupEndpoints({ ...deps, throttle, node: () => node }),
@@ -112,6 +116,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     ...keyEndpoints(cluster.keys),
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
     ...haproxyEndpoints(loadBalancerSource),
+    ...balancerEndpoints({ source: loadBalancerSource, sightings: balancers, quorumHeld: cluster.journal.quorumHeld }),
     ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),
     ...webhookEndpoints({
       ...{ clock, nodeId: cluster.nodeId, eventLog: deps.eventLog, sender: deps.webhookSender },

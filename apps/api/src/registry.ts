@@ -11,6 +11,7 @@ import { restoreCommands } from './cluster/restore/commands';
 import { admitRunner } from './cluster/runners/commands';
 import { createRegistry } from './commands/define-command';
 import { connectorCommands } from './connector/commands';
+import { balancerCommands } from './haproxy/balancers/commands';
 import { haproxyCommands } from './haproxy/commands';
 import { requestCommands } from './http/once';
 import { apiTokenCommands } from './resources/api-tokens/commands';
@@ -40,6 +41,7 @@ export const commandRegistry = createRegistry([
   ...backupSettingsCommands,
   ...recoveryCommands,
   ...haproxyCommands,
+  ...balancerCommands,
   ...webhookCommands,
   ...requestCommands,
   ...runnerCommands,

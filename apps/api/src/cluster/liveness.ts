@@ -26,6 +26,11 @@ export const nodeStatusSchema = z.object({
     .array(z.object({ id: z.string(), ago_ms: z.number() }))
     .max(1_000)
     .catch([]),
+  /** Load balancers that it has heard of, and how long ago. */
+  balancers: z
+    .array(z.object({ name: z.string(), ago_ms: z.number() }))
+    .max(64)
+    .catch([]),
   /** Digests that it has taken of its state, newest first. */
   digests: z
     .array(z.object({ epoch: z.int(), index: z.int(), schema: z.int(), digest: z.string() }))

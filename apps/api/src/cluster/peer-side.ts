@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { parseHostPort } from '../lib/net';
 import type { Applier } from '../replication/applier';
+import type { BalancerSide } from './balancers';
 import type { Care } from './care';
 import type { Journal } from './journal';
 import { LEARNER_PATH, type LearnerTicket } from './learners';
@@ -23,6 +24,7 @@ export const STATUS_PATH = '/v1/cluster/status';
 
 export interface PeerSideDeps {
   readonly runners: RunnerSide;
+  readonly balancers: Pick<BalancerSide, 'heard'>;
   readonly config: Config;
   readonly nodeId: number;
   readonly version: string;
@@ -44,7 +46,10 @@ export interface PeerSideDeps {
 
 /** This node as its peers ask about it. */
 export function ownStatus(
-  deps: Pick<PeerSideDeps, 'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care' | 'runners'>,
+  deps: Pick<
+    PeerSideDeps,
+    'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care' | 'runners' | 'balancers'
+  >,
 ): NodeStatus {
   const { applier, journal } = deps;
   const raft = journal.raft?.current;
@@ -63,6 +68,7 @@ export function ownStatus(
     now: deps.clock(),
     alarms: deps.care.alarms.own(),
     runners: deps.runners.heard(),
+    balancers: deps.balancers.heard(),
     digests: [...deps.care.checkpoints.digests],
   };
 }

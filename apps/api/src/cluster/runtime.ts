@@ -13,6 +13,7 @@ import { advertisedAddresses } from './addresses';
 import { createAdmissionApp } from './admission-app';
 import { askForClearings, serveClearing } from './alarms/follow';
 import { type Backups, createBackups } from './backups/backups';
+import { type BalancerSide, createBalancerSide } from './balancers';
 import { type Boot, rememberMembers, updateNodeFile } from './boot';
 import { type Care, createCare } from './care';
 import { type ClockGuard, createClockGuard } from './clock-guard';
@@ -82,6 +83,7 @@ export interface ClusterRuntime {
   readonly care: Care;
   /** The runners that are connected to this node. */
   readonly runners: RunnerSide;
+  readonly balancers: BalancerSide;
   /** This node as one that a cluster can add. */
   readonly waiting: Waiting;
   /** Writes down why leadership is about to move. */
@@ -254,22 +256,18 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
   const runners = createRunnerSide({ nodeId, db, liveness: () => liveness, clock, logger });
+  const balancers = createBalancerSide({ db, liveness: () => liveness });
 
   async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
       config,
       nodeId,
-      version,
-      identity,
-      store,
-      applier,
-      journal,
-      clock,
-      logger,
+      ...{ version, identity, store, applier, journal, clock, logger },
       registerLearner,
       removeLostMember: createLostMemberRemoval({ journal, db, view, proposer }),
       care,
       runners,
+      balancers,
       servePeers: (app) => {
         restorer.serve(app);
         backups.serve(app);
@@ -350,6 +348,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     backups,
     care,
     runners,
+    balancers,
     waiting,
     announce,
     leaderChanges: () => leadership?.leaderChanges ?? 0,

@@ -226,6 +226,19 @@ const inputs: Record<string, fc.Arbitrary<unknown>> = {
     nodeId: memberId,
   }),
   'keys.advance_ca_rotation': fc.record({ operationId: smallId, from: stage }),
+  'haproxy.balancers.report': fc.record({
+    name: fc.constantFrom('lb-1', 'lb-2'),
+    report: fc.record({
+      etag: fc.constantFrom(null, `"${'0'.repeat(32)}"`),
+      made_for: fc.constantFrom(null, '2.6'),
+      state: fc.constantFrom('applied', 'rejected', 'reload_failed'),
+      detail: name,
+      via: fc.constantFrom('reload', 'runtime', 'file'),
+      haproxy_version: fc.constant('2.6.12'),
+    }),
+    trusted: fc.boolean(),
+  }),
+  'haproxy.balancers.remove': fc.record({ name: fc.constantFrom('lb-1', 'lb-2') }),
   'leadership.record': fc.record({ nodeId: memberId, term }),
   'failover.announce': fc.record({
     fromNode: memberId,

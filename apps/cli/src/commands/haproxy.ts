@@ -16,6 +16,7 @@ import type { Invocation } from '../invocation';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { readInput } from '../secrets';
+import { addBalancers } from './haproxy-balancer';
 import { type WatchOptions, watchConfig } from './haproxy-watch';
 
 const MAX_CONFIG_BYTES = 262_144;
@@ -140,6 +141,7 @@ export const registerHaproxy: Register = (program, run) => {
     .option('--exec <command>', "shell command to run after a change, such as 'systemctl reload haproxy'")
     .action(run(async (inv, options: WatchOptions) => watchConfig(inv, options)));
   addSettings(haproxy, run);
+  addBalancers(haproxy, run);
   haproxy
     .command('check')
     .description('Explain an existing configuration line by line; exits 1 when it has errors')

@@ -29,6 +29,7 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   backup_settings: 'present',
   backup_targets: 'present',
   haproxy_revisions: 'present',
+  haproxy_balancers: 'present',
   // What runs, runs: a restore starts nothing a second time.
   runners: 'present',
   runner_redemptions: 'present',
@@ -72,4 +73,5 @@ export const INIT_POLICY: Readonly<Record<string, 'present' | 'emptied'>> = {
   connector_settings: 'emptied',
   connector_lease: 'emptied',
   connector_takeovers: 'emptied',
+  haproxy_balancers: 'emptied',
 };
