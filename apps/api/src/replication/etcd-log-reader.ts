@@ -33,7 +33,7 @@ class WatchOverdue extends Error {}
 /**
  * Reads the log by watching its key. Each watch starts one revision after the last entry that the consumer asked
  * past, every event must continue the index, and a silent watch is compared with the linearizable tip: etcd 3.4
- * can lose events of a watch, and says nothing. `acknowledged` is the index of the last entry appended by this process.
+ * can lose events of a watch, and says nothing. `acknowledged` is the revision of the last entry appended by this process.
  */
 export async function* readLog(
   source: LogSource,
@@ -48,7 +48,7 @@ export async function* readLog(
   let contactMs = performance.now();
   // Once for each place: after that the comparison with the tip has to prove that events are lost.
   let hurriedAt = -1;
-  const owed = (): boolean => acknowledged() > at.index && hurriedAt !== at.index;
+  const owed = (): boolean => acknowledged() > at.revision && hurriedAt !== at.index;
   while (!signal.aborted) {
     let watch: EtcdWatch | null = null;
     const cancel = (): void => watch?.cancel();

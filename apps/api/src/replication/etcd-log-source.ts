@@ -1,7 +1,7 @@
 import type { EtcdClient, EtcdWatch } from './etcd/client';
 import { EtcdError } from './etcd/errors';
 import { COMPARE_EQUAL, type RequestOp, TARGET_VALUE, type TxnResponse } from './etcd/proto';
-import { genesisKey, logKey, parseGenesis, readGenesis, type StoredGenesis } from './etcd-log-genesis';
+import { genesisKey, logKey, readGenesis, type StoredGenesis } from './etcd-log-genesis';
 import { EpochChanged, LogGap, LogUnavailable } from './log';
 
 /** Each step of the search at least halves what is left, unless other programs write between our entries. */
@@ -66,14 +66,14 @@ export function createLogSource(client: EtcdClient, prefix: string, epoch: numbe
       {
         compare: [{ result: COMPARE_EQUAL, target: TARGET_VALUE, key: epochKey, value: bytes }],
         success: operations,
-        failure: [{ request_range: { key: epochKey } }],
+        failure: [],
       },
       { retry: options.retry, ...(options.signal ? { signal: options.signal } : {}) },
     );
     if (answer.succeeded) return answer;
-    const kv = answer.responses[0]?.response_range?.kvs[0];
-    if (!kv) throw new LogUnavailable(`the epoch record at ${prefix}/epoch is gone`);
-    checkGenesis(parseGenesis(kv));
+    const found = await readGenesis(client, prefix);
+    if (!found) throw new LogUnavailable(`the epoch record at ${prefix}/epoch is gone`);
+    checkGenesis(found);
     throw new LogUnavailable('etcd refused the epoch guard');
   }
 

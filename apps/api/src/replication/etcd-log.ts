@@ -26,7 +26,7 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
   const source = createLogSource(client, options.prefix, epoch);
   const stalls = createStallGuard(client);
   const closing = new AbortController();
-  /** Index of the last entry that was appended through here. */
+  /** Revision of the last entry that was appended through here. */
   let acknowledged = 0;
 
   function refuseClosed(): void {
@@ -41,9 +41,8 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
       if (bytes.length > MAX_ENTRY_BYTES)
         throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
       if (signal?.aborted) throw new LogUnavailable('given up before the entry was sent');
-      const index = await append(source, stalls, bytes, signal);
-      acknowledged = Math.max(acknowledged, index);
-      return index;
+      const revision = await append(source, stalls, bytes, signal);
+      acknowledged = Math.max(acknowledged, revision);
     },
     async *read(position, signal) {
       refuseClosed();
@@ -72,19 +71,16 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
   };
 }
 
+/** @returns the revision that wrote it */
 async function append(source: LogSource, stalls: StallGuard, bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
-  const key = source.logKey;
-  const { base_index: base } = await source.genesis().catch((error: unknown) => {
+  await source.genesis().catch((error: unknown) => {
     throw asUnavailable(error);
   });
-  // The range sees the put before it in the same transaction: the answer carries the version that it got.
-  const operations = [{ request_put: { key, value: packEntry(bytes) } }, { request_range: { key, keys_only: true } }];
+  const operations = [{ request_put: { key: source.logKey, value: packEntry(bytes) } }];
   try {
     const answer = await stalls.run((over) => source.guarded(operations, { retry: 'unsent', signal: over }), signal);
     stalls.observe(answer.header.raft_term);
-    const version = Number(answer.responses[1]?.response_range?.kvs[0]?.version ?? 0);
-    if (version < 1) throw new AppendUnknown('etcd answered an append without its version');
-    return base + version;
+    return Number(answer.header.revision);
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
     if (error.outcome === 'unknown') throw new AppendUnknown(error.message);

@@ -45,7 +45,7 @@ describe('the local log over the real state file', () => {
     expect(replica.store.db.$client.pragma('synchronous', { simple: true })).toBe(2);
     const appended = replica.log.append(putEntry('a', 'k'));
     expect(storedValues(replica)).toEqual({ k: 'a' });
-    expect(await appended).toBe(1);
+    await appended;
     expect(replica.applier.position.index).toBe(1);
   });
 
@@ -56,7 +56,8 @@ describe('the local log over the real state file', () => {
     await replica.restart();
     expect(Buffer.from(replica.applier.position.chain)).toEqual(Buffer.from(chain));
     expect(await replica.log.barrier()).toBe(1);
-    expect(await replica.log.append(putEntry('b', 'k'))).toBe(2);
+    await replica.log.append(putEntry('b', 'k'));
+    expect(await replica.log.barrier()).toBe(2);
     expect(storedValues(replica)).toEqual({ k: 'b' });
   });
 

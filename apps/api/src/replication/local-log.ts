@@ -33,7 +33,7 @@ export function createLocalLog(options: LocalLogOptions): Log {
     firstKept += count;
   }
 
-  async function append(bytes: Uint8Array): Promise<number> {
+  async function append(bytes: Uint8Array): Promise<void> {
     if (closed) throw new LogUnavailable('the log is closed');
     if (bytes.length > MAX_ENTRY_BYTES)
       throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
@@ -43,7 +43,6 @@ export function createLocalLog(options: LocalLogOptions): Log {
     tail.push(entry);
     if (tail.length > TAIL_ENTRIES) dropBefore(firstKept + tail.length - TAIL_ENTRIES);
     wakeReaders();
-    return entry.index;
   }
 
   async function* read(position: LogPosition, signal: AbortSignal): AsyncGenerator<LogEntry> {

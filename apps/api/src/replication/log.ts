@@ -26,11 +26,11 @@ export interface Log {
   readonly kind: 'memory' | 'local' | 'etcd';
   readonly epoch: number;
   /**
-   * Appends one entry; resolves with its index once it is durable on a quorum.
+   * Appends one entry; resolves once it is durable on a quorum. Its index is told by reading.
    * @throws LogUnavailable nothing was written: safe to tell the caller so
    * @throws AppendUnknown  it may or may not be in the log: resend the same command ids, never new ones
    */
-  append(bytes: Uint8Array, options?: AppendOptions): Promise<number>;
+  append(bytes: Uint8Array, options?: AppendOptions): Promise<void>;
   /**
    * Entries after `position` in order, without gaps, then waits for new ones until `signal` aborts (then it ends normally).
    * @throws LogCompacted the entries were trimmed: install a snapshot

@@ -23,7 +23,7 @@ export interface MemoryLog extends Log {
   partition(cut: boolean): void;
   /** The next `count` appends are written, but their callers get AppendUnknown. */
   dropAcks(count: number): void;
-  /** The next `count` appends are written twice, as after a resend; the caller gets the first index. */
+  /** The next `count` appends are written twice, as after a resend. */
   duplicate(count: number): void;
 }
 
@@ -85,7 +85,7 @@ function attachTo(shared: Shared): MemoryLog {
       if (bytes.length > MAX_ENTRY_BYTES)
         throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
       if (signal?.aborted) throw new LogUnavailable('given up before the entry was sent');
-      const index = write(bytes);
+      write(bytes);
       if (toDuplicate > 0) {
         toDuplicate -= 1;
         write(bytes);
@@ -94,7 +94,6 @@ function attachTo(shared: Shared): MemoryLog {
         acksToDrop -= 1;
         throw new AppendUnknown('the answer was dropped');
       }
-      return index;
     },
     async *read(position, signal) {
       if (closed) throw new LogUnavailable('the log is closed');
