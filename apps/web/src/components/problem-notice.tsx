@@ -4,7 +4,7 @@ import type { ApiError } from '@quorate/shared/client';
 import { commandRoutes } from '@quorate/shared/commands';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { call } from '@/lib/api';
-import { fieldOfPointer, toApiError } from '@/lib/errors';
+import { type FieldOf, firstOf, pathOfPointer, toApiError } from '@/lib/errors';
 import { asSentence } from '@/lib/format';
 import { Button } from './ui/button';
 import { Notice } from './ui/notice';
@@ -13,10 +13,12 @@ interface ProblemNoticeProps {
   error: ApiError | null;
   /** Fields of the form that show their own error; the others are listed here. */
   fields?: readonly string[];
+  /** As in the form. */
+  fieldOf?: FieldOf;
 }
 
 /** Why a write was refused, in the server's own words. */
-export function ProblemNotice({ error, fields = [] }: ProblemNoticeProps) {
+export function ProblemNotice({ error, fields = [], fieldOf = firstOf }: ProblemNoticeProps) {
   if (!error) return null;
   const { problem } = error;
   if (error.code === 'outcome_unknown') return <OutcomeUnknown error={error} />;
@@ -27,7 +29,7 @@ export function ProblemNotice({ error, fields = [] }: ProblemNoticeProps) {
       </Notice>
     );
   }
-  const others = (problem.errors ?? []).filter((entry) => !fields.includes(fieldOfPointer(entry.pointer)));
+  const others = (problem.errors ?? []).filter((entry) => !fields.includes(fieldOf(pathOfPointer(entry.pointer))));
   return (
     <Notice tone="bad" role="alert" title={problem.title}>
       <p>{asSentence(error.message)}</p>

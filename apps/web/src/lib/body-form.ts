@@ -4,7 +4,7 @@ import type { ApiError } from '@quorate/shared/client';
 import { useEffect } from 'react';
 import { type DefaultValues, type FieldValues, type Path, type UseFormReturn, useForm } from 'react-hook-form';
 import type { z } from 'zod';
-import { fieldErrorsOf } from './errors';
+import { type FieldOf, fieldErrorsOf, firstOf } from './errors';
 
 /**
  * A form whose values become the body of a route: checked with the contract's own schema before it is
@@ -17,35 +17,47 @@ export function useBodyForm<Values extends FieldValues, Schema extends z.ZodType
   toBody: (values: Values) => unknown;
   /** The last error of the write, if any. */
   error: ApiError | null;
+  /** Which field shows the error of a place in the body; without it the field of that name. */
+  fieldOf?: FieldOf;
+  /** What keeps the inputs from becoming a body, by field. */
+  refuse?: (values: Values) => Readonly<Record<string, string>>;
 }) {
-  const { schema, toBody, error } = options;
+  const { schema, toBody, error, fieldOf = firstOf, refuse } = options;
   const form = useForm<Values, unknown, z.input<Schema> & FieldValues>({
     defaultValues: options.defaults,
     resolver: (values) => {
+      const refused = Object.entries(refuse?.(values) ?? {});
+      if (refused.length > 0) {
+        return {
+          values: {},
+          errors: Object.fromEntries(refused.map(([field, message]) => [field, { type: 'text', message }])) as never,
+        };
+      }
       const body = toBody(values);
       const parsed = schema.safeParse(body);
       if (parsed.success) return { values: body as z.input<Schema> & FieldValues, errors: {} };
       const errors: Record<string, { type: string; message: string }> = {};
       for (const issue of parsed.error.issues) {
-        errors[String(issue.path[0] ?? 'root')] ??= { type: issue.code, message: issue.message };
+        errors[fieldOf(issue.path.map(String)) || 'root'] ??= { type: issue.code, message: issue.message };
       }
       return { values: {}, errors: errors as never };
     },
   });
-  useServerErrors(form, error);
+  useServerErrors(form, error, fieldOf);
   return form;
 }
 
 function useServerErrors<Values extends FieldValues, T>(
   form: UseFormReturn<Values, unknown, T>,
   error: ApiError | null,
+  fieldOf: FieldOf,
 ) {
   const { setError, getValues } = form;
   useEffect(() => {
     if (!error) return;
     const known = Object.keys(getValues());
-    for (const [field, message] of fieldErrorsOf(error)) {
+    for (const [field, message] of fieldErrorsOf(error, fieldOf)) {
       if (known.includes(field)) setError(field as Path<Values>, { type: 'server', message });
     }
-  }, [error, setError, getValues]);
+  }, [error, fieldOf, setError, getValues]);
 }

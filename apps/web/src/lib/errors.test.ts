@@ -1,6 +1,6 @@
 import { ApiError } from '@quorate/shared/client';
 import { expect, it } from 'vitest';
-import { fieldErrorsOf, fieldOfPointer, toApiError } from './errors';
+import { fieldErrorsOf, firstOf, pathOfPointer, toApiError } from './errors';
 
 it.each([
   ['/max_uses', 'max_uses'],
@@ -9,7 +9,7 @@ it.each([
   ['/a~1b', 'a/b'],
   ['', ''],
 ])('finds the field of %j', (pointer, field) => {
-  expect(fieldOfPointer(pointer)).toBe(field);
+  expect(firstOf(pathOfPointer(pointer))).toBe(field);
 });
 
 it('keeps the first error of a field', () => {

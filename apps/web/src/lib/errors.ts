@@ -14,17 +14,23 @@ export function toApiError(error: unknown): ApiError {
   });
 }
 
-/** `/max_uses` → `max_uses`, `/allowed_cidrs/0` → `allowed_cidrs`, `query/limit` → `limit`. */
-export function fieldOfPointer(pointer: string): string {
-  const parts = pointer.replace(/^(query|path|header|body)\//, '/').split('/');
-  return (parts[1] ?? '').replaceAll('~1', '/').replaceAll('~0', '~');
-}
+/** `/allowed_cidrs/0` → `allowed_cidrs`, `0`; `query/limit` → `limit`. */
+export const pathOfPointer = (pointer: string): string[] =>
+  pointer
+    .replace(/^(query|path|header|body)\//, '/')
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 
-/** Field errors of a problem by the top-level field of the body; the first one of a field is kept. */
-export function fieldErrorsOf(error: ApiError): Map<string, string> {
+/** Which field of a form shows the error of a place in the body: the one named first, unless a form says otherwise. */
+export type FieldOf = (path: readonly string[]) => string;
+export const firstOf: FieldOf = (path) => path[0] ?? '';
+
+/** Field errors of a problem by the form's field; the first one of a field is kept. */
+export function fieldErrorsOf(error: ApiError, fieldOf: FieldOf = firstOf): Map<string, string> {
   const byField = new Map<string, string>();
   for (const { pointer, detail } of error.problem.errors ?? []) {
-    const field = fieldOfPointer(pointer);
+    const field = fieldOf(pathOfPointer(pointer));
     if (!byField.has(field)) byField.set(field, detail);
   }
   return byField;

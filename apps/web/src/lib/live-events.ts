@@ -19,6 +19,8 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   backup: ['backups', 'backup-targets'],
   session: [],
   haproxy: ['haproxy'],
+  runner: ['runners', 'join-tokens'],
+  job: ['jobs', 'runners'],
 };
 
 /** The resources whose lists an event makes stale; the audit always is. */

@@ -83,6 +83,8 @@ function openStream(client: QueryClient, onState: (streaming: boolean) => void):
           'failovers',
           'webhooks',
           'alarms',
+          'runners',
+          'jobs',
         ]);
       openedBefore = true;
     };

@@ -7,12 +7,14 @@ import { clusterRoutes } from '@quorate/shared/cluster';
 import { eventRoutes } from '@quorate/shared/events';
 import { failoverRoutes } from '@quorate/shared/failovers';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
+import { FINAL_JOB_STATES, type Job, type JobState, jobRoutes } from '@quorate/shared/jobs';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
 import { keyRoutes } from '@quorate/shared/keys';
 import { restoreRoutes } from '@quorate/shared/restore';
 import { retentionRoutes } from '@quorate/shared/retention';
 import type { RouteDefinition } from '@quorate/shared/route';
+import { runnerRoutes } from '@quorate/shared/runners';
 import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
@@ -38,6 +40,8 @@ export type Resource =
   | 'restore'
   | 'audit'
   | 'haproxy'
+  | 'runners'
+  | 'jobs'
   | 'users'
   | 'api-tokens';
 
@@ -118,6 +122,10 @@ export interface EventFilter {
   namespace?: string | undefined;
   source?: number | undefined;
 }
+export interface JobFilter {
+  state?: JobState | undefined;
+  kind?: string | undefined;
+}
 export interface AuditFilter {
   actor?: string | undefined;
   action?: string | undefined;
@@ -132,7 +140,26 @@ export const auditQuery = (filter: AuditFilter) => pages('audit', auditRoutes.li
 export const joinTokensQuery = pages('join-tokens', joinTokenRoutes.list, {});
 export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
+/** Load and connections move without an event. */
+export const runnersQuery = { ...pages('runners', runnerRoutes.list, {}), refetchInterval: 4_000 };
+/** So do the steps of a job, and that somebody submitted one. */
+export const jobsQuery = (filter: JobFilter) => ({
+  ...pages('jobs', jobRoutes.list, { ...filter }),
+  refetchInterval: 2_000,
+});
 export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
+
+/** Nothing happens to such a job any more by itself. */
+export const isFinal = ({ state }: Pick<Job, 'state'>): boolean =>
+  (FINAL_JOB_STATES as readonly JobState[]).includes(state);
+
+/** One that goes on is watched closely. */
+export const jobQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['jobs' satisfies Resource, 'one', id],
+    queryFn: ({ signal }) => call(jobRoutes.get, { params: { id }, signal, headers: afterLastWrite() }),
+    refetchInterval: (query) => (query.state.data && isFinal(query.state.data) ? 10_000 : 1000),
+  });
 
 /** Settings with their ETag. */
 const settings = <R extends RouteDefinition>(key: readonly [Resource, ...string[]], route: R) =>

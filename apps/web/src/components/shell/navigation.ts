@@ -1,6 +1,7 @@
 import type { Role } from '@quorate/shared/route';
 import {
   Archive,
+  Cpu,
   Gauge,
   KeyRound,
   type LucideIcon,
@@ -9,6 +10,7 @@ import {
   ScrollText,
   Settings2,
   Split,
+  SquareTerminal,
   Users,
 } from 'lucide-react';
 
@@ -47,6 +49,25 @@ export const NAVIGATION: readonly Group[] = [
     label: 'Traffic',
     items: [
       { href: '/load-balancer', label: 'Load balancer', icon: Split, needs: 'viewer', keywords: ['haproxy', 'config'] },
+    ],
+  },
+  {
+    label: 'Work',
+    items: [
+      {
+        href: '/jobs',
+        label: 'Jobs',
+        icon: SquareTerminal,
+        needs: 'viewer',
+        keywords: ['queue', 'run', 'command', 'logs', 'schedule', 'cron', 'dead letters'],
+      },
+      {
+        href: '/runners',
+        label: 'Runners',
+        icon: Cpu,
+        needs: 'viewer',
+        keywords: ['workers', 'capacity', 'labels', 'load'],
+      },
     ],
   },
   {

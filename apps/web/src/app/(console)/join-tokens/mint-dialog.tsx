@@ -1,7 +1,7 @@
 'use client';
 
 import type { Member } from '@quorate/shared/cluster';
-import { joinTokenRoutes, type MintedJoinToken } from '@quorate/shared/join-tokens';
+import { type JoinToken, joinTokenRoutes, type MintedJoinToken } from '@quorate/shared/join-tokens';
 import { useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
@@ -13,10 +13,12 @@ interface MintDialogProps {
   onClose: () => void;
   /** The member, removed by now, whose place the new node takes: the token is for its name. */
   replaces?: Member;
+  /** What the page is about: chosen at first. */
+  kind?: JoinToken['kind'];
 }
 
 /** Mints a token, then shows its secret once and the joins that come in with it. */
-export function MintDialog({ onClose, replaces }: MintDialogProps) {
+export function MintDialog({ onClose, replaces, kind = 'cluster' }: MintDialogProps) {
   const [minted, setMinted] = useState<MintedJoinToken | null>(null);
   const mint = useWrite(joinTokenRoutes.create, { refresh: ['join-tokens', 'cluster'], onSuccess: setMinted });
   if (minted) {
@@ -42,7 +44,7 @@ export function MintDialog({ onClose, replaces }: MintDialogProps) {
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={replaces ? `Let a new ${replaces.name} join` : 'Mint a join token'}
+      title={replaces ? `Let a new ${replaces.name} join` : kind === 'runner' ? 'Add a runner' : 'Mint a join token'}
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
@@ -54,6 +56,7 @@ export function MintDialog({ onClose, replaces }: MintDialogProps) {
     >
       <MintForm
         id="mint-form"
+        kind={kind}
         nodeName={replaces?.name ?? ''}
         error={mint.error}
         onSubmit={(body) => mint.run({ body })}

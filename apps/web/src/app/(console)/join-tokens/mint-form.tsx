@@ -1,7 +1,7 @@
 'use client';
 
 import type { ApiError } from '@quorate/shared/client';
-import { joinTokenRoutes } from '@quorate/shared/join-tokens';
+import { type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { useQuery } from '@tanstack/react-query';
 import type { z } from 'zod';
 import { ProblemNotice } from '@/components/problem-notice';
@@ -35,7 +35,7 @@ const DEFAULTS: Values = {
 
 const KINDS = [
   { value: 'cluster', label: 'Cluster node (becomes a voter)' },
-  { value: 'runner', label: 'Runner (runs jobs, no vote)' },
+  { value: 'runner', label: 'Runner (runs jobs and services, no vote)' },
 ] as const;
 const TTLS = [
   { value: '900', label: '15 minutes' },
@@ -51,23 +51,24 @@ export function mintBody(values: Values): unknown {
     ttl_seconds: Number(values.ttl_seconds),
     max_uses: Number(values.max_uses),
     node_name: values.node_name.trim() || null,
-    node_id: values.node_id.trim() === '' ? null : Number(values.node_id),
+    node_id: values.kind === 'runner' || values.node_id.trim() === '' ? null : Number(values.node_id),
     allowed_cidrs: values.allowed_cidrs.split(/[\s,]+/).filter(Boolean),
   };
 }
 
 interface MintFormProps {
   id: string;
+  kind: JoinToken['kind'];
   /** Filled in at first. */
   nodeName: string;
   error: ApiError | null;
   onSubmit: (body: Body) => void;
 }
 
-export function MintForm({ id, nodeName, error, onSubmit }: MintFormProps) {
+export function MintForm({ id, kind, nodeName, error, onSubmit }: MintFormProps) {
   const form = useBodyForm({
     schema: joinTokenRoutes.create.body,
-    defaults: { ...DEFAULTS, node_name: nodeName },
+    defaults: { ...DEFAULTS, kind, node_name: nodeName },
     toBody: (values: Values) => mintBody(values),
     error,
   });
@@ -83,10 +84,18 @@ export function MintForm({ id, nodeName, error, onSubmit }: MintFormProps) {
         <Field label="Valid for" error={errors.ttl_seconds?.message}>
           {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
         </Field>
-        <Field label="Uses" hint="How many nodes may join with it." error={errors.max_uses?.message}>
+        <Field
+          label="Uses"
+          hint={`How many ${forCluster ? 'nodes' : 'runners'} may join with it.`}
+          error={errors.max_uses?.message}
+        >
           {(control) => <Input {...control} {...form.register('max_uses')} inputMode="numeric" autoComplete="off" />}
         </Field>
-        <Field label="Only for node name" optional error={errors.node_name?.message}>
+        <Field
+          label={forCluster ? 'Only for node name' : 'Only for runner name'}
+          optional
+          error={errors.node_name?.message}
+        >
           {(control) => (
             <Input
               {...control}
@@ -97,17 +106,19 @@ export function MintForm({ id, nodeName, error, onSubmit }: MintFormProps) {
             />
           )}
         </Field>
-        <Field label="Only as node id" optional error={errors.node_id?.message}>
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('node_id')}
-              inputMode="numeric"
-              autoComplete="off"
-              placeholder="the next free one"
-            />
-          )}
-        </Field>
+        {forCluster ? (
+          <Field label="Only as node id" optional error={errors.node_id?.message}>
+            {(control) => (
+              <Input
+                {...control}
+                {...form.register('node_id')}
+                inputMode="numeric"
+                autoComplete="off"
+                placeholder="the next free one"
+              />
+            )}
+          </Field>
+        ) : null}
       </div>
       <Field
         label="Only from networks"

@@ -1,0 +1,5 @@
+import { Jobs } from './jobs';
+
+export default function JobsPage() {
+  return <Jobs />;
+}

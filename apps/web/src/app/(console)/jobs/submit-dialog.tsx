@@ -1,0 +1,59 @@
+'use client';
+
+import { type Job, jobRoutes } from '@quorate/shared/jobs';
+import { ProblemNotice } from '@/components/problem-notice';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { useBodyForm } from '@/lib/body-form';
+import { useWrite } from '@/lib/use-write';
+import {
+  refuseText,
+  SUBMIT_DEFAULTS,
+  SUBMIT_FIELDS,
+  type SubmitValues,
+  submitBody,
+  submitField,
+  valuesOfJob,
+} from './submit-body';
+import { SubmitFields } from './submit-fields';
+
+interface SubmitDialogProps {
+  /** Filled in with this job. */
+  like?: Job | undefined;
+  onClose: () => void;
+  onSubmitted: (job: Job) => void;
+}
+
+export function SubmitDialog({ like, onClose, onSubmitted }: SubmitDialogProps) {
+  const submit = useWrite(jobRoutes.create, { refresh: ['jobs', 'runners'], onSuccess: onSubmitted });
+  const form = useBodyForm({
+    schema: jobRoutes.create.body,
+    defaults: like ? valuesOfJob(like) : SUBMIT_DEFAULTS,
+    toBody: (values: SubmitValues) => submitBody(values),
+    error: submit.error,
+    fieldOf: submitField,
+    refuse: refuseText,
+  });
+  return (
+    <Dialog
+      open
+      width="wide"
+      onOpenChange={(open) => !open && onClose()}
+      title={like ? 'Submit a job like it' : 'Submit a job'}
+      description="A program is run once on one runner, without a shell."
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button variant="primary" type="submit" form="submit-form" pending={submit.pending}>
+            Submit job
+          </Button>
+        </>
+      }
+    >
+      <form id="submit-form" className="space-y-4" onSubmit={form.handleSubmit((body) => submit.run({ body }))}>
+        <SubmitFields register={form.register} errors={form.formState.errors} />
+        <ProblemNotice error={submit.error} fields={SUBMIT_FIELDS} fieldOf={submitField} />
+      </form>
+    </Dialog>
+  );
+}

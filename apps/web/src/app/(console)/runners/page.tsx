@@ -1,0 +1,5 @@
+import { Runners } from './runners';
+
+export default function RunnersPage() {
+  return <Runners />;
+}
