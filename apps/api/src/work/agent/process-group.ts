@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from '../../lib/logger';
 
 /** The only variable that a program gets beside those that were asked for. */
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface ProgramSpec {
   readonly command: string;
@@ -73,7 +73,7 @@ export function startProgram(
   try {
     child = spawn(spec.command, spec.args, {
       cwd: options.cwd,
-      env: { PATH, ...spec.env },
+      env: { PATH: PROGRAM_PATH, ...spec.env },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -104,7 +104,13 @@ export function startProgram(
   };
 }
 
-function notStarted(spec: ProgramSpec, error: unknown): ProgramEnd {
+const notStarted = (spec: ProgramSpec, error: unknown): ProgramEnd => ({
+  ...{ exitCode: null, signal: null },
+  error: whyNotStarted(spec.command, error),
+});
+
+/** What to tell of a program that the system did not start. */
+export function whyNotStarted(command: string, error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  return { exitCode: null, signal: null, error: `${spec.command} cannot be started: ${REASONS[code] ?? message}` };
+  return `${command} cannot be started: ${REASONS[code] ?? message}`;
 }
