@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { checkApiCertificate, readApiCertificate } from './api-certificate';
+import { advertisedAddresses } from './cluster/addresses';
 import { establishIdentity } from './cluster/boot';
 import { healingSentence, healState, markStateDamaged } from './cluster/damage/state';
 import { clusterLevel, liveMembers } from './cluster/members/admission';
@@ -147,6 +148,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     undo.push(() => watching.stop());
     const work = startWork({
       ...{ dataDir: config.data_dir, workers: config.workers, version, clock, logger },
+      host: parseHostPort(advertisedAddresses(config).cluster)?.host ?? '',
       node: { id: runtime.nodeId, name: runtime.name },
       db: () => core.store.db,
       applier: core.applier,

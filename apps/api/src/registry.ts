@@ -22,6 +22,8 @@ import { setupCommands } from './resources/setup/commands';
 import { userCommands } from './resources/users/commands';
 import { webhookCommands } from './resources/webhooks/commands';
 import { jobCommands } from './work/jobs/commands';
+import { serviceCommands } from './work/services/commands';
+import { placementCommands } from './work/services/placement/commands';
 
 /** Every command of this build: one line for each resource. */
 export const commandRegistry = createRegistry([
@@ -48,4 +50,6 @@ export const commandRegistry = createRegistry([
   admitRunner,
   ...jobCommands,
   ...connectorCommands,
+  ...serviceCommands,
+  ...placementCommands,
 ]);

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   member_unhealthy: { status: 409, title: 'A member must be healthy or removed first' },
   quorum_would_be_lost: { status: 409, title: 'The change would lose the quorum' },
   autoscaling_enabled: { status: 409, title: 'The number of replicas is up to autoscaling' },
+  too_few_nodes: { status: 409, title: 'HA mode needs three nodes' },
   not_caught_up: { status: 409, title: 'The member has not caught up' },
   ca_rotation_in_progress: { status: 409, title: 'The CA is being replaced' },
   restore_in_progress: { status: 409, title: 'A restore is running' },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { commandSchema } from './jobs';
 import { pageOf, pageQuery, timestamp } from './pagination';
-import { defineRoute } from './route';
+import { defineRoute, IF_MATCH } from './route';
 import { labelsSchema } from './runners';
 
 export const serviceName = z
@@ -98,13 +98,19 @@ export const scalingDecisionSchema = z.object({
   reason: z.string(),
 });
 export type ScalingDecision = z.infer<typeof scalingDecisionSchema>;
+export type Autoscaling = z.infer<typeof autoscalingSchema>;
+
+export const REPLICA_STATES = ['pending', 'starting', 'healthy', 'unhealthy', 'backing_off', 'stopping'] as const;
+export const ROLLOUT_STATES = ['idle', 'running', 'failed', 'rolled_back'] as const;
 
 const replicaSchema = z.object({
   slot: z.int(),
-  generation: z.int(),
-  runner: z.string().nullable(),
-  state: z.enum(['pending', 'starting', 'healthy', 'unhealthy', 'backing_off', 'stopping']),
-  reason: z.string().describe('Why it is pending or backing off; empty when all is well.'),
+  generation: z.int().describe('Of its placement: grows with each one, and is the same for no two.'),
+  runner: z.string().nullable().describe('The name of the runner that has it; null while nobody has.'),
+  runner_id: z.uuid().nullable(),
+  runner_online: z.boolean().describe('False: the state is the last that its runner told.'),
+  state: z.enum(REPLICA_STATES),
+  reason: z.string().describe('Why it is pending, backing off or about to go elsewhere; empty when all is well.'),
   revision: z.int(),
   ports: z.record(z.string(), z.int()),
   restarts: z.int(),
@@ -120,9 +126,12 @@ export const serviceSchema = z
     replicas: z.object({ desired: z.int(), placed: z.int(), healthy: z.int() }),
     revision: z.int(),
     rollout: z.object({
-      state: z.enum(['idle', 'running', 'failed', 'rolled_back']),
-      updated: z.int(),
+      state: z
+        .enum(ROLLOUT_STATES)
+        .describe('rolled_back: the last update failed, and the revision before it runs, or is on its way.'),
+      updated: z.int().describe('Replicas that have the revision and are healthy.'),
       detail: z.string(),
+      since: timestamp,
     }),
     autoscaling: autoscalingSchema.nullable(),
     instances: z.array(replicaSchema),
@@ -131,6 +140,14 @@ export const serviceSchema = z
   })
   .meta({ id: 'Service' });
 export type Service = z.infer<typeof serviceSchema>;
+
+const revisionSchema = z.object({
+  revision: z.int(),
+  spec: serviceSpecSchema,
+  failure: z.string().describe('Why it was rolled back; empty for one that was not.'),
+  created_by: z.string(),
+  created_at: timestamp,
+});
 
 const nameParam = z.object({ name: serviceName });
 const one = { tag: 'Services', params: nameParam, response: serviceSchema } as const;
@@ -180,8 +197,19 @@ export const serviceRoutes = {
     access: 'operator',
     summary: 'Roll out another specification; honours If-Match',
     body: z.object({ spec: serviceSpecSchema, system: z.boolean() }),
-    requestHeaders: { 'If-Match': 'The ETag that the change is based on: 412 when somebody was faster.' },
+    requestHeaders: IF_MATCH,
     errors: ['not_found', 'precondition_failed'],
+  }),
+  revisions: defineRoute({
+    id: 'services.revisions',
+    method: 'get',
+    path: '/v1/services/{name}/revisions',
+    access: 'viewer',
+    tag: 'Services',
+    summary: 'Specifications that a service had, newest first; the last twenty are kept',
+    params: nameParam,
+    response: z.object({ items: z.array(revisionSchema) }),
+    errors: ['not_found'],
   }),
   remove: defineRoute({
     id: 'services.remove',
@@ -201,7 +229,7 @@ export const serviceRoutes = {
     access: 'operator',
     summary: 'Set how many replicas run',
     body: z.object({ replicas }),
-    errors: ['not_found', 'autoscaling_enabled'],
+    errors: ['not_found', 'autoscaling_enabled', 'conflict'],
   }),
   scaleAll: defineRoute({
     id: 'services.scale_all',

@@ -6,6 +6,8 @@ import type { Proposer } from '../replication/proposer';
 import { finishedJob, startedJob } from './jobs/commands';
 import { jobsOf } from './jobs/queries';
 import { systemProposal } from './proposal';
+import { recordPlacements } from './services/placement/commands';
+import { assignedReplicas } from './services/queries';
 
 /** What a runner is to have, by the state at log index `index`. */
 export const assignedWork = (db: StateDb, runnerId: string, index: number): AssignedWork => ({
@@ -16,7 +18,7 @@ export const assignedWork = (db: StateDb, runnerId: string, index: number): Assi
     spec,
     cancel: cancelRequested,
   })),
-  replicas: [],
+  replicas: assignedReplicas(db, runnerId),
 });
 
 /** What the log says to a report for good: nobody is to repeat it. */
@@ -47,5 +49,5 @@ export async function recordReplicas(
   runnerId: string,
   reports: readonly ReplicaReport[],
 ): Promise<void> {
-  deps.logger.debug({ runner: runnerId, reports: reports.length }, 'no service is placed yet');
+  await deps.propose(recordPlacements, { runnerId, reports: [...reports] }, systemProposal(deps.nodeId));
 }

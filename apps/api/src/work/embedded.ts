@@ -17,6 +17,8 @@ export interface EmbeddedDeps {
   readonly node: { readonly id: number; readonly name: string };
   readonly workers: { readonly enabled: boolean; readonly concurrency: number };
   readonly version: string;
+  /** Host that others reach this node at. */
+  readonly host: string;
   readonly db: () => StateDb;
   readonly applier: Applier;
   readonly propose: Proposer['propose'];
@@ -65,7 +67,8 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   /** Says what it is, where the state says otherwise. */
   async function register(): Promise<void> {
     const known = embeddedRunner(db(), node.id);
-    const own = { name: node.name, labels: { node: node.name }, capacity: workers.concurrency, version: deps.version };
+    const { version, host: address } = deps;
+    const own = { version, address, name: node.name, labels: { node: node.name }, capacity: workers.concurrency };
     if (!workers.enabled) {
       if (known) await propose(removeRunner, { id: known.id }, systemProposal(node.id));
       return;
@@ -74,6 +77,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       known?.name === own.name &&
       known.capacity === own.capacity &&
       known.version === own.version &&
+      known.address === own.address &&
       known.labels['node'] === node.name;
     if (!same) await propose(registerEmbedded, { id: uuidv7(), ...own }, systemProposal(node.id));
   }

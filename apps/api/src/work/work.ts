@@ -13,12 +13,15 @@ import { createRunnerHub, type RunnerHub } from './hub';
 import { jobsOf } from './jobs/queries';
 import { jobEndpoints } from './jobs/routes';
 import { createObserver } from './observer';
+import { serviceEndpoints } from './services/routes';
 
 export interface WorkDeps {
   readonly dataDir: string;
   readonly node: { readonly id: number; readonly name: string };
   readonly workers: { readonly enabled: boolean; readonly concurrency: number };
   readonly version: string;
+  /** Host that others reach this node at. */
+  readonly host: string;
   readonly db: () => StateDb;
   readonly applier: Applier;
   readonly propose: Proposer['propose'];
@@ -65,7 +68,7 @@ export function startWork(deps: WorkDeps): Work {
     };
   }
   return {
-    endpoints: [...jobEndpoints({ clock }), ...runnerEndpoints({ sight })],
+    endpoints: [...jobEndpoints({ clock }), ...serviceEndpoints(), ...runnerEndpoints({ sight })],
     async stop() {
       unsubscribe();
       hub.close();

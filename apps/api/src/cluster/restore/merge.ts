@@ -69,9 +69,21 @@ const WEBHOOKS: SqlStep = {
     'WHERE l.id = main.webhooks.id), secret_jwe)',
 };
 
+/**
+ * Replicas stay where they are, so that none runs twice. One whose specification is another in the file, or not in it, begins
+ * anew in its turn: no revision has the number 0.
+ */
+const REPLICAS: SqlStep = {
+  sql:
+    'UPDATE main.service_replicas SET revision = 0 WHERE NOT EXISTS (SELECT 1 FROM main.service_revisions m ' +
+    'JOIN live.service_revisions l ON l.service = m.service AND l.revision = m.revision AND l.spec = m.spec ' +
+    'WHERE m.service = main.service_replicas.service AND m.revision = main.service_replicas.revision)',
+};
+
 function restoreSteps(tables: ReadonlyMap<string, readonly string[]>): SqlStep[] {
   const kept = [...tables].filter(([name]) => TABLE_POLICY[name] === 'present');
-  return [...kept.flatMap(([name, columns]) => copied(name, columns)), ...SESSIONS, WEBHOOKS];
+  const replicas = copied('service_replicas', tables.get('service_replicas') ?? []);
+  return [...kept.flatMap(([name, columns]) => copied(name, columns)), ...replicas, REPLICAS, ...SESSIONS, WEBHOOKS];
 }
 
 /** The new cluster is the node's own: its id, its CA, its keys; the name and the setup are the file's. */

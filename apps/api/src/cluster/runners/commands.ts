@@ -82,7 +82,8 @@ export const admitRunner = defineCommand({
   apply(tx, input, ctx) {
     refuseDuringCaRotation(tx);
     const { token, previous } = authorizeRunner(tx, input, ctx.at);
-    const { tokenHash: _hash, address, id, ...runner } = input;
+    const { tokenHash: _hash, id, ...runner } = input;
+    const { address } = runner;
     if (previous) {
       tx.update(runners).set(runner).where(eq(runners.id, previous.id)).run();
       return { id: previous.id, resumed: true };

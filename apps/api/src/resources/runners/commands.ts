@@ -21,7 +21,12 @@ export const embeddedRunner = (db: StateDb, node: number): RunnerRow | undefined
     .where(and(eq(runners.nodeId, node), eq(runners.state, 'active')))
     .get();
 
-const software = { labels: labelsSchema, capacity: z.int().min(1).max(1_000), version: z.string().max(64) };
+const software = {
+  labels: labelsSchema,
+  capacity: z.int().min(1).max(1_000),
+  version: z.string().max(64),
+  address: z.string().max(255),
+};
 
 /** The runner inside a core node says what it is; only the node that proposes it is meant. The same again changes nothing. */
 export const registerEmbedded = defineCommand({

@@ -14,6 +14,8 @@ export const runners = sqliteTable(
     labels: text({ mode: 'json' }).$type<Labels>().notNull(),
     capacity: integer().notNull(),
     version: text().notNull(),
+    /** Host that others reach what it runs at, as it said or as it was seen; empty while that is not known. */
+    address: text().notNull().default(''),
     state: text({ enum: ['active', 'removed'] }).notNull(),
     drainedAt: integer('drained_at'),
     /** What the leader last saw of it; changes alone are recorded. */

@@ -1,0 +1,123 @@
+import type { AssignedReplica } from '@quorate/shared/runner-protocol';
+import { type ServiceSpec, serviceSpecSchema } from '@quorate/shared/services';
+import { and, asc, eq, isNotNull } from 'drizzle-orm';
+import { DomainError } from '../../commands/domain-error';
+import type { StateDb } from '../../db/state-store';
+import { runners } from '../../resources/runners/table';
+import { type HaState, haState } from '../ha/settings';
+import { type ReplicaRow, type ServiceRow, serviceReplicas, serviceRevisions, services } from './table';
+
+export const serviceNamed = (db: StateDb, name: string): ServiceRow | undefined =>
+  db.select().from(services).where(eq(services.name, name)).get();
+
+/** @throws DomainError not_found */
+export function findService(db: StateDb, name: string): ServiceRow {
+  const row = serviceNamed(db, name);
+  if (!row) throw new DomainError('not_found', `there is no service ${name}; see GET /v1/services`);
+  return row;
+}
+
+/** Every service, by name. */
+export const allServices = (db: StateDb): ServiceRow[] => db.select().from(services).orderBy(asc(services.name)).all();
+
+export const replicasOf = (db: StateDb, service: string): ReplicaRow[] =>
+  db
+    .select()
+    .from(serviceReplicas)
+    .where(eq(serviceReplicas.service, service))
+    .orderBy(asc(serviceReplicas.slot))
+    .all();
+
+export const replicaAt = (db: StateDb, service: string, slot: number): ReplicaRow | undefined =>
+  db
+    .select()
+    .from(serviceReplicas)
+    .where(and(eq(serviceReplicas.service, service), eq(serviceReplicas.slot, slot)))
+    .get();
+
+/** How many replicas shall run: a system service follows HA mode while that is on. */
+export const desiredReplicas = (service: ServiceRow, ha: HaState): number =>
+  ha.enabled && service.system ? ha.systemReplicas : service.replicas;
+
+/** The same by name; 0 for a service that is gone. */
+export function desiredOf(db: StateDb, name: string): number {
+  const service = serviceNamed(db, name);
+  return service ? desiredReplicas(service, haState(db)) : 0;
+}
+
+export const specOf = (db: StateDb, service: string, revision: number): ServiceSpec | undefined =>
+  db
+    .select({ spec: serviceRevisions.spec })
+    .from(serviceRevisions)
+    .where(and(eq(serviceRevisions.service, service), eq(serviceRevisions.revision, revision)))
+    .get()?.spec;
+
+/** @throws Error never while the state is whole: a service has the specification that it names */
+export function currentSpec(db: StateDb, { name, revision }: ServiceRow): ServiceSpec {
+  const spec = specOf(db, name, revision);
+  if (!spec) throw new Error(`the service ${name} has no revision ${revision}`);
+  return spec;
+}
+
+/** For a replica that is to end: what it was made from may be gone since (a restored backup), and does not matter. */
+const NO_SPEC = serviceSpecSchema.parse({ command: 'none' });
+
+/** The replicas that a runner is to have, and those that it is to end. */
+export function assignedReplicas(db: StateDb, runnerId: string): AssignedReplica[] {
+  const specs = new Map<string, ServiceSpec>();
+  const lookUp = ({ service, revision }: ReplicaRow): ServiceSpec => {
+    const known = specs.get(`${service} ${revision}`);
+    if (known) return known;
+    const named = specOf(db, service, revision) ?? specOf(db, service, serviceNamed(db, service)?.revision ?? 0);
+    const spec = named ?? NO_SPEC;
+    specs.set(`${service} ${revision}`, spec);
+    return spec;
+  };
+  return db
+    .select()
+    .from(serviceReplicas)
+    .where(eq(serviceReplicas.runnerId, runnerId))
+    .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
+    .all()
+    .map((row) => ({
+      ...{ service: row.service, slot: row.slot, generation: row.generation, revision: row.revision },
+      ...{ spec: lookUp(row), stop: row.want === 'stop' },
+    }));
+}
+
+/** A replica that traffic may be sent to. */
+export interface PublishedReplica {
+  readonly service: string;
+  readonly slot: number;
+  /** Host of its runner. */
+  readonly address: string;
+  readonly port: number;
+  readonly healthy: boolean;
+  /** It is about to end, or its runner is drained: no new connections. */
+  readonly draining: boolean;
+}
+
+/** The replicas of every service that publishes a port, by service and slot; those without address or port are left out. */
+export function publishedReplicas(db: StateDb): PublishedReplica[] {
+  const rows = db
+    .select({ replica: serviceReplicas, runner: runners, spec: serviceRevisions.spec })
+    .from(serviceReplicas)
+    .innerJoin(runners, eq(runners.id, serviceReplicas.runnerId))
+    .innerJoin(
+      serviceRevisions,
+      and(
+        eq(serviceRevisions.service, serviceReplicas.service),
+        eq(serviceRevisions.revision, serviceReplicas.revision),
+      ),
+    )
+    .where(isNotNull(serviceReplicas.runnerId))
+    .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
+    .all();
+  return rows.flatMap(({ replica, runner, spec }) => {
+    const port = replica.ports[spec.publish];
+    if (spec.publish === '' || port === undefined || runner.address === '') return [];
+    const healthy = replica.state === 'healthy' && runner.status === 'online';
+    const draining = replica.want === 'stop' || runner.drainedAt !== null;
+    return [{ service: replica.service, slot: replica.slot, address: runner.address, port, healthy, draining }];
+  });
+}

@@ -1,0 +1,74 @@
+import { type Service, serviceRoutes } from '@quorate/shared/services';
+import { asc, desc, eq, gt } from 'drizzle-orm';
+import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
+import { pageOf, textCursor } from '../../http/page';
+import { toTimestamp } from '../../lib/clock';
+import {
+  createService,
+  removeService,
+  restartServices,
+  scaleAllServices,
+  scaleService,
+  serviceEtag,
+  setAutoscaling,
+  updateService,
+} from './commands';
+import { findService } from './queries';
+import { type ServiceRow, serviceRevisions, services } from './table';
+import { viewService } from './view';
+
+function viewByName(ctx: RequestContext, name: string): Service {
+  const service = findService(ctx.db, name);
+  ctx.setHeader('etag', serviceEtag(service));
+  return viewService(ctx.db, service);
+}
+
+export const serviceEndpoints = (): Endpoint[] => [
+  endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit } }) => {
+    const rows = ctx.db
+      .select()
+      .from(services)
+      .where(cursor === undefined ? undefined : gt(services.name, textCursor(cursor)))
+      .orderBy(asc(services.name))
+      .limit(limit + 1)
+      .all();
+    const view = (row: ServiceRow): Service => viewService(ctx.db, row);
+    return pageOf(ctx, serviceRoutes.list.path, rows, limit, ({ name }) => name, view);
+  }),
+  endpoint(serviceRoutes.get, (ctx, { params }) => viewByName(ctx, params.name)),
+  endpoint(serviceRoutes.create, async (ctx, { body }) => {
+    const { name } = await ctx.propose(createService, body);
+    return viewByName(ctx, name);
+  }),
+  endpoint(serviceRoutes.update, async (ctx, { params, body }) => {
+    await ctx.propose(updateService, { ...params, ...body, ifMatch: ifMatchOf(ctx) });
+    return viewByName(ctx, params.name);
+  }),
+  endpoint(serviceRoutes.revisions, (ctx, { params }) => {
+    const { name } = findService(ctx.db, params.name);
+    const rows = ctx.db
+      .select()
+      .from(serviceRevisions)
+      .where(eq(serviceRevisions.service, name))
+      .orderBy(desc(serviceRevisions.revision))
+      .all();
+    return {
+      items: rows.map(({ revision, spec, failure, createdBy, createdAt }) => ({
+        ...{ revision, spec, failure, created_by: createdBy, created_at: toTimestamp(createdAt) },
+      })),
+    };
+  }),
+  endpoint(serviceRoutes.remove, async (ctx, { params }) => {
+    await ctx.propose(removeService, params);
+  }),
+  endpoint(serviceRoutes.scale, async (ctx, { params, body }) => {
+    await ctx.propose(scaleService, { ...params, ...body });
+    return viewByName(ctx, params.name);
+  }),
+  endpoint(serviceRoutes.scaleAll, (ctx, { body }) => ctx.propose(scaleAllServices, body)),
+  endpoint(serviceRoutes.autoscaling, async (ctx, { params, body }) => {
+    await ctx.propose(setAutoscaling, { ...params, autoscaling: body });
+    return viewByName(ctx, params.name);
+  }),
+  endpoint(serviceRoutes.restart, (ctx, { body }) => ctx.propose(restartServices, body)),
+];
