@@ -58,6 +58,7 @@ export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
 /** What the load balancer needs to know of the cluster: the voters and where their APIs are. */
 export const loadBalancerSource: HaproxySource = {
   clusterName: (state) => requireInfo(state).name,
+  replicas: () => [],
   nodes: (state) =>
     liveMembers(state)
       .filter((member) => member.state === 'voter')
@@ -115,7 +116,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     }),
     ...keyEndpoints(cluster.keys),
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
-    ...haproxyEndpoints(loadBalancerSource),
+    ...haproxyEndpoints(loadBalancerSource, clock),
     ...balancerEndpoints({ source: loadBalancerSource, sightings: balancers, quorumHeld: cluster.journal.quorumHeld }),
     ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),
     ...webhookEndpoints({

@@ -136,6 +136,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
         isLeader: () => runtime.view.leaderId() === runtime.nodeId,
         db: () => core.store.db,
         source: loadBalancerSource,
+        clock,
         proposer: core.proposer,
       }),
       logger,

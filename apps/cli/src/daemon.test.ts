@@ -219,6 +219,10 @@ describe('load balancer', () => {
     await ok(['haproxy', 'settings', 'set', 'balance=roundrobin', 'stats-bind=127.0.0.1:8404']);
     const after = await json(['haproxy', 'settings', 'set', 'stats_bind=none']);
     expect(after).toEqual({ ...before, balance: 'roundrobin' });
+    await ok(['haproxy', 'publish', 'web', '--bind', '*:8080']);
+    expect((await ok(['haproxy', 'config'])).stdout).toMatch(/^backend service_web$/m);
+    await ok(['haproxy', 'unpublish', 'web']);
+    expect((await json(['haproxy', 'settings', 'get'])).services).toEqual([]);
     expect((await quorate(['haproxy', 'settings', 'set', 'balanse=first'])).stderr).toContain('did you mean balance?');
     expect((await ok(['haproxy', 'revisions', '-o', 'name'])).stdout).toMatch(/^\d+\n/);
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute, IF_MATCH } from './route';
+import { serviceName } from './services';
 
 export const HAPROXY_VERSIONS = ['2.4', '2.5', '2.6', '2.7', '2.8', '2.9', '3.0', '3.1', '3.2', '3.3'] as const;
 export const haproxyVersion = z.enum(HAPROXY_VERSIONS);
@@ -24,6 +25,19 @@ function isBindable(bind: string): boolean {
   if (host.startsWith('[')) return z.ipv6().safeParse(host.slice(1, -1)).success;
   return /^[\d.]+$/.test(host) ? z.ipv4().safeParse(host).success : !/^[.-]/.test(host);
 }
+
+const publicationSchema = z.object({
+  service: serviceName,
+  bind: bindAddress.describe('Where HAProxy listens for it.'),
+  mode: z.enum(['http', 'tcp']).default('http'),
+  certificate_path: path
+    .nullable()
+    .default(null)
+    .describe("PEM with certificate and key on the load balancer's disk: TLS ends there. Null = no TLS."),
+  balance: z.enum(['roundrobin', 'leastconn', 'source', 'random']).default('leastconn'),
+});
+export type Publication = z.infer<typeof publicationSchema>;
+export const PUBLICATION_MODES = publicationSchema.shape.mode.unwrap().options;
 
 export const haproxySettingsSchema = z
   .object({
@@ -78,6 +92,17 @@ export const haproxySettingsSchema = z
       .describe(
         'User and group that HAProxy drops to; null when it is not started by root (3.3 warns when root stays root).',
       ),
+    runtime_socket: path
+      .nullable()
+      .default(null)
+      .describe(
+        "Where HAProxy opens its runtime API on the load balancer's disk, through which `quorate haproxy watch` changes servers without a reload; null = nowhere.",
+      ),
+    services: z
+      .array(publicationSchema)
+      .max(100)
+      .default([])
+      .describe('Services that the load balancer publishes, each on an address of its own.'),
   })
   .superRefine(checkTogether)
   .meta({ id: 'HaproxySettings' });
@@ -90,6 +115,7 @@ interface BindFields {
   redirect_http_bind: string | null;
   stats_bind: string | null;
   prometheus_bind: string | null;
+  services: readonly Publication[];
 }
 
 /** What one field alone cannot say: a certificate for `terminate`, and no address bound twice. */
@@ -108,6 +134,16 @@ function checkTogether(settings: BindFields, context: z.RefinementCtx): void {
       issue(field, `is the same address as ${other}; choose another port`);
     }
     taken.set(bind, field);
+  }
+  const names = new Set<string>();
+  for (const [index, { service, bind }] of settings.services.entries()) {
+    const other = taken.get(bind);
+    const at = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: ['services', index, field], message });
+    if (other !== undefined) at('bind', `is the same address as ${other}; choose another port`);
+    if (names.has(service)) at('service', 'is published already; each service has one address');
+    taken.set(bind, `services/${index}/bind`);
+    names.add(service);
   }
 }
 

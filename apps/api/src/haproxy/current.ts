@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type HaproxySettings, type HaproxyVersion, haproxySettingsSchema } from '@quorate/shared/haproxy';
 import { desc, eq } from 'drizzle-orm';
 import type { StateDb } from '../db/state-store';
-import { buildModel, type HaproxyNode } from './model';
+import { buildModel, type HaproxyNode, type HaproxyReplica } from './model';
 import { renderConfig } from './render';
 import { haproxyRevisions, haproxySettings } from './table';
 
@@ -11,6 +11,8 @@ export interface HaproxySource {
   clusterName(db: StateDb): string;
   /** Live core members (voters) with their advertised API addresses, drained ones included. */
   nodes(db: StateDb): readonly HaproxyNode[];
+  /** Placed replicas of services that say which port to publish. */
+  replicas(db: StateDb): readonly HaproxyReplica[];
 }
 
 /** A strong entity tag of a text, quotes included. */
@@ -41,8 +43,11 @@ export interface CurrentConfig {
 export function currentConfig(db: StateDb, source: HaproxySource, wanted?: HaproxyVersion): CurrentConfig {
   const settings = currentSettings(db);
   const version = wanted ?? settings.version;
-  const model = buildModel({ clusterName: source.clusterName(db), settings, nodes: source.nodes(db) });
-  return { config: renderConfig(model, version), version, servers: model.backend.servers.length };
+  const [clusterName, nodes] = [source.clusterName(db), source.nodes(db)];
+  const replicas = settings.services.length > 0 ? source.replicas(db) : [];
+  const model = buildModel({ clusterName, settings, nodes, replicas });
+  const published = model.services.reduce((sum, service) => sum + service.replicas.length, 0);
+  return { config: renderConfig(model, version), version, servers: model.backend.servers.length + published };
 }
 
 export interface RevisionInput extends CurrentConfig {
@@ -50,19 +55,32 @@ export interface RevisionInput extends CurrentConfig {
   readonly reason: string;
 }
 
+/** Replicas come and go all the time: of what they alone change, no more than one revision in this time is kept. */
+export const REPLICA_REVISION_MS = 60_000;
+
 /** The revision to record with `recordRevision`, or null when the last one still says what is true. */
-export function planRevision(db: StateDb, source: HaproxySource): RevisionInput | null {
+export function planRevision(db: StateDb, source: HaproxySource, now: number): RevisionInput | null {
   const current = currentConfig(db, source);
   const last = db.select().from(haproxyRevisions).orderBy(desc(haproxyRevisions.revision)).limit(1).get();
   if (last?.config === current.config) return null;
+  const isFresh = last !== undefined && now - last.createdAt < REPLICA_REVISION_MS;
+  if (isFresh && withoutReplicas(current.config) === withoutReplicas(last.config)) return null;
   const etag = settingsEtag(db);
   return { ...current, settingsEtag: etag, reason: reasonOf(current.config, etag, last) };
 }
+
+/** The text without the servers of services, and without the comments that follow from them. */
+const withoutReplicas = (config: string): string =>
+  config
+    .replace(/^# (Quorate cluster .*), revision .*$/m, '$1')
+    .replace(/^# WARNING: no replica of the service .*\n/gm, '')
+    .replace(/^backend service_.*\n(?: .*\n)*/gm, (section) => section.replace(/^ +server .*\n/gm, ''));
 
 const withoutComments = (config: string): string => config.replace(/^#.*\n/gm, '');
 
 function reasonOf(config: string, etag: string, last: typeof haproxyRevisions.$inferSelect | undefined): string {
   if (!last) return 'the first configuration';
   if (withoutComments(config) === withoutComments(last.config)) return 'the comments changed';
+  if (withoutReplicas(config) === withoutReplicas(last.config)) return 'replicas of services changed';
   return last.settingsEtag === etag ? 'the membership changed' : 'the settings changed';
 }

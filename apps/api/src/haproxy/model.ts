@@ -1,5 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
-import type { HaproxySettings } from '@quorate/shared/haproxy';
+import type { HaproxySettings, Publication } from '@quorate/shared/haproxy';
 
 /** A live core member as the load balancer sees it: its advertised API address, already split. */
 export interface HaproxyNode {
@@ -13,6 +13,23 @@ export interface HaproxyNode {
   readonly state: 'ready' | 'drained';
   /** Name that the node's certificate must carry (DNS SAN or CN). Default: its DNS name, else `quorate-node-<id>`. */
   readonly certificateName?: string;
+}
+
+/** A placed replica of a service, as the load balancer sees it. */
+export interface HaproxyReplica {
+  readonly service: string;
+  readonly slot: number;
+  /** IP address or DNS name of its runner; empty = not known. */
+  readonly address: string;
+  readonly port: number;
+  readonly healthy: boolean;
+  /** It is about to stop: it finishes what it has. */
+  readonly draining: boolean;
+}
+
+/** A published service: one frontend and one backend. */
+export interface HaproxyService extends Publication {
+  readonly replicas: readonly { name: string; id: number; address: string; disabled: boolean }[];
 }
 
 export interface HaproxyServer {
@@ -62,10 +79,12 @@ export interface HaproxyModel {
     readonly maxConnections: number;
     readonly runAs: string | null;
     readonly terminatesTls: boolean;
+    readonly runtimeSocket: string | null;
   };
   readonly defaults: { readonly streamTimeoutSeconds: number };
   readonly frontends: readonly HaproxyFrontend[];
   readonly backend: HaproxyBackend;
+  readonly services: readonly HaproxyService[];
   /** For the operator; rendered as comments at the top. */
   readonly warnings: readonly string[];
 }
@@ -75,6 +94,8 @@ export interface BuildModelInput {
   readonly settings: HaproxySettings;
   /** Live core members, in any order. */
   readonly nodes: readonly HaproxyNode[];
+  /** Placed replicas of any service, in any order. */
+  readonly replicas?: readonly HaproxyReplica[];
 }
 
 export const BACKEND_NAME = 'quorate_nodes';
@@ -88,13 +109,15 @@ export function buildModel(input: BuildModelInput): HaproxyModel {
   const usable = nodes.filter(hasUsableAddress);
   const mode = settings.tls === 'passthrough' ? 'tcp' : 'http';
   const servers = usable.map((node) => toServer(node, mode));
+  const services = settings.services.map((publication) => toService(publication, input.replicas ?? []));
   const taking = servers.filter((server) => server.disabled === null).length;
   return {
     clusterName: input.clusterName,
     global: {
       maxConnections: settings.max_connections,
       runAs: settings.run_as,
-      terminatesTls: settings.tls === 'terminate',
+      terminatesTls: settings.tls === 'terminate' || services.some((service) => service.certificate_path !== null),
+      runtimeSocket: settings.runtime_socket,
     },
     defaults: { streamTimeoutSeconds: settings.stream_timeout_seconds },
     frontends: frontends(settings, mode),
@@ -108,23 +131,46 @@ export function buildModel(input: BuildModelInput): HaproxyModel {
       serverMaxConnections:
         settings.balance === 'first' ? Math.ceil(settings.max_connections / Math.max(1, taking)) : null,
     },
-    warnings: [...nodeWarnings(nodes, servers), ...settingsWarnings(settings)],
+    services,
+    warnings: [...nodeWarnings(nodes, servers), ...settingsWarnings(settings), ...services.flatMap(serviceWarnings)],
   };
 }
 
-function hasUsableAddress(node: HaproxyNode): boolean {
-  const hostOk = isIP(node.host) !== 0 || DNS_NAME.test(node.host);
-  return hostOk && Number.isInteger(node.port) && node.port > 0 && node.port < 65_536;
+const hasUsableAddress = ({ host, port }: HaproxyNode): boolean => isUsable(host, port);
+
+function isUsable(host: string, port: number): boolean {
+  const hostOk = isIP(host) !== 0 || DNS_NAME.test(host);
+  return hostOk && Number.isInteger(port) && port > 0 && port < 65_536;
 }
 
+const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
+
+/** Names and ids are those of the slots, so that a replica that moves is still the same server. */
+function toService(publication: Publication, all: readonly HaproxyReplica[]): HaproxyService {
+  const replicas = all
+    .filter(({ service, address, port }) => service === publication.service && isUsable(address, port))
+    .sort((a, b) => a.slot - b.slot)
+    .map(({ slot, address, port, healthy, draining }) => ({
+      name: `${publication.service}-${slot}`,
+      id: slot + 1,
+      address: `${bracketed(address)}:${port}`,
+      disabled: !healthy || draining,
+    }));
+  return { ...publication, replicas };
+}
+
+const serviceWarnings = ({ service, replicas }: HaproxyService): string[] =>
+  replicas.some(({ disabled }) => !disabled)
+    ? []
+    : [`no replica of the service ${service} takes traffic: it answers nothing but 503`];
+
 function toServer(node: HaproxyNode, mode: 'http' | 'tcp'): HaproxyServer {
-  const host = isIPv6(node.host) ? `[${node.host}]` : node.host;
   const named = isIP(node.host) === 0 && !LOOPBACK.test(node.host);
   return {
     name: `node-${node.id}`,
     id: node.id,
     nodeName: node.name,
-    address: `${host}:${node.port}`,
+    address: `${bracketed(node.host)}:${node.port}`,
     tls: node.tls,
     certificateName: node.certificateName ?? (named ? node.host : `quorate-node-${node.id}`),
     disabled: disabledReason(node, mode),

@@ -2,7 +2,7 @@ import { HAPROXY_VERSIONS, type HaproxySettings, haproxySettingsSchema } from '@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from './lint';
-import { buildModel, type HaproxyNode } from './model';
+import { buildModel, type HaproxyNode, type HaproxyReplica } from './model';
 import { renderConfig } from './render';
 import { haproxyComplaints, TestCa, TestFolder } from './testing';
 
@@ -38,6 +38,12 @@ const settings: fc.Arbitrary<HaproxySettings> = fc
     stream_timeout_seconds: fc.integer({ min: 60, max: 86_400 }),
     max_connections: fc.integer({ min: 100, max: 1_000_000 }),
     run_as: fc.constantFrom(null, 'root'),
+    runtime_socket: fc.constantFrom(null, '/run/haproxy/#.sock'),
+    services: fc.constantFrom(
+      [],
+      [{ service: 'web', bind: '*:8080' }],
+      [{ service: 'web', bind: '127.0.0.1:8081', mode: 'tcp', balance: 'source' }],
+    ),
   })
   .map((raw) => haproxySettingsSchema.parse({ ...raw, ca_path: caPath, certificate_path: certificatePath }));
 
@@ -152,4 +158,41 @@ describe('settings that do not fit together', () => {
   test.each([':0', ':65536', '999.0.0.1:80', '[::g]:80', '[]:80', '-x:80', 'a b:80'])('bind %s is refused', (bad) => {
     expect(issues({ bind: bad })).toContain('bind');
   });
+});
+
+test('published services: healthy replicas take traffic, the others are disabled, names and order are those of the slots', () => {
+  const of = (slot: number, more: Partial<HaproxyReplica> = {}): HaproxyReplica => ({
+    ...{ service: 'web', slot, address: '10.0.1.7', port: 31_000 + slot, healthy: true, draining: false },
+    ...more,
+  });
+  const settings = haproxySettingsSchema.parse({
+    run_as: null,
+    runtime_socket: '/run/haproxy/admin.sock',
+    services: [
+      { service: 'web', bind: '*:8080' },
+      { service: 'queue', bind: '127.0.0.1:5672', mode: 'tcp', balance: 'source' },
+    ],
+  });
+  const replicas = [
+    of(2, { draining: true }),
+    of(0),
+    of(1, { healthy: false, address: 'fd00::7' }),
+    of(3, { address: '' }),
+    of(0, { service: 'other' }),
+  ];
+  const render = (from: readonly HaproxyReplica[]) =>
+    renderConfig(buildModel({ clusterName: 'test', settings, nodes: [], replicas: from }), '2.6');
+  const text = render(replicas);
+  expect(text).toMatch(/^frontend publish_web\n {4}mode http\n {4}bind \*:8080\n/m);
+  expect(text).toContain('    default_backend service_web\n');
+  expect(text.match(/^ +server web-.*$/gm)?.map((line) => line.trim())).toEqual([
+    'server web-0 10.0.1.7:31000 id 1',
+    'server web-1 [fd00::7]:31001 id 2 disabled',
+    'server web-2 10.0.1.7:31002 id 3 disabled',
+  ]);
+  expect(text).toContain('# WARNING: no replica of the service queue takes traffic');
+  expect(text).toContain('stats socket /run/haproxy/admin.sock mode 660 level admin');
+  expect(render([...replicas].reverse())).toBe(text);
+  for (const version of HAPROXY_VERSIONS) expect(checkConfig(text, version), version).toMatchObject({ ok: true });
+  expect(haproxyComplaints(folder.write('services.cfg', text))).toBe('');
 });

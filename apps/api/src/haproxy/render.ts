@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { HaproxyVersion } from '@quorate/shared/haproxy';
-import type { HaproxyBackend, HaproxyFrontend, HaproxyModel, HaproxyServer } from './model';
+import type { HaproxyBackend, HaproxyFrontend, HaproxyModel, HaproxyServer, HaproxyService } from './model';
 
 /** Readiness endpoint of a node: 200 when it may take traffic, 503 while it drains, re-syncs or has lost quorum. */
 export const READINESS_PATH = '/readyz';
 /** The Host header of a health check; HTTP/1.1 demands one and nodes answer to any. */
 export const CHECK_HOST = 'quorate';
+/** What the backends of services begin with. */
+const SERVICE_BACKEND = 'service_';
 
 /**
  * The configuration text for one HAProxy version. Every directive used is understood by all supported versions
@@ -18,6 +20,7 @@ export function renderConfig(model: HaproxyModel, version: HaproxyVersion): stri
     defaultsSection(model),
     ...model.frontends.map((frontend) => frontendSection(frontend, model.backend.name)),
     backendSection(model.backend),
+    ...model.services.flatMap((service) => [serviceFrontend(service), serviceBackend(service, model.backend.check)]),
   ];
   const body = sections.map((lines) => `${lines.join('\n')}\n`).join('\n');
   const revision = createHash('sha256').update(`${version}\n${body}`).digest('hex').slice(0, 12);
@@ -43,6 +46,12 @@ function globalSection({ global }: HaproxyModel): string[] {
     '    # After a reload the old process keeps its streams for this long; clients then reconnect.',
     '    hard-stop-after 60s',
     ...(global.runAs ? [`    user ${global.runAs}`, `    group ${global.runAs}`] : []),
+    ...(global.runtimeSocket
+      ? [
+          '    # Changes servers without a reload, and lets a reload pass the listening sockets on.',
+          `    stats socket ${word(global.runtimeSocket)} mode 660${global.runAs ? ` group ${global.runAs}` : ''} level admin expose-fd listeners`,
+        ]
+      : []),
     ...(global.terminatesTls ? ['    ssl-default-bind-options ssl-min-ver TLSv1.2'] : []),
   ];
 }
@@ -72,17 +81,58 @@ function frontendSection(frontend: HaproxyFrontend, backend: string): string[] {
   if (frontend.kind === 'redirect') return [head, ...redirectLines(frontend.bind, frontend.httpsPort)];
   if (frontend.kind === 'observe') return [head, ...observeLines(frontend)];
   const tls = frontend.certificatePath !== null;
-  const ssl = frontend.certificatePath === null ? '' : ` ssl crt ${word(frontend.certificatePath)} alpn h2,http/1.1`;
   return [
     head,
     `    mode ${frontend.mode}`,
-    `    bind ${frontend.bind}${ssl}`,
+    `    bind ${frontend.bind}${tlsWords(frontend.certificatePath, frontend.mode)}`,
     ...(frontend.mode === 'http'
       ? forwardedLines(tls)
       : ['    # TLS ends at the nodes: they see the address of HAProxy.']),
     `    default_backend ${backend}`,
   ];
 }
+
+const tlsWords = (certificatePath: string | null, mode: 'http' | 'tcp'): string =>
+  certificatePath === null ? '' : ` ssl crt ${word(certificatePath)}${mode === 'http' ? ' alpn h2,http/1.1' : ''}`;
+
+function serviceFrontend({ service, mode, bind, certificate_path: certificate }: HaproxyService): string[] {
+  return [
+    `frontend publish_${service}`,
+    `    mode ${mode}`,
+    `    bind ${bind}${tlsWords(certificate, mode)}`,
+    ...(mode === 'http' ? forwardedLines(certificate !== null) : []),
+    `    default_backend ${SERVICE_BACKEND}${service}`,
+  ];
+}
+
+function serviceBackend(
+  { service, mode, balance, replicas }: HaproxyService,
+  check: HaproxyBackend['check'],
+): string[] {
+  return [
+    `backend ${SERVICE_BACKEND}${service}`,
+    `    mode ${mode}`,
+    `    balance ${balance}`,
+    ...(balance === 'source' ? ['    hash-type consistent'] : []),
+    ...retryLines(mode),
+    '    # Runners check the health of replicas; here only whether the port is open, which tells of a dead host sooner.',
+    defaultServer(check),
+    ...replicas.map(
+      ({ name, id, address, disabled }) => `    server ${name} ${address} id ${id}${disabled ? ' disabled' : ''}`,
+    ),
+  ];
+}
+
+const retryLines = (mode: 'http' | 'tcp'): string[] => [
+  '    # Only a connection that never came up is tried again, on another server: a request that one may have seen is',
+  '    # never sent twice, because writes are not idempotent.',
+  '    retries 3',
+  '    option redispatch 1',
+  ...(mode === 'http' ? ['    retry-on conn-failure', '    option abortonclose'] : []),
+];
+
+const defaultServer = ({ intervalMs, rise, fall }: HaproxyBackend['check']): string =>
+  `    default-server check inter ${intervalMs}ms rise ${rise} fall ${fall} on-marked-down shutdown-sessions`;
 
 function forwardedLines(tls: boolean): string[] {
   return [
@@ -117,8 +167,6 @@ function observeLines(frontend: { bind: string; stats: boolean; prometheus: bool
 }
 
 function backendSection(backend: HaproxyBackend): string[] {
-  const http = backend.mode === 'http';
-  const { intervalMs, rise, fall } = backend.check;
   return [
     `backend ${backend.name}`,
     `    mode ${backend.mode}`,
@@ -128,12 +176,8 @@ function backendSection(backend: HaproxyBackend): string[] {
     '    option httpchk',
     `    http-check send meth GET uri ${READINESS_PATH} ver HTTP/1.1 hdr Host ${CHECK_HOST}`,
     '    http-check expect status 200',
-    '    # Only a connection that never came up is tried again, on another node: a request that a node may have',
-    '    # seen is never sent twice, because writes are not idempotent.',
-    '    retries 3',
-    '    option redispatch 1',
-    ...(http ? ['    retry-on conn-failure', '    option abortonclose'] : []),
-    `    default-server check inter ${intervalMs}ms rise ${rise} fall ${fall} on-marked-down shutdown-sessions`,
+    ...retryLines(backend.mode),
+    defaultServer(backend.check),
     ...backend.servers.map((server) => `    ${serverLine(server, backend)}`),
   ];
 }

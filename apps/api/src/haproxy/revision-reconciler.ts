@@ -1,5 +1,6 @@
 import type { Actor } from '../commands/define-command';
 import type { StateDb } from '../db/state-store';
+import type { Clock } from '../lib/clock';
 import { uuidv7 } from '../lib/ids';
 import type { Reconciler } from '../reconcile/driver';
 import type { Proposer } from '../replication/proposer';
@@ -13,6 +14,7 @@ export function createRevisionReconciler(deps: {
   isLeader: () => boolean;
   db: () => StateDb;
   source: HaproxySource;
+  clock: Clock;
   proposer: Proposer;
 }): Reconciler {
   return {
@@ -20,7 +22,7 @@ export function createRevisionReconciler(deps: {
     intervalMs: 1_000,
     async run() {
       if (!deps.isLeader()) return;
-      const revision = planRevision(deps.db(), deps.source);
+      const revision = planRevision(deps.db(), deps.source, deps.clock());
       if (revision) await deps.proposer.propose(recordRevision, revision, { actor: ACTOR, id: uuidv7() });
     },
   };

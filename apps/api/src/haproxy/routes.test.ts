@@ -9,23 +9,27 @@ import { createApp } from '../http/app';
 import { silentLogger } from '../lib/logger';
 import { type Replica, startReplica } from '../testing/replica';
 import { haproxyCommands, KEPT_REVISIONS, recordRevision } from './commands';
-import { type HaproxySource, planRevision, savedSettings } from './current';
-import type { HaproxyNode } from './model';
+import { type HaproxySource, planRevision, REPLICA_REVISION_MS, savedSettings } from './current';
+import type { HaproxyNode, HaproxyReplica } from './model';
 import { haproxyEndpoints } from './routes';
 
 let replica: Replica;
 let nodes: HaproxyNode[];
+let replicas: HaproxyReplica[];
+let now: number;
 let name: string;
 let app: { request(path: string, init?: RequestInit): Promise<Response> };
-const source: HaproxySource = { clusterName: () => name, nodes: () => nodes };
+const source: HaproxySource = { clusterName: () => name, nodes: () => nodes, replicas: () => replicas };
 const principal = { kind: 'user', id: 'u1', name: 'alice', role: 'operator' } as Principal;
 
 beforeEach(async () => {
   name = 'test';
+  now = Date.now();
+  replicas = [];
   nodes = [{ id: 1, name: 'n1', host: '10.0.0.1', port: 8440, tls: false, state: 'ready' }];
   replica = await startReplica({ log: 'local', registry: createRegistry(haproxyCommands) });
   const created = createApp({
-    endpoints: haproxyEndpoints(source),
+    endpoints: haproxyEndpoints(source, () => now),
     authenticate: async () => principal,
     store: replica.store,
     applier: replica.applier,
@@ -95,9 +99,9 @@ test('what was saved stands, even where it equals the defaults: another version 
 test('a new name of the cluster is no change of the membership', async () => {
   await put({});
   name = 'renamed';
-  expect(planRevision(replica.store.db, source)?.reason).toBe('the comments changed');
+  expect(planRevision(replica.store.db, source, now)?.reason).toBe('the comments changed');
   nodes.push({ id: 2, name: 'n2', host: '10.0.0.2', port: 8440, tls: false, state: 'ready' });
-  expect(planRevision(replica.store.db, source)?.reason).toBe('the membership changed');
+  expect(planRevision(replica.store.db, source, now)?.reason).toBe('the membership changed');
 });
 
 test('bad settings name the field', async () => {
@@ -114,12 +118,12 @@ test('a revision is recorded when the text changes, with why and the difference'
   await put({});
   await put({ balance: 'roundrobin' });
   nodes.push({ id: 2, name: 'n2', host: '10.0.0.2', port: 8440, tls: false, state: 'ready' });
-  const planned = planRevision(replica.store.db, source);
+  const planned = planRevision(replica.store.db, source, now);
   if (!planned) throw new Error('the membership changed, but no revision is planned');
   // Two nodes notice at once.
   await replica.propose(recordRevision, planned);
   await replica.propose(recordRevision, planned);
-  expect(planRevision(replica.store.db, source)).toBeNull();
+  expect(planRevision(replica.store.db, source, now)).toBeNull();
 
   const { items } = await revisions();
   expect(items.map((item) => `${item.revision} ${item.reason}`)).toEqual([
@@ -158,4 +162,41 @@ test('a pasted configuration of the greatest size is checked', async () => {
   expect(await answer.json()).toMatchObject({ version: '2.6', ok: true });
   expect((await check('# "quoted"\n'.repeat(23_000))).status).toBe(200);
   expect((await check('x'.repeat(262_145))).status).toBe(422);
+});
+
+test('replicas that come and go do not flood the revisions, and are served at once', async () => {
+  const recorded = async () => (await revisions()).items.map((item) => item.reason);
+  const record = async () => {
+    const planned = planRevision(replica.store.db, source, now);
+    const actor = { kind: 'node', id: 'system', name: 'system' } as const;
+    if (planned) await replica.proposer.propose(recordRevision, planned, { actor, id: `${now} ${nodes.length}` });
+  };
+  const slot: HaproxyReplica = {
+    service: 'web',
+    slot: 0,
+    address: '10.0.0.7',
+    port: 31_000,
+    healthy: true,
+    draining: false,
+  };
+  await put({ services: [{ service: 'web', bind: '*:8080' }] });
+  expect(await recorded()).toHaveLength(1);
+  const [{ created_at: at = '' } = {}] = (await revisions()).items;
+  now = Date.parse(at);
+  for (let second = 1; second < 60; second += 1) {
+    now += 1_000;
+    replicas = [{ ...slot, healthy: second % 2 === 0 }];
+    await record();
+    const text = await (await app.request('/v1/haproxy/config')).text();
+    expect(text).toContain(`server web-0 10.0.0.7:31000 id 1${second % 2 === 0 ? '' : ' disabled'}\n`);
+  }
+  expect(await recorded()).toHaveLength(1);
+  // What changes for good is written down, a little later.
+  now = Date.parse(at) + REPLICA_REVISION_MS;
+  await record();
+  expect(await recorded()).toEqual(['replicas of services changed', expect.any(String)]);
+  // The membership does not wait.
+  nodes.push({ id: 2, name: 'n2', host: '10.0.0.2', port: 8440, tls: false, state: 'ready' });
+  await record();
+  expect((await recorded())[0]).toBe('the membership changed');
 });

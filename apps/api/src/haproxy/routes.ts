@@ -2,7 +2,7 @@ import { type HaproxyRevision, haproxyRoutes } from '@quorate/shared/haproxy';
 import { desc, lt } from 'drizzle-orm';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../http/endpoint';
 import { numberCursor, pageOf } from '../http/page';
-import { toTimestamp } from '../lib/clock';
+import { type Clock, toTimestamp } from '../lib/clock';
 import { findRevision, recordRevision, replaceSettings } from './commands';
 import { currentConfig, currentSettings, etagOf, type HaproxySource, planRevision, settingsEtag } from './current';
 import { unifiedDiff } from './diff';
@@ -20,8 +20,8 @@ const view = (row: typeof haproxyRevisions.$inferSelect): HaproxyRevision => ({
 });
 
 /** The settings stand already: a revision that cannot be recorded now is left to the reconciler. */
-async function record(ctx: RequestContext, source: HaproxySource): Promise<void> {
-  const revision = planRevision(ctx.db, source);
+async function record(ctx: RequestContext, source: HaproxySource, now: number): Promise<void> {
+  const revision = planRevision(ctx.db, source, now);
   if (!revision) return;
   try {
     await ctx.propose(recordRevision, revision);
@@ -30,7 +30,7 @@ async function record(ctx: RequestContext, source: HaproxySource): Promise<void>
   }
 }
 
-export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
+export function haproxyEndpoints(source: HaproxySource, clock: Clock): Endpoint[] {
   return [
     endpoint(haproxyRoutes.config, (ctx, { query }) => {
       const { config } = currentConfig(ctx.db, source, query.version);
@@ -48,7 +48,7 @@ export function haproxyEndpoints(source: HaproxySource): Endpoint[] {
     }),
     endpoint(haproxyRoutes.putSettings, async (ctx, { body }) => {
       await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch: ifMatchOf(ctx) });
-      await record(ctx, source);
+      await record(ctx, source, clock());
       ctx.setHeader('etag', settingsEtag(ctx.db));
       return currentSettings(ctx.db);
     }),

@@ -17,6 +17,7 @@ import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { readInput } from '../secrets';
 import { addBalancers } from './haproxy-balancer';
+import { addPublications } from './haproxy-publish';
 import { type WatchOptions, watchConfig } from './haproxy-watch';
 
 const MAX_CONFIG_BYTES = 262_144;
@@ -24,9 +25,10 @@ const MAX_CONFIG_BYTES = 262_144;
 const versionOption = () => new Option('--for <version>', 'HAProxy version to write for').choices(HAPROXY_VERSIONS);
 
 type HaproxyVersion = (typeof HAPROXY_VERSIONS)[number];
-type SettingKey = keyof HaproxySettings;
+/** Published services have commands of their own. */
+type SettingKey = Exclude<keyof HaproxySettings, 'services'>;
 const FIELDS = haproxySettingsSchema.shape;
-const KEYS = Object.keys(FIELDS) as SettingKey[];
+const KEYS = (Object.keys(FIELDS) as (keyof HaproxySettings)[]).filter((key) => key !== 'services');
 
 const SEVERITY_COLOR = { error: 'red', warning: 'yellow', advice: 'cyan' } as const;
 
@@ -85,7 +87,9 @@ function parseAssignments(assignments: readonly string[]): Partial<Record<Settin
 }
 
 function printSettings(inv: Invocation, data: HaproxySettings): void {
-  inv.print(recordView({ data, name: 'haproxy', fields: KEYS.map((key) => [key, data[key]] as const) }));
+  const services = data.services.map(({ service, bind, mode }) => `${service} on ${bind} (${mode})`).join(', ');
+  const fields = [...KEYS.map((key) => [key, data[key]] as const), ['services', services || null] as const];
+  inv.print(recordView({ data, name: 'haproxy', fields }));
 }
 
 function addSettings(haproxy: Command, run: Run): void {
@@ -141,6 +145,7 @@ export const registerHaproxy: Register = (program, run) => {
     .option('--exec <command>', "shell command to run after a change, such as 'systemctl reload haproxy'")
     .action(run(async (inv, options: WatchOptions) => watchConfig(inv, options)));
   addSettings(haproxy, run);
+  addPublications(haproxy, run);
   addBalancers(haproxy, run);
   haproxy
     .command('check')

@@ -36,12 +36,15 @@ const as = (kind: Principal['kind'], role: Principal['role'], id: string = TOKEN
 beforeEach(async () => {
   [nodes, quorum, now, elsewhere] = [[NODE], true, 1_000_000, null];
   as('api_token', 'viewer');
-  const source: HaproxySource = { clusterName: () => 'test', nodes: () => nodes };
+  const source: HaproxySource = { clusterName: () => 'test', nodes: () => nodes, replicas: () => [] };
   const commands = [...haproxyCommands, ...balancerCommands, ...apiTokenCommands];
   replica = await startReplica({ log: 'local', registry: createRegistry(commands) });
   const sightings = createBalancerSightings({ clock: () => now, elsewhere: () => elsewhere });
   const created = createApp({
-    endpoints: [...haproxyEndpoints(source), ...balancerEndpoints({ source, sightings, quorumHeld: () => quorum })],
+    endpoints: [
+      ...haproxyEndpoints(source, () => now),
+      ...balancerEndpoints({ source, sightings, quorumHeld: () => quorum }),
+    ],
     authenticate: async () => principal,
     store: replica.store,
     applier: replica.applier,

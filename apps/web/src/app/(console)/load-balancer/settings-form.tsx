@@ -62,6 +62,13 @@ const TUNING: readonly TextField[] = [
   { name: 'stats_bind', label: 'Statistics page on', optional: true, mono: true },
   { name: 'prometheus_bind', label: 'Prometheus metrics on', optional: true, mono: true },
   {
+    name: 'runtime_socket',
+    label: 'Runtime API on',
+    optional: true,
+    mono: true,
+    hint: 'A socket through which servers change without a reload.',
+  },
+  {
     name: 'run_as',
     label: 'Run as user',
     optional: true,
@@ -87,7 +94,7 @@ export function SettingsForm({ current }: { current: Versioned<HaproxySettings> 
   const form = useBodyForm({
     schema: haproxyRoutes.putSettings.body,
     defaults: settingsValues(current.settings),
-    toBody: (values: SettingsValues) => settingsBody(values),
+    toBody: (values: SettingsValues) => ({ ...settingsBody(values), services: current.settings.services }),
     error: save.error,
   });
   const { errors, isDirty } = form.formState;
