@@ -156,6 +156,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       propose: core.proposer.propose,
       isLeader: () => runtime.view.leaderId() === runtime.nodeId && runtime.journal.quorumHeld(),
       quorumHeld: runtime.journal.quorumHeld,
+      removed: () => runtime.journal.health === 'removed',
       nodeSeenAt: runtime.seenAt,
       runners: runtime.runners,
       cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),

@@ -76,6 +76,7 @@ export async function runRunner(
   const keyPem = runnerKey(options.dataDir);
   return new Promise((resolve, reject) => {
     const runner = startRunner({
+      id: file.runner_id,
       dir: join(options.dataDir, 'work'),
       cores: file.cores,
       tls: () => ({
@@ -86,10 +87,9 @@ export async function runRunner(
       logger,
       onCores: (cores) => saveRunnerFile(options.dataDir, { ...file, cores: [...cores] }),
       onRemoved: () => {
-        void runner.stop();
-        reject(
-          new HostError(`the runner ${file.name} was removed from the cluster; to join anew, empty ${options.dataDir}`),
-        );
+        const { name } = file;
+        const removed = `the runner ${name} was removed from the cluster; to join anew, empty ${options.dataDir}`;
+        void runner.stop().finally(() => reject(new HostError(removed)));
       },
     });
     const stop = (): void => void runner.stop().then(() => resolve(0));

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { JobReport } from '@quorate/shared/runner-protocol';
+import type { JobReport, ReplicaReport } from '@quorate/shared/runner-protocol';
 import type { StateDb } from '../db/state-store';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
@@ -7,8 +7,9 @@ import type { Reconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/runners/commands';
-import { type Agent, createAgent } from './agent/agent';
-import { assignedWork, recordReport } from './assigned';
+import { type Agent, bootId, createAgent } from './agent/agent';
+import { createReplicas } from './agent/replicas/replicas';
+import { assignedWork, recordReplicas, recordReport } from './assigned';
 import { LEASE_MS } from './lease';
 import { systemProposal } from './proposal';
 
@@ -23,6 +24,8 @@ export interface EmbeddedDeps {
   readonly applier: Applier;
   readonly propose: Proposer['propose'];
   readonly quorumHeld: () => boolean;
+  /** This node is no member of the cluster any more: what it ran is another's now. */
+  readonly removed: () => boolean;
   readonly logger: Logger;
 }
 
@@ -42,7 +45,14 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   let online = true;
   let stopped = false;
 
-  const agent = createAgent({ dir: join(deps.dataDir, 'work'), logger, report, leaseHeld });
+  const dir = join(deps.dataDir, 'work');
+  const agent = createAgent({ dir, logger, report, leaseHeld });
+  const replicas = createReplicas({ dir: join(dir, 'replicas'), bootId: bootId(), logger, report: reportReplicas });
+
+  async function reportReplicas(reports: ReplicaReport[]): Promise<void> {
+    if (runnerId === undefined) throw new Error('this runner is not registered yet');
+    await recordReplicas({ nodeId: node.id, propose, logger }, runnerId, reports);
+  }
 
   async function report(what: JobReport): Promise<void> {
     if (runnerId === undefined) throw new Error('this runner is not registered yet');
@@ -59,7 +69,12 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       const own = embeddedRunner(db(), node.id);
       runnerId = own?.id ?? runnerId;
       online = own?.status === 'online';
-      if (runnerId !== undefined) agent.assign(assignedWork(db(), runnerId, applier.position.index));
+      const { index } = applier.position;
+      const work = runnerId === undefined ? { index, jobs: [], replicas: [] } : assignedWork(db(), runnerId, index);
+      if (runnerId !== undefined) agent.assign(work);
+      // Without a quorum the state may be old: what it says may run elsewhere by now.
+      if (!deps.quorumHeld() || (runnerId === undefined && workers.enabled)) return;
+      replicas.assign({ owner: runnerId ?? 'nobody', index, replicas: work.replicas });
     });
   }
   const unsubscribe = applier.onApplied(converge);
@@ -87,6 +102,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     intervalMs: 500,
     agent,
     async run() {
+      if (deps.removed()) await replicas.stopAll();
       if (deps.quorumHeld() && online) heldAt = performance.now();
       else if (!leaseHeld()) agent.loseLease();
       if (deps.quorumHeld()) await register();
@@ -95,7 +111,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     async stop() {
       stopped = true;
       unsubscribe();
-      await agent.stop();
+      await Promise.all([agent.stop(), deps.removed() ? replicas.stopAll() : replicas.leave()]);
     },
   };
 }

@@ -65,7 +65,7 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     /** Tells what has changed since it was last told. */
     function tell(): void {
       const work = assignedWork(db(), runnerId, applier.position.index);
-      const text = JSON.stringify(work.jobs);
+      const text = JSON.stringify([work.jobs, work.replicas]);
       if (text !== told) send({ type: 'work', work });
       told = text;
       const addresses = [...deps.cores()];

@@ -28,6 +28,8 @@ export interface WorkDeps {
   /** This node leads, and has a quorum. */
   readonly isLeader: () => boolean;
   readonly quorumHeld: () => boolean;
+  /** This node is no member of the cluster any more. */
+  readonly removed: () => boolean;
   /** When this node last heard of a core node, ms; null = never. */
   readonly nodeSeenAt: (nodeId: number) => number | null;
   readonly runners: {

@@ -31,7 +31,7 @@ const REPORT_RETRY_MS = 500;
 const keyOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
 
 /** The id of the system's start: programs and what was written late do not outlive it. */
-function bootId(): string {
+export function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {

@@ -1,5 +1,11 @@
 import type { AssignedWork, FromCore } from '@quorate/shared/runner-protocol';
-import { type FromRunner, fromCoreSchema, type JobReport, RUNNER_SESSION_PATH } from '@quorate/shared/runner-protocol';
+import {
+  type FromRunner,
+  fromCoreSchema,
+  type JobReport,
+  type ReplicaReport,
+  RUNNER_SESSION_PATH,
+} from '@quorate/shared/runner-protocol';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { Logger } from '../../lib/logger';
 
@@ -21,6 +27,8 @@ export interface Link {
   readonly isOpen: boolean;
   /** @throws when the core could not take it, or the connection ended before it said so */
   report(report: JobReport): Promise<void>;
+  /** @throws like `report` */
+  reportReplicas(reports: ReplicaReport[]): Promise<void>;
   /** Why it ended. Resolves with `removed` when the cluster does not know this runner any more. */
   readonly ended: Promise<'removed' | 'closed' | 'never_open'>;
   close(): void;
@@ -100,23 +108,26 @@ export function openLink(options: LinkOptions): Link {
     });
   });
 
+  async function ask(frameOf: (n: number) => FromRunner): Promise<void> {
+    if (socket.readyState !== WebSocket.OPEN) throw new Error(`there is no connection to ${address}`);
+    n += 1;
+    const id = n;
+    const acked = new Promise<void>((resolve, reject) => waiting.set(id, { resolve, reject }));
+    const cut = setTimeout(() => {
+      waiting.get(id)?.reject(new Error(`${address} did not acknowledge it in time`));
+      waiting.delete(id);
+    }, ACK_MS);
+    send(frameOf(id));
+    await acked.finally(() => clearTimeout(cut));
+  }
+
   return {
     get isOpen() {
       return socket.readyState === WebSocket.OPEN;
     },
     ended,
-    async report(report) {
-      if (socket.readyState !== WebSocket.OPEN) throw new Error(`there is no connection to ${address}`);
-      n += 1;
-      const id = n;
-      const acked = new Promise<void>((resolve, reject) => waiting.set(id, { resolve, reject }));
-      const cut = setTimeout(() => {
-        waiting.get(id)?.reject(new Error(`${address} did not acknowledge it in time`));
-        waiting.delete(id);
-      }, ACK_MS);
-      send({ type: 'report', n: id, report });
-      await acked.finally(() => clearTimeout(cut));
-    },
+    report: (report) => ask((id) => ({ type: 'report', n: id, report })),
+    reportReplicas: (reports) => ask((id) => ({ type: 'replicas', n: id, reports })),
     close: () => socket.close(1001),
   };
 }

@@ -1,14 +1,18 @@
 import { cpus, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
 import type { JobReport } from '@quorate/shared/runner-protocol';
 import pRetry from 'p-retry';
 import type { ClientOptions } from 'ws';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 import { LEASE_MS } from '../lease';
-import { createAgent } from './agent';
+import { bootId, createAgent } from './agent';
 import { type Link, openLink } from './link';
+import { createReplicas } from './replicas/replicas';
 
 export interface RunnerOptions {
+  /** Who it is: what another runner left in `dir` is ended. */
+  readonly id: string;
   readonly dir: string;
   /** Cluster addresses to begin with; the cores tell of changes. */
   readonly cores: readonly string[];
@@ -22,6 +26,7 @@ export interface RunnerOptions {
 
 export interface Runner {
   readonly connected: number;
+  /** Ends its jobs. The replicas of services go on, unless it was removed: the next start takes them over. */
   stop(): Promise<void>;
 }
 
@@ -36,15 +41,21 @@ export function startRunner(options: RunnerOptions): Runner {
   let renewedAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - renewedAt < LEASE_MS;
   const sample = createSampler();
+  const report = (what: JobReport): Promise<void> => toAnyCore((link) => link.report(what));
   const agent = createAgent({ dir: options.dir, logger, report, leaseHeld });
+  const replicas = createReplicas({
+    ...{ dir: join(options.dir, 'replicas'), bootId: bootId(), logger },
+    report: (reports) => toAnyCore((link) => link.reportReplicas(reports)),
+  });
+  let isRemoved = false;
 
   /** To one core after the other, until one has it. */
-  async function report(what: JobReport): Promise<void> {
+  async function toAnyCore(tell: (link: Link) => Promise<void>): Promise<void> {
     let last: unknown = new Error('no core node is connected');
     for (const { link } of links.values()) {
       if (!link?.isOpen) continue;
       try {
-        return await link.report(what);
+        return await tell(link);
       } catch (error) {
         last = error;
       }
@@ -65,7 +76,10 @@ export function startRunner(options: RunnerOptions): Runner {
     const session = async (): Promise<void> => {
       const link = openLink({
         ...{ address, tls: options.tls, sample, logger, onCores: setCores },
-        onWork: (work) => agent.assign(work),
+        onWork(work) {
+          agent.assign(work);
+          replicas.assign({ owner: options.id, index: work.index, replicas: work.replicas });
+        },
         onRenewed: (sentAt) => {
           renewedAt = Math.max(renewedAt, sentAt);
         },
@@ -75,7 +89,10 @@ export function startRunner(options: RunnerOptions): Runner {
       const onStop = (): void => link.close();
       signal.addEventListener('abort', onStop, { once: true });
       const why = await link.ended.finally(() => signal.removeEventListener('abort', onStop));
-      if (why === 'removed') options.onRemoved();
+      if (why === 'removed') {
+        isRemoved = true;
+        options.onRemoved();
+      }
       if (why === 'never_open') throw new Error(`${address} cannot be reached`);
     };
     // Waits longer and longer while a core is away; after a session that worked it begins anew.
@@ -101,7 +118,7 @@ export function startRunner(options: RunnerOptions): Runner {
     },
     async stop() {
       clearInterval(watch);
-      await agent.stop();
+      await Promise.all([agent.stop(), isRemoved ? replicas.stopAll() : replicas.leave()]);
       stopping.abort();
       await Promise.all([...links.values()].map(({ done }) => done));
     },
