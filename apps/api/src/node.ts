@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { checkApiCertificate, readApiCertificate } from './api-certificate';
 import { advertisedAddresses } from './cluster/addresses';
+import { backupJobs } from './cluster/backups/job-kind';
 import { establishIdentity } from './cluster/boot';
 import { healingSentence, healState, markStateDamaged } from './cluster/damage/state';
 import { clusterLevel, liveMembers } from './cluster/members/admission';
@@ -159,6 +160,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       removed: () => runtime.journal.health === 'removed',
       nodeSeenAt: runtime.seenAt,
       runners: runtime.runners,
+      jobKinds: [backupJobs(version)],
       cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),
     });
     undo.push(() => work.stop());

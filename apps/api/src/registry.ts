@@ -22,6 +22,7 @@ import { setupCommands } from './resources/setup/commands';
 import { userCommands } from './resources/users/commands';
 import { webhookCommands } from './resources/webhooks/commands';
 import { jobCommands } from './work/jobs/commands';
+import { jobScheduleCommands } from './work/jobs/schedules/commands';
 import { serviceCommands } from './work/services/commands';
 import { placementCommands } from './work/services/placement/commands';
 
@@ -52,4 +53,5 @@ export const commandRegistry = createRegistry([
   ...connectorCommands,
   ...serviceCommands,
   ...placementCommands,
+  ...jobScheduleCommands,
 ]);

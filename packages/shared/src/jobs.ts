@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { uuidParam } from './names';
+import { nodeId, uuidParam } from './names';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute } from './route';
 import { labelsSchema } from './runners';
@@ -33,8 +33,31 @@ export const execSpecSchema = commandSchema.extend({
 });
 export type ExecSpec = z.infer<typeof execSpecSchema>;
 
-export const jobSpecSchema = z.discriminatedUnion('kind', [execSpecSchema]);
+/** Does what `POST /v1/backups` does, and ends when the backup has. */
+const backupSpecSchema = z.object({
+  kind: z.literal('backup'),
+  target: z
+    .union([z.literal('local'), z.uuid()], { error: 'expected local or the id of a target' })
+    .default('local')
+    .describe('Where to: `local` is the disk of the node that makes it.'),
+  note: z.string().trim().max(200).default(''),
+  node_id: nodeId.nullable().default(null).describe('The node that makes it; null = the leader.'),
+});
+
+/**
+ * What a job does. `exec` is executed by a runner; the other kinds by the cluster itself: see `work/jobs/kinds.ts` of the
+ * daemon, where a resource adds one.
+ */
+export const jobSpecSchema = z.discriminatedUnion('kind', [execSpecSchema, backupSpecSchema]);
 export type JobSpec = z.infer<typeof jobSpecSchema>;
+export const JOB_KINDS: readonly JobSpec['kind'][] = jobSpecSchema.options.map(({ shape }) => shape.kind.value);
+/** The runner of an attempt that the cluster makes itself. */
+export const CORE_RUNNER = 'core';
+
+export const MAX_OPEN_JOBS = 50_000;
+/** Succeeded and cancelled ones that are kept, of each; then the oldest go. */
+export const KEPT_FINISHED_JOBS = 10_000;
+export const KEPT_DEAD_LETTERS = 5_000;
 
 export const retrySchema = z
   .object({
@@ -66,7 +89,9 @@ export const jobSchema = z
     retry: z.object({ max_attempts: z.int(), backoff_seconds: z.int() }),
     attempts: z.array(attemptSchema),
     not_before: timestamp.nullable(),
-    output_tail: z.string().describe('The end of what the last attempt wrote, once that is over.'),
+    output_tail: z.string().describe('The end of what the last attempt wrote (16 KiB), once that is over.'),
+    output_bytes: z.int().describe('All that it wrote, kept or not.'),
+    schedule_id: z.uuid().nullable().describe('The schedule that submitted it.'),
     cancel_requested: z.boolean(),
     created_by: z.string(),
     created_at: timestamp,
@@ -74,6 +99,44 @@ export const jobSchema = z
   })
   .meta({ id: 'Job' });
 export type Job = z.infer<typeof jobSchema>;
+
+/** What any new job says beside its spec. */
+export const jobInput = {
+  spec: jobSpecSchema,
+  priority: z.int().min(-100).max(100).default(0).describe('Higher first.'),
+  retry: retrySchema,
+};
+
+const counted = z.int().min(0);
+export const jobSummarySchema = z
+  .object({
+    counts: z.record(z.enum(JOB_STATES), counted),
+    dead_letters: counted.describe('Jobs whose attempts are used up: the failed ones.'),
+    limits: z.object({ open: z.int(), kept_finished: z.int(), kept_dead_letters: z.int() }),
+  })
+  .meta({ id: 'JobSummary' });
+export type JobSummary = z.infer<typeof jobSummarySchema>;
+
+/** Events of `GET /v1/jobs/{id}/logs?follow=true`, by their name. */
+export const jobLogEvents = {
+  /** It has no runner yet, and why; again whenever the reason changes. */
+  waiting: z.object({ state: z.enum(JOB_STATES), waiting_for: z.string().nullable() }),
+  /** What follows is of this attempt. */
+  attempt: z.object({ attempt: z.int(), runner: z.string() }),
+  /** `text` begins at byte `offset`. What is not UTF-8 shows as U+FFFD; without follow the bytes come as they are. */
+  output: z.object({ attempt: z.int(), offset: z.int(), text: z.string() }),
+  /** These bytes are not kept any more, or cannot be had. */
+  gap: z.object({ attempt: z.int(), offset: z.int(), bytes: z.int().nullable(), reason: z.string() }),
+  /** The job is over; the stream ends with it. */
+  end: z.object({
+    state: z.enum(FINAL_JOB_STATES),
+    attempt: z.int(),
+    exit_code: z.int().nullable(),
+    signal: z.string().nullable(),
+    error: z.string(),
+  }),
+} as const;
+export type JobLogEvents = { [Name in keyof typeof jobLogEvents]: z.infer<(typeof jobLogEvents)[Name]> };
 
 const one = { tag: 'Jobs', params: uuidParam } as const;
 
@@ -85,8 +148,38 @@ export const jobRoutes = {
     access: 'viewer',
     tag: 'Jobs',
     summary: 'Jobs, newest first',
-    query: pageQuery.extend({ state: z.enum(JOB_STATES).optional(), kind: z.string().max(64).optional() }),
+    description: 'Dead letters are the jobs in state `failed`.',
+    query: pageQuery.extend({
+      state: z.enum(JOB_STATES).optional(),
+      kind: z.string().max(64).optional(),
+      schedule_id: z.uuid().optional(),
+    }),
     response: pageOf(jobSchema),
+  }),
+  summary: defineRoute({
+    id: 'jobs.summary',
+    method: 'get',
+    path: '/v1/jobs/summary',
+    access: 'viewer',
+    tag: 'Jobs',
+    summary: 'How many jobs are in which state, and how many are kept',
+    response: jobSummarySchema,
+  }),
+  retryDeadLetters: defineRoute({
+    id: 'jobs.retry_dead_letters',
+    method: 'post',
+    path: '/v1/jobs/retry-dead-letters',
+    access: 'operator',
+    tag: 'Jobs',
+    summary: 'Run dead letters again: all, or those that the filter names; oldest first, 1,000 at once',
+    body: z.object({
+      kind: z.string().max(64).optional(),
+      schedule_id: z.uuid().optional(),
+      before: timestamp.optional().describe('Only those that failed before this time.'),
+    }),
+    response: z.object({ retried: counted, left: counted.describe('Dead letters of the filter that are left.') }),
+    status: 202,
+    errors: ['overloaded'],
   }),
   get: defineRoute({
     ...one,
@@ -105,14 +198,11 @@ export const jobRoutes = {
     access: 'operator',
     tag: 'Jobs',
     summary: 'Submit a job',
-    body: z.object({
-      spec: jobSpecSchema,
-      priority: z.int().min(-100).max(100).default(0).describe('Higher first.'),
-      retry: retrySchema,
-    }),
+    description: 'With an Idempotency-Key a repeated request submits nothing more and answers with the same job.',
+    body: z.object(jobInput),
     response: jobSchema,
     status: 202,
-    errors: ['overloaded'],
+    errors: ['overloaded', 'not_found'],
   }),
   cancel: defineRoute({
     ...one,
@@ -142,8 +232,14 @@ export const jobRoutes = {
     method: 'get',
     path: '/v1/jobs/{id}/logs',
     access: 'viewer',
-    summary: 'Output of the last attempt; with follow=true as it comes (SSE)',
-    query: z.object({ follow: z.enum(['true', 'false']).default('false') }),
+    summary: 'What a job wrote: as it is, or with follow=true as it comes (server-sent events)',
+    description:
+      'Without `follow`: the bytes that are kept of an attempt (the first 256 KiB and at least the last 384 KiB), with a line where something was left out. The header X-Quorate-Output says where they are from: `runner`, or `tail` when the runner cannot be reached and only the end (16 KiB) that the cluster keeps is left. With `follow`: the events `waiting`, `attempt`, `output`, `gap` and `end`, over all further attempts until the job is over. An id is the attempt, a dot, and the number of bytes that came so far.',
+    requestHeaders: { 'Last-Event-ID': 'The id of the last event that was seen: the stream goes on after it.' },
+    query: z.object({
+      follow: z.enum(['true', 'false']).default('false'),
+      attempt: z.coerce.number().int().min(1).optional().describe('Default: the last one.'),
+    }),
     contentType: 'text/event-stream',
     errors: ['not_found'],
   }),

@@ -39,13 +39,15 @@ export type RunnerJoinAnswer = z.infer<typeof runnerJoinAnswerSchema>;
 
 const attemptOf = { id: z.uuid(), attempt: z.int().min(1) };
 
-/** How an attempt of a job ended. */
+/** How an attempt of a job ended. `lost`: by what happened to its runner. */
 export const jobEndSchema = z.object({
-  outcome: z.enum(['succeeded', 'failed', 'timed_out', 'cancelled']),
+  outcome: z.enum(['succeeded', 'failed', 'timed_out', 'cancelled', 'lost']),
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   error: z.string(),
   outputTail: z.string(),
+  /** All that it wrote, kept or not. */
+  outputBytes: z.int().min(0),
 });
 export type JobEnd = z.infer<typeof jobEndSchema>;
 
@@ -54,6 +56,33 @@ export const jobReportSchema = z.discriminatedUnion('step', [
   z.object({ ...attemptOf, step: z.literal('finished'), end: jobEndSchema }),
 ]);
 export type JobReport = z.infer<typeof jobReportSchema>;
+
+/** At most so many reports go in one frame, and so many bytes of them: they become one command. */
+export const MAX_REPORTS = 64;
+export const MAX_REPORT_BYTES = 256 * 1024;
+
+/** Some output of an attempt from a byte on; at most this much at once. */
+export const MAX_OUTPUT_CHUNK_BYTES = 64 * 1024;
+export const MAX_OUTPUT_WAIT_MS = 15_000;
+export const outputRangeSchema = z.object({
+  ...attemptOf,
+  /** The first byte that is wanted; what is not kept any more is left out. */
+  offset: z.int().min(0),
+  /** How long to wait for it, while the program runs and has written no more. */
+  wait_ms: z.int().min(0).max(MAX_OUTPUT_WAIT_MS),
+});
+export type OutputRange = z.infer<typeof outputRangeSchema>;
+export const outputChunkSchema = z.object({
+  /** Where `data` begins: later than asked for where something is not kept. */
+  offset: z.int().min(0),
+  /** base64 */
+  data: z.string(),
+  /** Bytes written so far. */
+  total: z.int().min(0),
+  /** The program is over: nothing will come behind `total`. */
+  ended: z.boolean(),
+});
+export type OutputChunk = z.infer<typeof outputChunkSchema>;
 
 /** One placement of a replica slot: a runner that hears of a higher generation ends what it has of a lower one. */
 const placementOf = { service: serviceName, slot: z.int().min(0), generation: z.int().min(1) };
@@ -103,10 +132,11 @@ export const fromRunnerSchema = z.discriminatedUnion('type', [
     cpu_percent: z.number(),
     memory_percent: z.number(),
   }),
-  z.object({ type: z.literal('report'), n, report: jobReportSchema }),
+  z.object({ type: z.literal('reports'), n, reports: z.array(jobReportSchema).min(1).max(MAX_REPORTS) }),
   /** The newest word on each replica that no core has acknowledged yet; all of it is acknowledged at once. */
   z.object({ type: z.literal('replicas'), n, reports: z.array(replicaReportSchema).max(MAX_REPLICA_REPORTS) }),
-  z.object({ type: z.literal('output'), n, text: z.string().nullable() }),
+  /** Null: the runner has nothing of that attempt. */
+  z.object({ type: z.literal('output'), n, chunk: outputChunkSchema.nullable() }),
 ]);
 export type FromRunner = z.infer<typeof fromRunnerSchema>;
 
@@ -114,10 +144,10 @@ export const fromCoreSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('welcome'), node_id: z.int(), heartbeat_ms: z.int(), lease_ms: z.int() }),
   z.object({ type: z.literal('cores'), addresses: z.array(hostPort) }),
   z.object({ type: z.literal('work'), work: assignedWorkSchema }),
-  /** Of a heartbeat: whether the lease is renewed. Of a report: that the log has it. */
+  /** Of a heartbeat: whether the lease is renewed. Of reports: that the log has them. */
   z.object({ type: z.literal('ack'), n, renewed: z.boolean() }),
-  /** The report could not be written now; another core may. */
+  /** The reports could not be written now; another core may. */
   z.object({ type: z.literal('nack'), n, detail: z.string() }),
-  z.object({ type: z.literal('output'), n, ...attemptOf }),
+  z.object({ type: z.literal('output'), n, range: outputRangeSchema }),
 ]);
 export type FromCore = z.infer<typeof fromCoreSchema>;

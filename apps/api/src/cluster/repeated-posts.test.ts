@@ -32,7 +32,7 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
   let token: string;
   let agent: ReturnType<typeof openAgentCaller>;
   let calls = 0;
-  const ids = { webhook: '', target: '', backup: '', job: '', runner: '' };
+  const ids = { webhook: '', target: '', backup: '', job: '', schedule: '', runner: '' };
   const elsewhere = createServer((_request, response) => {
     calls += 1;
     response.writeHead(503).end();
@@ -85,6 +85,11 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
     'webhooks.replay_all': { params: () => ({ id: ids.webhook }) },
     'jobs.create': { body: { spec: NEVER } },
     'jobs.cancel': { params: () => ({ id: ids.job }) },
+    'jobs.retry_dead_letters': { body: {} },
+    'job_schedules.create': { body: { name: 'hourly', cron: '0 * * * *', spec: NEVER } },
+    'job_schedules.enable': { params: () => ({ id: ids.schedule }) },
+    'job_schedules.disable': { params: () => ({ id: ids.schedule }) },
+    'job_schedules.run': { params: () => ({ id: ids.schedule }) },
     'jobs.retry': { params: () => ({ id: ids.job }) },
     'runners.drain': { params: () => ({ id: ids.runner }) },
     'runners.resume': { params: () => ({ id: ids.runner }) },
@@ -111,6 +116,7 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
     const target = { name: 'offsite', endpoint: url(), bucket: 'backups', ...SECRETS };
     ids.target = await post('/v1/backups/targets', target);
     ids.backup = await post('/v1/backups', {});
+    ids.schedule = await post('/v1/job-schedules', { name: 'never', cron: '0 0 1 1 *', spec: NEVER });
     ids.job = await post('/v1/jobs', { spec: NEVER });
     await until(async () => (await get('/v1/runners')).items.length === 1, 'there is a runner');
     ids.runner = (await get('/v1/runners')).items[0].id;

@@ -1,7 +1,6 @@
 import type { StateDb } from '../db/state-store';
-import type { Logger } from '../lib/logger';
+import type { Clock } from '../lib/clock';
 import type { Reconciler } from '../reconcile/driver';
-import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { assignWaiting } from './jobs/commands';
 import { runnerLoads, waitingJobs } from './jobs/queries';
@@ -11,18 +10,17 @@ const BATCH = 256;
 
 export interface AssignerDeps {
   readonly db: () => StateDb;
-  readonly applier: Applier;
   readonly propose: Proposer['propose'];
   readonly nodeId: number;
   readonly isLeader: () => boolean;
-  readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 /** On the leader: gives jobs that wait to runners. What it proposes decides itself what is assigned, so a repetition is harmless. */
 export function createAssigner(deps: AssignerDeps): Reconciler {
   const hasWork = (): boolean => {
     const loads = runnerLoads(deps.db());
-    return waitingJobs(deps.db(), loads, { limit: 1, at: deps.applier.position.lastAt }).length > 0;
+    return waitingJobs(deps.db(), loads, { limit: 1, at: deps.clock() }).length > 0;
   };
   return {
     name: 'jobs',

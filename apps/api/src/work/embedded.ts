@@ -9,7 +9,7 @@ import type { Proposer } from '../replication/proposer';
 import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/runners/commands';
 import { type Agent, bootId, createAgent } from './agent/agent';
 import { createReplicas } from './agent/replicas/replicas';
-import { assignedWork, recordReplicas, recordReport } from './assigned';
+import { assignedWork, recordReplicas, recordReports } from './assigned';
 import { LEASE_MS } from './lease';
 import { systemProposal } from './proposal';
 
@@ -54,9 +54,9 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     await recordReplicas({ nodeId: node.id, propose, logger }, runnerId, reports);
   }
 
-  async function report(what: JobReport): Promise<void> {
+  async function report(reports: JobReport[]): Promise<void> {
     if (runnerId === undefined) throw new Error('this runner is not registered yet');
-    await recordReport({ nodeId: node.id, propose, logger }, runnerId, what);
+    await recordReports({ nodeId: node.id, propose, logger }, runnerId, reports);
   }
 
   /** Once for all entries that are applied in a row. */

@@ -1,4 +1,10 @@
-import { type FromCore, type FromRunner, fromRunnerSchema } from '@quorate/shared/runner-protocol';
+import {
+  type FromCore,
+  type FromRunner,
+  fromRunnerSchema,
+  type OutputChunk,
+  type OutputRange,
+} from '@quorate/shared/runner-protocol';
 import type { WebSocket } from 'ws';
 import type { StateDb } from '../db/state-store';
 import { delay } from '../lib/async';
@@ -7,7 +13,7 @@ import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { findRunner } from '../resources/runners/commands';
-import { assignedWork, recordReplicas, recordReport } from './assigned';
+import { assignedWork, recordReplicas, recordReports } from './assigned';
 import { HEARTBEAT_MS, LEASE_MS } from './lease';
 
 export interface HubDeps {
@@ -36,7 +42,7 @@ export interface RunnerHub {
   /** Runners that it has heard of in the last minute. */
   heard(): { id: string; ago_ms: number }[];
   /** Output of an attempt that the runner has; undefined when it is not connected here or has none. */
-  output(runnerId: string, of: { id: string; attempt: number }): Promise<string | undefined>;
+  output(runnerId: string, range: OutputRange): Promise<OutputChunk | undefined>;
   close(): void;
 }
 
@@ -56,7 +62,7 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     let told = '';
     let toldCores = '';
     let asked = 0;
-    const answers = new Map<number, (text: string | null) => void>();
+    const answers = new Map<number, (chunk: OutputChunk | null) => void>();
 
     const send = (frame: FromCore): void => {
       if (socket.bufferedAmount > MAX_BUFFERED) socket.terminate();
@@ -88,10 +94,10 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
         });
         return send({ type: 'ack', n: frame.n, renewed: renews() });
       }
-      if (frame.type === 'output') return answers.get(frame.n)?.(frame.text);
+      if (frame.type === 'output') return answers.get(frame.n)?.(frame.chunk);
       try {
         if (frame.type === 'replicas') await recordReplicas(deps, runnerId, frame.reports);
-        else await recordReport(deps, runnerId, frame.report);
+        else await recordReports(deps, runnerId, frame.reports);
         send({ type: 'ack', n: frame.n, renewed: false });
       } catch (error) {
         send({ type: 'nack', n: frame.n, detail: error instanceof Error ? error.message : String(error) });
@@ -108,16 +114,16 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     return {
       socket,
       tell,
-      async output(of: { id: string; attempt: number }): Promise<string | undefined> {
+      async output(range: OutputRange): Promise<OutputChunk | undefined> {
         asked += 1;
         const n = asked;
-        const answer = new Promise<string | null>((resolve) => answers.set(n, resolve));
-        send({ type: 'output', n, ...of });
+        const answer = new Promise<OutputChunk | null>((resolve) => answers.set(n, resolve));
+        send({ type: 'output', n, range });
         const cut = new AbortController();
-        const text = await Promise.race([answer, delay(OUTPUT_MS, cut.signal).then(() => null)]);
+        const found = await Promise.race([answer, delay(range.wait_ms + OUTPUT_MS, cut.signal).then(() => null)]);
         cut.abort();
         answers.delete(n);
-        return text ?? undefined;
+        return found ?? undefined;
       },
     };
   }
@@ -165,7 +171,7 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
         .map(([id, { heardAt }]) => ({ id, ago_ms: now - heardAt }))
         .filter((one) => one.ago_ms < HEARD_MS);
     },
-    output: async (runnerId, of) => sessions.get(runnerId)?.output(of),
+    output: async (runnerId, range) => sessions.get(runnerId)?.output(range),
     close() {
       closed = true;
       unsubscribe();

@@ -3,6 +3,7 @@ import type { Endpoint } from '../http/endpoint';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { startReconciler } from '../reconcile/driver';
+import type { JobKind } from '../reconcile/job-kind';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { type RunnerSight, runnerEndpoints } from '../resources/runners/routes';
@@ -10,8 +11,11 @@ import type { RunnerRow } from '../resources/runners/table';
 import { createAssigner } from './assigner';
 import { createEmbeddedRunner } from './embedded';
 import { createRunnerHub, type RunnerHub } from './hub';
+import { createCoreRunner } from './jobs/core-runner';
+import { createJobPruner } from './jobs/pruner';
 import { jobsOf } from './jobs/queries';
 import { jobEndpoints } from './jobs/routes';
+import { createScheduleRunner } from './jobs/schedules/runner';
 import { createObserver } from './observer';
 import { serviceEndpoints } from './services/routes';
 
@@ -39,6 +43,8 @@ export interface WorkDeps {
   };
   /** Cluster addresses of the core nodes. */
   readonly cores: () => readonly string[];
+  /** Kinds of jobs that the cluster does itself. */
+  readonly jobKinds: readonly JobKind[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -56,8 +62,17 @@ export function startWork(deps: WorkDeps): Work {
   const common = { ...deps, nodeId: node.id };
   const embedded = createEmbeddedRunner(deps);
   const assigning = startReconciler(createAssigner(common), logger);
-  const others = [startReconciler(createObserver({ ...common, lastHeard }), logger), startReconciler(embedded, logger)];
-  const unsubscribe = deps.applier.onApplied(() => assigning.trigger());
+  const coreJobs = startReconciler(createCoreRunner({ ...common, kinds: deps.jobKinds }), logger);
+  const others = [
+    createObserver({ ...common, lastHeard }),
+    embedded,
+    createScheduleRunner(common),
+    createJobPruner(common),
+  ].map((one) => startReconciler(one, logger));
+  const unsubscribe = deps.applier.onApplied(() => {
+    assigning.trigger();
+    coreJobs.trigger();
+  });
   const hub = createRunnerHub(common);
   deps.runners.attach(hub);
   function sight(runner: RunnerRow): RunnerSight {
@@ -75,7 +90,7 @@ export function startWork(deps: WorkDeps): Work {
       unsubscribe();
       hub.close();
       await embedded.stop();
-      await Promise.all([assigning, ...others].map((reconciler) => reconciler.stop()));
+      await Promise.all([assigning, coreJobs, ...others].map((reconciler) => reconciler.stop()));
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { StateDb } from '../../db/state-store';
 import { type Clock, toTimestamp } from '../../lib/clock';
+import { dueNow } from '../../reconcile/cron';
 import { backupFigures } from '../backups/figures';
 import { currentSettings } from '../backups/queries';
-import { dueNow } from '../backups/schedule';
 import type { AlarmSource } from './registry';
 
 /** A backup of a large state takes its time. */

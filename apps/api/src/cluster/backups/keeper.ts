@@ -3,6 +3,7 @@ import type { StateDb } from '../../db/state-store';
 import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
 import type { Logger } from '../../lib/logger';
+import { dueNow } from '../../reconcile/cron';
 import type { Reconciler } from '../../reconcile/driver';
 import type { Proposer } from '../../replication/proposer';
 import { SYSTEM_ACTOR } from '../founding';
@@ -10,7 +11,7 @@ import { liveMembers } from '../members/admission';
 import { deleteBackups, failBackup, forgetBackups, startDueBackup } from './commands';
 import type { BackupFiles } from './files';
 import { type BackupRow, backupsIn, currentSettings } from './queries';
-import { dueNow, planRetention } from './schedule';
+import { planRetention } from './schedule';
 
 export interface KeeperDeps {
   readonly nodeId: number;

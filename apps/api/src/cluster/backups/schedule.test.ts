@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkSchedule, dueNow, nextRunAt } from '../../reconcile/cron';
 import type { BackupRow, SettingsRow } from './queries';
-import { checkSchedule, dueNow, nextRunAt, planRetention } from './schedule';
+import { planRetention } from './schedule';
 
 const at = (text: string): number => Date.parse(text);
 const settings = (change: Partial<SettingsRow>): SettingsRow => ({

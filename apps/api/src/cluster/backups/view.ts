@@ -8,8 +8,8 @@ import {
 } from '@quorate/shared/backups';
 import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
+import { nextRunAt } from '../../reconcile/cron';
 import { type BackupRow, countBackupsAt, currentSettings, type TargetRow, targetName } from './queries';
-import { nextRunAt } from './schedule';
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : toTimestamp(ms));
 const { kind, state, stage, encryption } = backupSchema.shape;

@@ -80,6 +80,12 @@ const REPLICAS: SqlStep = {
     'WHERE m.service = main.service_replicas.service AND m.revision = main.service_replicas.revision)',
 };
 
+/** Schedules owe nothing for the time between file and restore: what was due then was run. */
+const schedules = (lastAt: number): SqlStep => ({
+  sql: 'UPDATE main.job_schedules SET done_until = max(done_until, ?)',
+  params: [lastAt],
+});
+
 function restoreSteps(tables: ReadonlyMap<string, readonly string[]>): SqlStep[] {
   const kept = [...tables].filter(([name]) => TABLE_POLICY[name] === 'present');
   const replicas = copied('service_replicas', tables.get('service_replicas') ?? []);
@@ -123,6 +129,7 @@ export async function mergeState(options: {
     { sql: 'ATTACH ? AS live', params: [live] },
     { sql: 'BEGIN' },
     ...(options.kind === 'restore' ? restoreSteps(tables) : initSteps(tables)),
+    schedules(lastAt),
     { sql: 'DELETE FROM main.system_state' },
     {
       sql:

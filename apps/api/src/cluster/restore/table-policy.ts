@@ -35,6 +35,7 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   runner_redemptions: 'present',
   jobs: 'present',
   job_attempts: 'present',
+  job_totals: 'present',
   // Who is connected now, and generations that must never fall.
   connector_lease: 'present',
   connector_takeovers: 'present',
@@ -48,6 +49,7 @@ export const TABLE_POLICY: Readonly<Record<string, 'backup' | 'present' | 'merge
   services: 'backup',
   service_revisions: 'backup',
   ha_settings: 'backup',
+  job_schedules: 'merged',
   users: 'merged',
   revoked_sessions: 'merged',
   webhooks: 'merged',
@@ -75,6 +77,12 @@ export const INIT_POLICY: Readonly<Record<string, 'present' | 'emptied'>> = {
   failovers: 'emptied',
   failover_intents: 'emptied',
   revoked_sessions: 'emptied',
+  // The runners and jobs of the other cluster are none of this one's.
+  runners: 'emptied',
+  runner_redemptions: 'emptied',
+  jobs: 'emptied',
+  job_attempts: 'emptied',
+  job_totals: 'emptied',
   service_replicas: 'emptied',
   ha_failovers: 'emptied',
   ha_updates: 'emptied',

@@ -1,16 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AssignedWork, JobEnd, JobReport } from '@quorate/shared/runner-protocol';
+import type { AssignedWork, JobEnd, JobReport, OutputChunk, OutputRange } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
-import { type AttemptId, createJobStore, type JobRun } from './job-run';
+import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
+import { createReportQueue } from './report-queue';
 
 export interface AgentOptions {
   /** Where attempts and their output are kept. */
   readonly dir: string;
   readonly logger: Logger;
-  /** Resolves when the log has it, or has refused it for good. @throws while nobody could take it: it is tried again */
-  readonly report: (report: JobReport, signal: AbortSignal) => Promise<void>;
+  /** Resolves when the log has them, or has refused them for good. @throws while nobody could take them: tried again */
+  readonly report: (reports: JobReport[]) => Promise<void>;
   /** True while this runner may run jobs: the lease holds. */
   readonly leaseHeld: () => boolean;
 }
@@ -20,14 +21,19 @@ export interface Agent {
   assign(work: AssignedWork): void;
   /** To be called when the lease is over: every job is killed, since it may be given away now. */
   loseLease(): void;
-  /** Output so far of an attempt that is here; undefined when it is not. */
-  output(of: AttemptId): Buffer | undefined;
+  /** Output of an attempt that is here; undefined when it is not. */
+  output(range: OutputRange): Promise<OutputChunk | undefined>;
   readonly running: number;
-  /** Kills what runs and waits for it. */
+  /** Kills what runs, waits for it, and tells of it if it can. */
   stop(): Promise<void>;
 }
 
-const REPORT_RETRY_MS = 500;
+/** A runner whose lease was renewed begins what it could not begin before. */
+const CONVERGE_MS = 250;
+/** For the last reports of an agent that is stopped. */
+const LAST_REPORTS_MS = 2_000;
+/** How often output is asked for that is not there yet. */
+const OUTPUT_POLL_MS = 100;
 const keyOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
 
 /** The id of the system's start: programs and what was written late do not outlive it. */
@@ -39,97 +45,107 @@ export function bootId(): string {
   }
 }
 
+interface Known {
+  readonly of: AttemptId;
+  run: JobRun | undefined;
+}
+
 /** Runs what is assigned: each attempt once, whatever is told however often, and across restarts of this process. */
 export function createAgent(options: AgentOptions): Agent {
   const { dir, logger } = options;
   const store = createJobStore({ dir: join(dir, 'jobs'), logger });
-  const stopping = new AbortController();
-  const known = new Map<string, { readonly of: AttemptId; run: JobRun | undefined; readonly done: Promise<void> }>();
+  const reports = createReportQueue(options.report, logger);
+  const known = new Map<string, Known>();
+  let wanted: AssignedWork['jobs'] = [];
   let latest = -1;
+  let stopped = false;
   let rebooted = noteBoot(dir);
+
+  function withoutStart(job: AssignedWork['jobs'][number]): JobEnd | undefined {
+    if (rebooted) return lostEnd('the host of the runner was restarted');
+    return job.cancel ? { ...lostEnd(''), outcome: 'cancelled' } : undefined;
+  }
 
   function begin(job: AssignedWork['jobs'][number]): void {
     const of = { id: job.id, attempt: job.attempt };
-    const recovered = store.recover(of) ?? (rebooted ? AFTER_REBOOT : undefined);
-    if (recovered)
-      return void known.set(keyOf(of), {
-        of,
-        run: undefined,
-        done: report({ ...of, step: 'finished', end: recovered }),
-      });
+    const end = store.recover(of) ?? withoutStart(job);
+    if (end) {
+      known.set(keyOf(of), { of, run: undefined });
+      void reports.add({ ...of, step: 'finished', end });
+      return;
+    }
+    // Its program would be killed at once, or run after the job was given away.
     if (!options.leaseHeld()) return;
     const run = store.start(of, job.spec);
-    known.set(keyOf(of), { of, run, done: follow(of, run) });
-  }
-
-  async function follow(of: AttemptId, run: JobRun): Promise<void> {
-    const started = report({ ...of, step: 'started' });
-    const end = await run.ended;
-    const entry = known.get(keyOf(of));
-    if (entry) entry.run = undefined;
-    await started;
-    await report({ ...of, step: 'finished', end });
-  }
-
-  async function report(what: JobReport): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        return await options.report(what, stopping.signal);
-      } catch (error) {
-        logger.debug({ err: error, job: what.id, step: what.step }, 'a report was not taken; trying again');
-        await delay(REPORT_RETRY_MS, stopping.signal);
-      }
-    }
+    const entry: Known = { of, run };
+    known.set(keyOf(of), entry);
+    void reports.add({ ...of, step: 'started' });
+    void run.ended.then((end) => {
+      entry.run = undefined;
+      return reports.add({ ...of, step: 'finished', end });
+    });
   }
 
   /** What is not assigned any more: it was reported and taken, or it is fenced. */
-  function drop(key: string): void {
-    const entry = known.get(key);
-    if (!entry) return;
-    if (entry.run) {
-      logger.warn({ job: entry.of.id, attempt: entry.of.attempt }, 'the job is not assigned to this runner any more');
-      entry.run.cancel();
+  function drop(key: string, { of, run }: Known): void {
+    if (run) {
+      logger.warn({ job: of.id, attempt: of.attempt }, 'the job is not assigned to this runner any more');
+      run.stop('lost');
       return;
     }
     known.delete(key);
     store.prune();
   }
 
+  function converge(): void {
+    const keys = new Set(wanted.map(keyOf));
+    for (const [key, entry] of known) if (!keys.has(key)) drop(key, entry);
+    for (const job of wanted) {
+      const entry = known.get(keyOf(job));
+      if (!entry) begin(job);
+      else if (job.cancel) entry.run?.stop('cancelled');
+    }
+  }
+  const ticker = setInterval(() => {
+    if (latest >= 0) converge();
+  }, CONVERGE_MS);
+
+  const runs = (): JobRun[] => [...known.values()].flatMap(({ run }) => run ?? []);
+  function stopAll(why: StopReason): void {
+    for (const run of runs()) run.stop(why);
+  }
+
   return {
     assign(work) {
-      if (work.index <= latest || stopping.signal.aborted) return;
+      if (work.index <= latest || stopped) return;
       latest = work.index;
-      const wanted = new Map(work.jobs.map((job) => [keyOf(job), job]));
-      for (const key of [...known.keys()]) if (!wanted.has(key)) drop(key);
-      for (const [key, job] of wanted) {
-        if (!known.has(key)) begin(job);
-        else if (job.cancel) known.get(key)?.run?.cancel();
-      }
+      wanted = work.jobs;
+      converge();
       rebooted = false;
     },
-    loseLease() {
-      for (const { run } of known.values()) run?.cancel();
+    loseLease: () => stopAll('lost'),
+    async output(range) {
+      const look = (waitMs: number): Promise<OutputChunk> | OutputChunk | undefined =>
+        known.get(keyOf(range))?.run?.output(range.offset, waitMs) ?? store.output(range, range.offset);
+      const found = await look(range.wait_ms);
+      if (found || range.wait_ms === 0) return found;
+      // It may have been assigned a moment ago.
+      await delay(OUTPUT_POLL_MS);
+      return look(range.wait_ms);
     },
-    output: (of) => known.get(keyOf(of))?.run?.output() ?? store.output(of),
     get running() {
-      return [...known.values()].filter(({ run }) => run !== undefined).length;
+      return runs().length;
     },
     async stop() {
-      for (const { run } of known.values()) run?.cancel();
-      await Promise.all([...known.values()].map(({ run }) => run?.ended));
-      stopping.abort();
-      await Promise.all([...known.values()].map(({ done }) => done));
+      stopped = true;
+      clearInterval(ticker);
+      const ending = runs().map(({ ended }) => ended);
+      stopAll('stopped');
+      await Promise.all(ending);
+      await reports.close(LAST_REPORTS_MS);
     },
   };
 }
-
-const AFTER_REBOOT: JobEnd = {
-  outcome: 'failed',
-  exitCode: null,
-  signal: null,
-  error: 'the host of the runner was restarted',
-  outputTail: '',
-};
 
 /** Whether the system was started anew since the last time. */
 function noteBoot(dir: string): boolean {

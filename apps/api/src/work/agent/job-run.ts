@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
-import { type JobEnd, jobEndSchema } from '@quorate/shared/runner-protocol';
+import { type JobEnd, jobEndSchema, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
 import type { Logger } from '../../lib/logger';
-import { createOutputLog, readOutput, readTail, removeOutput } from './output-log';
+import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
 import { endLeftover, identityOf, type ProcessGroup, startProgram } from './process-group';
 
 const STOP_GRACE_MS = 5_000;
@@ -21,11 +21,15 @@ const recordSchema = z.object({
 });
 type JobRecord = z.infer<typeof recordSchema>;
 
+/** Why a program is ended before its time. `lost`: the runner may not run it any more. */
+export type StopReason = 'cancelled' | 'lost' | 'stopped';
+
 export interface JobRun {
   readonly ended: Promise<JobEnd>;
-  /** Ends the process group. `why` becomes the outcome. */
-  cancel(): void;
-  output(): Buffer;
+  /** Ends the process group. The first reason counts. */
+  stop(why: StopReason): void;
+  /** Its output from a byte on; waits up to `waitMs` for more while it runs. */
+  output(offset: number, waitMs: number): Promise<OutputChunk>;
 }
 
 export interface AttemptId {
@@ -38,84 +42,119 @@ export interface JobStore {
   /** How an attempt ended that an earlier process began: it is ended now if it still ran. Undefined: it was never begun. */
   recover(of: AttemptId): JobEnd | undefined;
   start(of: AttemptId, spec: ExecSpec): JobRun;
-  output(of: AttemptId): Buffer | undefined;
+  /** Of an attempt that is over. */
+  output(of: AttemptId, offset: number): OutputChunk | undefined;
   /** Forgets the oldest attempts beyond those that are kept for their output. */
   prune(): void;
 }
 
 export function createJobStore({ dir, logger }: { dir: string; logger: Logger }): JobStore {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const base = ({ id, attempt }: AttemptId): string => join(dir, `${id}.${attempt}`);
-  const recordPath = (of: AttemptId): string => `${base(of)}.json`;
-  const logPath = (of: AttemptId): string => `${base(of)}.log`;
+  const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
+  const pathOf = (name: string, suffix: '.json' | '.log'): string => join(dir, `${name}${suffix}`);
+  const logPath = (of: AttemptId): string => pathOf(nameOf(of), '.log');
+  const recordPath = (of: AttemptId): string => pathOf(nameOf(of), '.json');
+  /** Attempts that are on disk. The ids are ordered by time. */
+  const stored = new Set(
+    readdirSync(dir)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => name.slice(0, -'.json'.length)),
+  );
+
   // Whole after a kill -9. Not synced: a power cut ends the programs, too, and is told by the boot id.
   function save(of: AttemptId, record: JobRecord): void {
+    stored.add(nameOf(of));
     writeFileSync(`${recordPath(of)}.new`, JSON.stringify(record), { mode: 0o600 });
     renameSync(`${recordPath(of)}.new`, recordPath(of));
   }
-  const load = (of: AttemptId): JobRecord | undefined =>
-    existsSync(recordPath(of)) ? recordSchema.parse(JSON.parse(readFileSync(recordPath(of), 'utf8'))) : undefined;
+  function loadByName(name: string): JobRecord | undefined {
+    const path = pathOf(name, '.json');
+    if (!existsSync(path)) return undefined;
+    return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  }
+  const load = (of: AttemptId): JobRecord | undefined => loadByName(nameOf(of));
+
+  function recover(of: AttemptId): JobEnd | undefined {
+    const record = load(of);
+    if (!record) return undefined;
+    if (record.end) return record.end;
+    if (record.pid !== null) endLeftover({ pid: record.pid, startTime: record.startTime });
+    const ended = lostEnd('the runner was restarted while it ran');
+    save(of, { pid: null, startTime: '', total: 0, end: ended });
+    return ended;
+  }
+
+  function start(of: AttemptId, spec: ExecSpec): JobRun {
+    save(of, { pid: null, startTime: '', total: 0, end: null });
+    const path = logPath(of);
+    removeOutput(path);
+    const log = createOutputLog(path);
+    const group = startProgram(spec, { cwd: dir, onOutput: (chunk) => log.write(chunk), logger });
+    const identity = group.pid === undefined ? undefined : identityOf(group.pid);
+    if (identity) save(of, { ...identity, total: 0, end: null });
+    const { ended, stop } = watch(group, spec);
+    let over = false;
+    return {
+      stop,
+      async output(offset, waitMs) {
+        await log.waitBeyond(offset, waitMs);
+        return outputChunk(path, offset, log.total, over);
+      },
+      ended: ended.then((end) => {
+        over = true;
+        log.close();
+        const { total } = log;
+        const whole = { ...end, outputTail: readTail(path, total), outputBytes: total };
+        save(of, { pid: null, startTime: '', total, end: whole });
+        return whole;
+      }),
+    };
+  }
 
   return {
-    recover(of) {
+    recover,
+    start,
+    output(of, offset) {
       const record = load(of);
-      if (!record) return undefined;
-      if (record.end) return record.end;
-      if (record.pid !== null) endLeftover({ pid: record.pid, startTime: record.startTime });
-      const error = 'the runner was restarted while it ran';
-      return { outcome: 'failed', exitCode: null, signal: null, error, outputTail: '' };
-    },
-    start(of, spec) {
-      save(of, { pid: null, startTime: '', total: 0, end: null });
-      const log = createOutputLog(logPath(of));
-      const group = startProgram(spec, { cwd: dir, onOutput: (chunk) => log.write(chunk), logger });
-      const identity = group.pid === undefined ? undefined : identityOf(group.pid);
-      if (identity) save(of, { ...identity, total: 0, end: null });
-      const { ended, cancel } = watch(group, spec);
-      return {
-        cancel,
-        output: () => readOutput(logPath(of), log.total),
-        ended: ended.then((end) => {
-          log.close();
-          const whole = { ...end, outputTail: readTail(logPath(of), log.total) };
-          save(of, { pid: null, startTime: '', total: log.total, end: whole });
-          return whole;
-        }),
-      };
-    },
-    output(of) {
-      const record = load(of);
-      return record ? readOutput(logPath(of), record.total) : undefined;
+      return record ? outputChunk(logPath(of), offset, record.total, true) : undefined;
     },
     prune() {
-      const records = readdirSync(dir).filter((name) => name.endsWith('.json'));
-      if (records.length <= KEPT + PRUNE_SLACK) return;
-      // The ids are ordered by time.
-      for (const name of records.sort().slice(0, records.length - KEPT)) {
-        const path = join(dir, name.slice(0, -'.json'.length));
-        if (recordSchema.parse(JSON.parse(readFileSync(`${path}.json`, 'utf8'))).end === null) continue;
-        rmSync(`${path}.json`);
-        removeOutput(`${path}.log`);
+      if (stored.size <= KEPT + PRUNE_SLACK) return;
+      for (const name of [...stored].sort().slice(0, stored.size - KEPT)) {
+        if (loadByName(name)?.end === null) continue;
+        stored.delete(name);
+        rmSync(pathOf(name, '.json'), { force: true });
+        removeOutput(pathOf(name, '.log'));
       }
     },
   };
 }
 
-function watch(
-  group: ProcessGroup,
-  spec: ExecSpec,
-): { ended: Promise<Omit<JobEnd, 'outputTail'>>; cancel: () => void } {
-  let stopped: 'timed_out' | 'cancelled' | undefined;
-  const stop = (why: 'timed_out' | 'cancelled'): void => {
-    stopped ??= why;
+/** For an attempt that was ended by what happened to its runner. */
+export const lostEnd = (error: string): JobEnd => ({
+  ...{ outcome: 'lost', exitCode: null, signal: null, error, outputTail: '', outputBytes: 0 },
+});
+
+const STOPPED: Readonly<Record<StopReason, { readonly outcome: 'cancelled' | 'lost'; readonly error: string }>> = {
+  cancelled: { outcome: 'cancelled', error: '' },
+  lost: { outcome: 'lost', error: 'its runner had lost the cluster, and killed it' },
+  stopped: { outcome: 'lost', error: 'its runner was stopped' },
+};
+
+type End = Omit<JobEnd, 'outputTail' | 'outputBytes'>;
+
+function watch(group: ProcessGroup, spec: ExecSpec): { ended: Promise<End>; stop: (why: StopReason) => void } {
+  const late = { outcome: 'timed_out' as const, error: `it ran longer than ${spec.timeout_seconds} s` };
+  let cut: Pick<JobEnd, 'outcome' | 'error'> | undefined;
+  function stop(why: typeof cut): void {
+    cut ??= why;
     group.end(STOP_GRACE_MS);
-  };
-  const timer = setTimeout(() => stop('timed_out'), spec.timeout_seconds * 1000);
+  }
+  const timer = setTimeout(() => stop(late), spec.timeout_seconds * 1000);
   const ended = group.ended.then(({ exitCode, signal, error }) => {
     clearTimeout(timer);
-    const outcome = stopped ?? (exitCode === 0 ? ('succeeded' as const) : ('failed' as const));
-    const late = stopped === 'timed_out' ? `it ran longer than ${spec.timeout_seconds} s` : '';
-    return { outcome, exitCode, signal, error: error || late };
+    const outcome = exitCode === 0 ? ('succeeded' as const) : ('failed' as const);
+    return { outcome, error, exitCode, signal, ...cut };
   });
-  return { ended, cancel: () => stop('cancelled') };
+  return { ended, stop: (why) => stop(STOPPED[why]) };
 }

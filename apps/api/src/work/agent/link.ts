@@ -1,8 +1,11 @@
-import type { AssignedWork, FromCore } from '@quorate/shared/runner-protocol';
 import {
+  type AssignedWork,
+  type FromCore,
   type FromRunner,
   fromCoreSchema,
   type JobReport,
+  type OutputChunk,
+  type OutputRange,
   type ReplicaReport,
   RUNNER_SESSION_PATH,
 } from '@quorate/shared/runner-protocol';
@@ -18,7 +21,7 @@ export interface LinkOptions {
   readonly onCores: (addresses: readonly string[]) => void;
   /** A heartbeat that was sent at this time (performance.now()) renewed the lease. */
   readonly onRenewed: (sentAt: number) => void;
-  readonly output: (of: { id: string; attempt: number }) => string | null;
+  readonly output: (range: OutputRange) => Promise<OutputChunk | undefined>;
   readonly logger: Logger;
 }
 
@@ -26,7 +29,7 @@ export interface LinkOptions {
 export interface Link {
   readonly isOpen: boolean;
   /** @throws when the core could not take it, or the connection ended before it said so */
-  report(report: JobReport): Promise<void>;
+  report(reports: JobReport[]): Promise<void>;
   /** @throws like `report` */
   reportReplicas(reports: ReplicaReport[]): Promise<void>;
   /** Why it ended. Resolves with `removed` when the cluster does not know this runner any more. */
@@ -71,8 +74,12 @@ export function openLink(options: LinkOptions): Link {
       logger.info({ node: frame.node_id, address }, 'connected to a core node');
     } else if (frame.type === 'work') options.onWork(frame.work);
     else if (frame.type === 'cores') options.onCores(frame.addresses);
-    else if (frame.type === 'output') send({ type: 'output', n: frame.n, text: options.output(frame) });
+    else if (frame.type === 'output') void answerOutput(frame.n, frame.range);
     else settle(frame);
+  }
+  async function answerOutput(n: number, range: OutputRange): Promise<void> {
+    const chunk = await options.output(range).catch(() => undefined);
+    if (socket.readyState === WebSocket.OPEN) send({ type: 'output', n, chunk: chunk ?? null });
   }
   function settle(frame: Extract<FromCore, { type: 'ack' | 'nack' }>): void {
     const sentAt = heartbeats.get(frame.n);
@@ -126,7 +133,7 @@ export function openLink(options: LinkOptions): Link {
       return socket.readyState === WebSocket.OPEN;
     },
     ended,
-    report: (report) => ask((id) => ({ type: 'report', n: id, report })),
+    report: (reports) => ask((id) => ({ type: 'reports', n: id, reports })),
     reportReplicas: (reports) => ask((id) => ({ type: 'replicas', n: id, reports })),
     close: () => socket.close(1001),
   };

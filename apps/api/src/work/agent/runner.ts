@@ -41,7 +41,7 @@ export function startRunner(options: RunnerOptions): Runner {
   let renewedAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - renewedAt < LEASE_MS;
   const sample = createSampler();
-  const report = (what: JobReport): Promise<void> => toAnyCore((link) => link.report(what));
+  const report = (reports: JobReport[]): Promise<void> => toAnyCore((link) => link.report(reports));
   const agent = createAgent({ dir: options.dir, logger, report, leaseHeld });
   const replicas = createReplicas({
     ...{ dir: join(options.dir, 'replicas'), bootId: bootId(), logger },
@@ -83,7 +83,7 @@ export function startRunner(options: RunnerOptions): Runner {
         onRenewed: (sentAt) => {
           renewedAt = Math.max(renewedAt, sentAt);
         },
-        output: (of) => agent.output(of)?.toString('utf8') ?? null,
+        output: agent.output,
       });
       entry.link = link;
       const onStop = (): void => link.close();

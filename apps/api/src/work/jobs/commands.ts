@@ -1,47 +1,47 @@
-import { FINAL_JOB_STATES, jobSpecSchema } from '@quorate/shared/jobs';
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import {
+  CORE_RUNNER,
+  FINAL_JOB_STATES,
+  jobSpecSchema,
+  KEPT_DEAD_LETTERS,
+  KEPT_FINISHED_JOBS,
+} from '@quorate/shared/jobs';
+import { jobEndSchema, jobReportSchema, MAX_REPORTS } from '@quorate/shared/runner-protocol';
+import { asc, eq, inArray } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { assignJobs } from './assign';
-import { canonicalLabels, countJobs, findJob, labelsOf, runnerLoads, waitingJobs } from './queries';
-import { type AttemptRow, type JobRow, jobAttempts, jobs } from './table';
+import { beginAttempt, finish, insertJob, isUnderWay, reopen, settle, updateAttempt } from './lifecycle';
+import {
+  countDeadLetters,
+  countJobs,
+  deadLetters,
+  findJob,
+  getJob,
+  labelsOf,
+  runnerLoads,
+  waitingCoreJobs,
+  waitingJobs,
+} from './queries';
+import { type JobRow, jobs } from './table';
 
-/** Not finished, in the whole cluster. */
-const MAX_OPEN = 50_000;
-/** Finished ones that are kept; the oldest go first, some with each job that finishes. */
-const KEPT_FINISHED = 10_000;
-const PRUNE_STEP = 20;
-const MAX_BACKOFF_MS = 3_600_000;
 const MAX_TAIL = 16_384;
 const MAX_ERROR = 500;
 
-const attemptOf = { id: z.uuid(), attempt: z.int().min(1), runnerId: z.uuid() };
+const attemptOf = { id: z.uuid(), attempt: z.int().min(1), runnerId: z.string().max(64) };
+
+/** How many attempts a job has, and what is between them. */
+export const retryFields = { maxAttempts: z.int().min(1), backoffMs: z.int().min(0) };
 
 export const submitJob = defineCommand({
   type: 'jobs.submit',
   since: 1,
-  input: z.object({
-    id: z.uuid(),
-    spec: jobSpecSchema,
-    priority: z.int(),
-    maxAttempts: z.int().min(1),
-    backoffMs: z.int().min(0),
-  }),
+  input: z.object({ id: z.uuid(), spec: jobSpecSchema, priority: z.int(), ...retryFields }),
   target: (input) => input.id,
-  apply(tx, { id, spec, priority, ...rest }, ctx) {
-    if (countJobs(tx, 'queued', 'assigned', 'running') >= MAX_OPEN) {
-      throw new DomainError('overloaded', `${MAX_OPEN} jobs are open already; wait for them or cancel some`, [], 30);
-    }
-    tx.insert(jobs)
-      .values({
-        ...{ id, spec, kind: spec.kind, labels: canonicalLabels(labelsOf(spec)), rank: -priority, ...rest },
-        ...{ state: 'queued', attempt: 0, forgiven: 0, runnerId: null, notBefore: ctx.at },
-        ...{ cancelRequested: false, outputTail: '', createdBy: ctx.actor.name, createdAt: ctx.at, finishedAt: null },
-      })
-      .run();
-    return { id };
+  apply(tx, input, ctx) {
+    insertJob(tx, { ...input, scheduleId: null }, ctx);
+    return { id: input.id };
   },
 });
 
@@ -64,68 +64,64 @@ export const assignWaiting = defineCommand({
     );
     for (const { job: id, runner } of found) {
       const job = byId.get(id);
-      if (job) assignOne(tx, job, runner, ctx);
+      if (job) beginAttempt(tx, job, { runnerId: runner, state: 'assigned' }, ctx);
     }
     return { assigned: found.length };
   },
 });
 
-function assignOne(tx: StateDb, job: JobRow, runnerId: string, ctx: ApplyContext): void {
-  const attempt = job.attempt + 1;
-  tx.update(jobs).set({ state: 'assigned', attempt, runnerId }).where(eq(jobs.id, job.id)).run();
-  const open = { startedAt: null, finishedAt: null, exitCode: null, signal: null };
-  tx.insert(jobAttempts)
-    .values({ jobId: job.id, attempt, runnerId, assignedAt: ctx.at, ...open, outcome: 'running', error: '' })
-    .run();
-}
-
-/** The job, when this attempt of it is under way with this runner. @throws DomainError conflict: it is fenced */
-function requireAttempt(tx: StateDb, input: { id: string; attempt: number; runnerId: string }): JobRow {
-  const job = findJob(tx, input.id);
-  const isOpen = job.state === 'assigned' || job.state === 'running';
-  if (isOpen && job.attempt === input.attempt && job.runnerId === input.runnerId) return job;
-  throw new DomainError('conflict', `attempt ${input.attempt} of the job is over: what came of it does not count`);
-}
-
-function updateAttempt(tx: StateDb, job: JobRow, change: Partial<AttemptRow>): void {
-  tx.update(jobAttempts)
-    .set(change)
-    .where(and(eq(jobAttempts.jobId, job.id), eq(jobAttempts.attempt, job.attempt)))
-    .run();
-}
-
-export const startedJob = defineCommand({
-  type: 'jobs.started',
+/** Begins jobs that the cluster does itself, as many as may be under way. */
+export const startCoreJobs = defineCommand({
+  type: 'jobs.start_core',
   since: 1,
   audited: false,
-  input: z.object(attemptOf),
-  apply(tx, input, ctx) {
-    const job = requireAttempt(tx, input);
-    if (job.state === 'running') return;
+  input: z.object({}),
+  apply(tx, _input, ctx) {
+    const due = waitingCoreJobs(tx, ctx.at);
+    for (const job of due) beginAttempt(tx, job, { runnerId: CORE_RUNNER, state: 'running' }, ctx);
+    return { started: due.length };
+  },
+});
+
+const end = jobEndSchema.extend({
+  error: z.string().transform((text) => text.slice(0, MAX_ERROR)),
+  signal: z.string().max(32).nullable(),
+  outputTail: z.string().transform((text) => text.slice(-MAX_TAIL)),
+});
+const [started, finished] = jobReportSchema.options;
+const report = z.discriminatedUnion('step', [started, finished.extend({ end })]);
+type Report = z.infer<typeof report>;
+
+/**
+ * What a runner says came of its attempts, in the order in which it happened. What is said of an attempt that is over, or
+ * with another runner, does not count; a repetition changes nothing.
+ */
+export const reportJobs = defineCommand({
+  type: 'jobs.report',
+  since: 1,
+  audited: false,
+  input: z.object({ runnerId: attemptOf.runnerId, reports: z.array(report).min(1).max(MAX_REPORTS) }),
+  apply(tx, { runnerId, reports }, ctx) {
+    const refused = reports.filter((one) => !applyReport(tx, runnerId, one, ctx));
+    return { refused: refused.map(({ id, attempt, step }) => `${id}.${attempt} ${step}`) };
+  },
+});
+
+function applyReport(tx: StateDb, runnerId: string, what: Report, ctx: ApplyContext): boolean {
+  const job = getJob(tx, what.id);
+  if (!isUnderWay(job, { attempt: what.attempt, runnerId })) return false;
+  if (what.step === 'started') {
+    if (job.state === 'running') return true;
     tx.update(jobs).set({ state: 'running' }).where(eq(jobs.id, job.id)).run();
     updateAttempt(tx, job, { startedAt: ctx.at });
-  },
-});
-
-export const finishedJob = defineCommand({
-  type: 'jobs.finished',
-  since: 1,
-  audited: false,
-  input: z.object({
-    ...attemptOf,
-    outcome: z.enum(['succeeded', 'failed', 'timed_out', 'cancelled']),
-    exitCode: z.int().nullable(),
-    signal: z.string().max(32).nullable(),
-    error: z.string().transform((text) => text.slice(0, MAX_ERROR)),
-    outputTail: z.string().transform((text) => text.slice(-MAX_TAIL)),
-  }),
-  apply(tx, { outcome, exitCode, signal, error, outputTail, ...of }, ctx) {
-    const job = requireAttempt(tx, of);
-    updateAttempt(tx, job, { outcome, exitCode, signal, error, finishedAt: ctx.at });
-    tx.update(jobs).set({ outputTail }).where(eq(jobs.id, job.id)).run();
-    settle(tx, job, outcome, ctx);
-  },
-});
+    return true;
+  }
+  const { outputTail, outputBytes, ...rest } = what.end;
+  updateAttempt(tx, job, { ...rest, finishedAt: ctx.at });
+  tx.update(jobs).set({ outputTail, outputBytes }).where(eq(jobs.id, job.id)).run();
+  settle(tx, job, rest.outcome, ctx);
+  return true;
+}
 
 /** The runner is gone, and its lease is over: whatever it still says of the attempt does not count. */
 export const loseJob = defineCommand({
@@ -134,50 +130,41 @@ export const loseJob = defineCommand({
   audited: false,
   input: z.object({ ...attemptOf, reason: z.string().max(MAX_ERROR) }),
   apply(tx, { reason, ...of }, ctx) {
-    const job = requireAttempt(tx, of);
+    const job = findJob(tx, of.id);
+    if (!isUnderWay(job, of)) throw new DomainError('conflict', `attempt ${of.attempt} of the job is over already`);
     updateAttempt(tx, job, { outcome: 'lost', error: reason, finishedAt: ctx.at });
     settle(tx, job, 'lost', ctx);
   },
 });
 
-/** What becomes of a job after an attempt. */
-function settle(tx: StateDb, job: JobRow, outcome: AttemptRow['outcome'], ctx: ApplyContext): void {
-  const done = outcome === 'succeeded' ? 'succeeded' : job.cancelRequested ? 'cancelled' : undefined;
-  const made = job.attempt - job.forgiven;
-  if (!done && outcome !== 'cancelled' && made < job.maxAttempts) {
-    const backoffMs = Math.min(job.backoffMs * 2 ** (made - 1), MAX_BACKOFF_MS);
-    const again = { state: 'queued', runnerId: null, notBefore: ctx.at + backoffMs } as const;
-    tx.update(jobs).set(again).where(eq(jobs.id, job.id)).run();
-    return;
-  }
-  finish(tx, job, done ?? (outcome === 'cancelled' ? 'cancelled' : 'failed'), ctx);
-}
+/** Forgets the oldest of the jobs that are over, beyond those that are kept. */
+export const pruneJobs = defineCommand({
+  type: 'jobs.prune',
+  since: 1,
+  audited: false,
+  input: z.object({ limit: z.int().min(1).max(2_000) }),
+  apply(tx, { limit }) {
+    let pruned = 0;
+    for (const state of FINAL_JOB_STATES) {
+      const over = Math.min(excessOf(tx, state), limit);
+      if (over <= 0) continue;
+      const order = [asc(jobs.finishedAt), asc(jobs.id)];
+      const oldest = tx
+        .select({ id: jobs.id })
+        .from(jobs)
+        .where(eq(jobs.state, state))
+        .orderBy(...order)
+        .limit(over);
+      tx.delete(jobs).where(inArray(jobs.id, oldest)).run();
+      pruned += over;
+    }
+    return { pruned };
+  },
+});
 
-function finish(tx: StateDb, job: JobRow, state: (typeof FINAL_JOB_STATES)[number], ctx: ApplyContext): void {
-  tx.update(jobs).set({ state, runnerId: null, finishedAt: ctx.at }).where(eq(jobs.id, job.id)).run();
-  if (state === 'failed') {
-    ctx.event(
-      'job.failed',
-      `job ${job.id} (${job.kind}) failed for good after ${job.attempt - job.forgiven} attempts`,
-      {
-        job: job.id,
-      },
-    );
-  }
-  prune(tx);
-}
-
-function prune(tx: StateDb): void {
-  const over = Math.min(countJobs(tx, ...FINAL_JOB_STATES) - KEPT_FINISHED, PRUNE_STEP);
-  if (over <= 0) return;
-  const oldest = tx
-    .select({ id: jobs.id })
-    .from(jobs)
-    .where(inArray(jobs.state, [...FINAL_JOB_STATES]))
-    .orderBy(asc(jobs.id))
-    .limit(over);
-  tx.delete(jobs).where(inArray(jobs.id, oldest)).run();
-}
+/** Jobs in this state that are too many. */
+export const excessOf = (db: StateDb, state: (typeof FINAL_JOB_STATES)[number]): number =>
+  countJobs(db, state) - (state === 'failed' ? KEPT_DEAD_LETTERS : KEPT_FINISHED_JOBS);
 
 export const cancelJob = defineCommand({
   type: 'jobs.cancel',
@@ -203,11 +190,36 @@ export const retryJob = defineCommand({
     if (job.state !== 'failed' && job.state !== 'cancelled') {
       throw new DomainError('conflict', `the job is ${job.state}; only failed and cancelled ones are run again`);
     }
-    tx.update(jobs)
-      .set({ state: 'queued', forgiven: job.attempt, notBefore: ctx.at, cancelRequested: false, finishedAt: null })
-      .where(eq(jobs.id, id))
-      .run();
+    reopen(tx, job, ctx);
   },
 });
 
-export const jobCommands = [submitJob, assignWaiting, startedJob, finishedJob, loseJob, cancelJob, retryJob];
+export const retryDeadLetters = defineCommand({
+  type: 'jobs.retry_dead_letters',
+  since: 1,
+  input: z.object({
+    kind: z.string().max(64).nullable(),
+    scheduleId: z.uuid().nullable(),
+    /** Failed before this time, ms. */
+    before: z.int().nullable(),
+    limit: z.int().min(1).max(1_000),
+  }),
+  target: () => 'jobs/dead-letters',
+  apply(tx, { limit, ...filter }, ctx) {
+    const found: JobRow[] = deadLetters(tx, filter, limit);
+    for (const job of found) reopen(tx, job, ctx);
+    return { retried: found.length, left: countDeadLetters(tx, filter) };
+  },
+});
+
+export const jobCommands = [
+  submitJob,
+  assignWaiting,
+  startCoreJobs,
+  reportJobs,
+  loseJob,
+  pruneJobs,
+  cancelJob,
+  retryJob,
+  retryDeadLetters,
+];

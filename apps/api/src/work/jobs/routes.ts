@@ -1,14 +1,25 @@
-import { type Job, jobRoutes } from '@quorate/shared/jobs';
-import { and, desc, eq, lt } from 'drizzle-orm';
+import {
+  type Job,
+  type JobState,
+  type JobSummary,
+  jobRoutes,
+  KEPT_DEAD_LETTERS,
+  KEPT_FINISHED_JOBS,
+  MAX_OPEN_JOBS,
+} from '@quorate/shared/jobs';
+import { and, count, desc, eq, lt } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
 import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
-import { cancelJob, retryJob, submitJob } from './commands';
+import { cancelJob, retryDeadLetters, retryJob, submitJob } from './commands';
 import { findJob, runnerLoads } from './queries';
+import { jobScheduleEndpoints } from './schedules/routes';
 import { jobs } from './table';
 import { viewJob } from './view';
+
+const RETRIED_AT_ONCE = 1_000;
 
 export interface JobEndpointDeps {
   readonly clock: Clock;
@@ -17,11 +28,14 @@ export interface JobEndpointDeps {
 export function jobEndpoints({ clock }: JobEndpointDeps): Endpoint[] {
   const viewById = (db: StateDb, id: string): Job => viewJob(db, findJob(db, id), runnerLoads(db), clock());
   return [
-    endpoint(jobRoutes.list, (ctx, { query: { cursor, limit, state, kind } }) => {
+    // Before the one with an id, which would take "summary" for one.
+    endpoint(jobRoutes.summary, (ctx) => summarize(ctx.db)),
+    endpoint(jobRoutes.list, (ctx, { query: { cursor, limit, state, kind, schedule_id: schedule } }) => {
       const where = and(
         cursor === undefined ? undefined : lt(jobs.id, textCursor(cursor)),
         state === undefined ? undefined : eq(jobs.state, state),
         kind === undefined ? undefined : eq(jobs.kind, kind),
+        schedule === undefined ? undefined : eq(jobs.scheduleId, schedule),
       );
       const rows = ctx.db
         .select()
@@ -41,6 +55,11 @@ export function jobEndpoints({ clock }: JobEndpointDeps): Endpoint[] {
       const { id } = await ctx.propose(submitJob, input);
       return viewById(ctx.db, id);
     }),
+    endpoint(jobRoutes.retryDeadLetters, (ctx, { body }) => {
+      const { kind = null, schedule_id: scheduleId = null, before } = body;
+      const filter = { kind, scheduleId, before: before === undefined ? null : Date.parse(before) };
+      return ctx.propose(retryDeadLetters, { ...filter, limit: RETRIED_AT_ONCE });
+    }),
     endpoint(jobRoutes.cancel, async (ctx, { params }) => {
       await ctx.propose(cancelJob, params);
       return viewById(ctx.db, params.id);
@@ -49,5 +68,25 @@ export function jobEndpoints({ clock }: JobEndpointDeps): Endpoint[] {
       await ctx.propose(retryJob, params);
       return viewById(ctx.db, params.id);
     }),
+    ...jobScheduleEndpoints({ clock, viewJob: viewById }),
   ];
+}
+
+function summarize(db: StateDb): JobSummary {
+  const found = new Map(
+    db
+      .select({ state: jobs.state, n: count() })
+      .from(jobs)
+      .groupBy(jobs.state)
+      .all()
+      .map(({ state, n }) => [state, n]),
+  );
+  const of = (state: JobState): number => found.get(state) ?? 0;
+  const [queued, assigned, running] = [of('queued'), of('assigned'), of('running')];
+  const [succeeded, failed, cancelled] = [of('succeeded'), of('failed'), of('cancelled')];
+  return {
+    counts: { queued, assigned, running, succeeded, failed, cancelled },
+    dead_letters: failed,
+    limits: { open: MAX_OPEN_JOBS, kept_finished: KEPT_FINISHED_JOBS, kept_dead_letters: KEPT_DEAD_LETTERS },
+  };
 }

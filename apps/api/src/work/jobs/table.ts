@@ -9,7 +9,10 @@ export const jobs = sqliteTable(
     kind: text().notNull(),
     spec: text({ mode: 'json' }).$type<JobSpec>().notNull(),
     state: text({ enum: JOB_STATES }).notNull(),
-    /** Labels that its runner must have, as canonical JSON: jobs that the same runners can take are found together. */
+    /**
+     * Labels that its runner must have, as canonical JSON: jobs that the same runners can take are found together. `core`
+     * for what the cluster does itself.
+     */
     labels: text().notNull(),
     /** The priority, negated: the index gives the most urgent first. */
     rank: integer().notNull(),
@@ -25,6 +28,9 @@ export const jobs = sqliteTable(
     notBefore: integer('not_before').notNull(),
     cancelRequested: integer('cancel_requested', { mode: 'boolean' }).notNull(),
     outputTail: text('output_tail').notNull(),
+    outputBytes: integer('output_bytes').notNull().default(0),
+    /** The schedule that submitted it. */
+    scheduleId: text('schedule_id'),
     createdBy: text('created_by').notNull(),
     createdAt: integer('created_at').notNull(),
     finishedAt: integer('finished_at'),
@@ -32,6 +38,8 @@ export const jobs = sqliteTable(
   (table) => [
     index('jobs_state').on(table.state, table.labels, table.rank, table.id),
     index('jobs_runner').on(table.runnerId),
+    index('jobs_ended').on(table.state, table.finishedAt, table.id),
+    index('jobs_schedule').on(table.scheduleId, table.state),
   ],
 );
 
@@ -54,6 +62,13 @@ export const jobAttempts = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.jobId, table.attempt] })],
 );
+
+/** One row: counting tens of thousands of jobs for each that is submitted would cost more than all else. */
+export const jobTotals = sqliteTable('job_totals', {
+  id: integer().primaryKey(),
+  /** Jobs that are not finished. */
+  open: integer().notNull(),
+});
 
 export type JobRow = typeof jobs.$inferSelect;
 export type AttemptRow = typeof jobAttempts.$inferSelect;

@@ -27,6 +27,7 @@ function viewAttempt(db: StateDb, row: AttemptRow): Job['attempts'][number] {
 function whyWaiting(row: JobRow, loads: readonly RunnerLoad[], now: number): string | null {
   if (row.state !== 'queued') return null;
   if (row.notBefore > now) return `the next attempt is due at ${toTimestamp(row.notBefore)}`;
+  if (row.kind !== 'exec') return null;
   return waitingFor({ id: row.id, labels: labelsOf(row.spec) }, loads);
 }
 
@@ -49,6 +50,8 @@ export function viewJob(db: StateDb, row: JobRow, loads: readonly RunnerLoad[], 
     attempts: attempts.map((attempt) => viewAttempt(db, attempt)),
     not_before: timeOf(row.state === 'queued' ? row.notBefore : null),
     output_tail: row.outputTail,
+    output_bytes: row.outputBytes,
+    schedule_id: row.scheduleId,
     cancel_requested: row.cancelRequested,
     created_by: row.createdBy,
     created_at: toTimestamp(row.createdAt),

@@ -8,12 +8,12 @@ import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../.
 import { pageOf, textCursor } from '../../../http/page';
 import type { Clock } from '../../../lib/clock';
 import { uuidv7 } from '../../../lib/ids';
+import { checkSchedule } from '../../../reconcile/cron';
 import { checkRecipients } from '../age';
 import { type BackupFiles, targetSecretName } from '../files';
 import type { LocalStorage } from '../local-storage';
 import { PASSPHRASE_NAME } from '../maker';
 import { findTarget } from '../queries';
-import { checkSchedule } from '../schedule';
 import { backupTargets } from '../table';
 import { viewEncryption, viewSchedule, viewTarget } from '../view';
 import {

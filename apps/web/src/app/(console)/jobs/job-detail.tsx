@@ -115,7 +115,8 @@ function Loaded({ job, back, onSubmitLike }: LoadedProps) {
 function JobFacts({ job }: { job: Job }) {
   const took = runMs(job, useNow());
   const { spec, retry } = job;
-  const env = Object.entries(spec.env);
+  const program = spec.kind === 'exec' ? spec : undefined;
+  const env = Object.entries(program?.env ?? {});
   const items = [
     { label: 'State', value: <JobBadge job={job} /> },
     { label: 'Took', value: took === null ? '–' : formatDuration(took) },
@@ -131,8 +132,12 @@ function JobFacts({ job }: { job: Job }) {
       label: 'Attempts',
       value: retry.max_attempts === 1 ? '1, no retry' : `${retry.max_attempts}, first wait ${retry.backoff_seconds} s`,
     },
-    { label: 'Timeout', value: `${spec.timeout_seconds} s` },
-    { label: 'Runner labels', value: <LabelChips labels={spec.labels} none="any runner" /> },
+    ...(program
+      ? [
+          { label: 'Timeout', value: `${program.timeout_seconds} s` },
+          { label: 'Runner labels', value: <LabelChips labels={program.labels} none="any runner" /> },
+        ]
+      : []),
     ...(env.length > 0
       ? [{ label: 'Environment', value: env.map(([key, value]) => `${key}=${value}`).join(' '), mono: true }]
       : []),

@@ -3,7 +3,7 @@ import { formatMs, formatSpan } from '../../../lib/format';
 import { commandLine } from '../../../lib/lines';
 
 /** What it does, in one line. */
-export const jobTitle = ({ spec }: Pick<Job, 'spec'>): string => commandLine(spec);
+export const jobTitle = ({ spec }: Pick<Job, 'spec'>): string => (spec.kind === 'exec' ? commandLine(spec) : spec.kind);
 
 /** How long its attempts took or take, ms since the first start; null before that. */
 export function runMs(job: Job, nowMs: number): number | null {

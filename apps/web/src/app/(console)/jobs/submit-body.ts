@@ -1,4 +1,4 @@
-import type { Job, JobSpec } from '@quorate/shared/jobs';
+import type { ExecSpec, Job } from '@quorate/shared/jobs';
 import type { FieldOf } from '../../../lib/errors';
 import { lineWithoutValue, listToText, mapToText, textToList, textToMap } from '../../../lib/lines';
 
@@ -66,15 +66,20 @@ export function refuseText(values: Pick<SubmitValues, 'env' | 'labels'>): Record
   return { ...(env ? { env } : {}), ...(labels ? { labels } : {}) };
 }
 
-/** The form filled in with what a job was. */
-export const valuesOfJob = ({ spec, priority, retry }: Pick<Job, 'priority' | 'retry'> & { spec: JobSpec }) => ({
+/** The form filled in with what a job was; only programs are submitted by it. */
+export const valuesOfJob = ({ spec, priority, retry }: Job): SubmitValues => ({
+  ...SUBMIT_DEFAULTS,
+  ...(spec.kind === 'exec' ? valuesOfProgram(spec) : {}),
+  priority: String(priority),
+  max_attempts: String(retry.max_attempts),
+  backoff_seconds: String(retry.backoff_seconds),
+});
+
+const valuesOfProgram = (spec: ExecSpec) => ({
   command: spec.command,
   args: listToText(spec.args),
   env: mapToText(spec.env),
   stdin: spec.stdin,
   labels: mapToText(spec.labels),
   timeout_seconds: String(spec.timeout_seconds),
-  priority: String(priority),
-  max_attempts: String(retry.max_attempts),
-  backoff_seconds: String(retry.backoff_seconds),
 });
