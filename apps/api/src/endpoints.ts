@@ -12,6 +12,7 @@ import { restoreEndpoints } from './cluster/restore/routes';
 import { clusterEndpoints } from './cluster/routes';
 import type { ClusterRuntime } from './cluster/runtime';
 import type { Config } from './config/derive';
+import { type ConnectorEndpointDeps, connectorEndpoints } from './connector/routes';
 import type { StateDb } from './db/state-store';
 import type { EventBus } from './events/bus';
 import type { EventLog } from './events/event-log';
@@ -39,6 +40,7 @@ import type { Work } from './work/work';
 
 export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
   readonly work: Work;
+  readonly connector: ConnectorEndpointDeps;
   readonly config: Config;
   readonly cluster: ClusterRuntime;
   readonly version: string;
@@ -126,6 +128,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     ...supportBundleEndpoints(deps.supportBundle),
     ...retentionEndpoints(),
     ...deps.work.endpoints,
+    ...connectorEndpoints(deps.connector),
     ...auditEndpoints(),
     ...outcomeEndpoints({ barrier }),
   ];

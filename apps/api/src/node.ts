@@ -30,6 +30,7 @@ import { parseHostPort } from './lib/net';
 import { startReconciler } from './reconcile/driver';
 import { createAuthenticator, LOCAL_PRINCIPAL } from './resources/session/authenticate';
 import { clusterInfo } from './resources/setup/table';
+import { createUpstreamSide, type UpstreamSide } from './upstream-side';
 import { startWatching, type Watching } from './watching';
 import { startWork, type Work } from './work/work';
 
@@ -164,7 +165,10 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),
     });
     undo.push(() => work.stop());
-    const api = await openPublicApi({ ...common, deps, watching, work });
+    const upstream = createUpstreamSide({ ...common, logger, version, watching });
+    const api = await openPublicApi({ ...common, deps, watching, work, upstream });
+    undo.push(() => api.close());
+    upstream.start(api.upstreamFetch);
     return {
       nodeId: runtime.nodeId,
       cluster: runtime,
@@ -172,6 +176,8 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       added: runtime.waiting.admitted,
       setupNeeded: () => core.store.db.select().from(clusterInfo).get()?.setUpAt === null,
       async stop() {
+        // First: another node is to take over while this one still finishes what runs.
+        await upstream.stop();
         await api.close();
         if (runtime.journal.mode === 'raft' && runtime.view.leaderId() === runtime.nodeId)
           await runtime.announce(runtime.nodeId, 'shutdown', '');
@@ -200,11 +206,12 @@ interface PublicApiParts {
   readonly setupCode: string;
   readonly watching: Watching;
   readonly work: Work;
+  readonly upstream: UpstreamSide;
 }
 
 /** The public listener and the agent socket, over the same endpoints. */
 async function openPublicApi(parts: PublicApiParts) {
-  const { config, deps, clock, core, cluster, metrics, setupCode, watching, work } = parts;
+  const { config, deps, clock, core, cluster, metrics, setupCode, watching, work, upstream } = parts;
   const { logger, version } = deps;
   const stopping = new AbortController();
   const { keyring } = cluster;
@@ -219,6 +226,7 @@ async function openPublicApi(parts: PublicApiParts) {
     proposer,
     ...watching,
     work,
+    connector: upstream.endpointDeps,
     onStreams: metrics.eventStreams,
     checks: () => readinessChecks(cluster, applier),
     metrics: metrics.registry,
@@ -248,6 +256,7 @@ async function openPublicApi(parts: PublicApiParts) {
     version,
   );
   const api = createApp({ ...common, authenticate, pages: createPages({ openApi, webDir: deps.webDir }) });
+  const overConnector = createApp({ ...common, authenticate: async () => upstream.principal() });
   const local = createApp({ ...common, authenticate: async () => LOCAL_PRINCIPAL, local: true });
   const listeners: Listener[] = [];
   try {
@@ -261,6 +270,7 @@ async function openPublicApi(parts: PublicApiParts) {
     url: listeners[1]?.url ?? '',
     setupCode,
     endpoints,
+    upstreamFetch: (request: Request) => overConnector.fetch(request, {} as never),
     async close() {
       stopping.abort();
       await Promise.all(listeners.map((listener) => listener.close(STOP_GRACE_MS)));

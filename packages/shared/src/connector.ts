@@ -64,6 +64,7 @@ export const TAKEOVER_REASONS = [
   'upstream_lost',
   'primary_back',
   'settings',
+  'drained',
   'node_removed',
 ] as const;
 export const takeoverReason = z.enum(TAKEOVER_REASONS);

@@ -31,6 +31,8 @@ export const nodeStatusSchema = z.object({
     .array(z.object({ name: z.string(), ago_ms: z.number() }))
     .max(64)
     .catch([]),
+  /** What its connection to the upstream is like; what that means, the connector knows. */
+  connector: z.unknown(),
   /** Digests that it has taken of its state, newest first. */
   digests: z
     .array(z.object({ epoch: z.int(), index: z.int(), schema: z.int(), digest: z.string() }))

@@ -25,6 +25,8 @@ export const STATUS_PATH = '/v1/cluster/status';
 export interface PeerSideDeps {
   readonly runners: RunnerSide;
   readonly balancers: Pick<BalancerSide, 'heard'>;
+  /** What this node's connector says of itself. */
+  readonly connectorReport: () => unknown;
   readonly config: Config;
   readonly nodeId: number;
   readonly version: string;
@@ -48,7 +50,8 @@ export interface PeerSideDeps {
 export function ownStatus(
   deps: Pick<
     PeerSideDeps,
-    'nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care' | 'runners' | 'balancers'
+    | ('nodeId' | 'version' | 'identity' | 'applier' | 'journal' | 'clock' | 'care')
+    | ('runners' | 'balancers' | 'connectorReport')
   >,
 ): NodeStatus {
   const { applier, journal } = deps;
@@ -69,6 +72,7 @@ export function ownStatus(
     alarms: deps.care.alarms.own(),
     runners: deps.runners.heard(),
     balancers: deps.balancers.heard(),
+    connector: deps.connectorReport(),
     digests: [...deps.care.checkpoints.digests],
   };
 }

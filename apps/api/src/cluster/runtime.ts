@@ -28,7 +28,7 @@ import { type Announce, createAnnouncer } from './leadership/announce';
 import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar } from './learners';
 import type { ClusterListener } from './listener';
-import { type NodeStatus, startLiveness } from './liveness';
+import { type NodeStatus, type PeerObservation, startLiveness } from './liveness';
 import { liveMembers } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { openMember, openSingle } from './opening';
@@ -84,6 +84,10 @@ export interface ClusterRuntime {
   /** The runners that are connected to this node. */
   readonly runners: RunnerSide;
   readonly balancers: BalancerSide;
+  /** Another core node as it last answered; undefined = never asked. */
+  observe(nodeId: number): PeerObservation | undefined;
+  /** Gives the others, with this node's status, what its connector says of itself. */
+  reportConnector(report: () => unknown): void;
   /** This node as one that a cluster can add. */
   readonly waiting: Waiting;
   /** Writes down why leadership is about to move. */
@@ -237,17 +241,8 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
 
   const addresses = advertisedAddresses(config);
   const selfCare = createSelfCare({
-    nodeId,
-    version,
-    addresses,
-    journal,
-    db,
-    proposer,
-    clock,
-    logger,
-    identity,
-    stage: () => stage,
-    setStage,
+    ...{ nodeId, version, addresses, journal, db, proposer, clock, logger, identity },
+    ...{ stage: () => stage, setStage },
   });
 
   const { hosts } = addresses;
@@ -255,6 +250,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const keyDeps = { nodeId, hosts, showsCaToEtcd, own, keyring, journal, view, membership };
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
+  let connectorReport: () => unknown = () => null;
   const runners = createRunnerSide({ nodeId, db, liveness: () => liveness, clock, logger });
   const balancers = createBalancerSide({ db, liveness: () => liveness });
 
@@ -268,6 +264,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       care,
       runners,
       balancers,
+      connectorReport: () => connectorReport(),
       servePeers: (app) => {
         restorer.serve(app);
         backups.serve(app);
@@ -382,6 +379,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       const operatorCare = createOperatorCare({ config, nodeId, own, journal, db, proposer, clock, logger });
       reconcilers.push(startReconciler(operatorCare, logger));
       if (config.cluster.mode === 'bootstrap' || config.raft.endpoints.length > 0) await ensureCluster();
+    },
+    observe: (id) => liveness.observe(id),
+    reportConnector(report) {
+      connectorReport = report;
     },
     ensureCluster,
     async stop() {

@@ -1,3 +1,4 @@
+import { upstreamUrlProblem } from '@quorate/shared/connector';
 import { isLoopback, parseHostPort } from '../lib/net';
 import type { RawConfig } from './schema';
 
@@ -78,6 +79,11 @@ function* bootstrapRules({ cluster }: RawConfig): Iterable<RuleProblem> {
       `does not list this node's own address ${own}; the list is the same on every member`,
     );
   }
+}
+
+function* connectorRules({ connector: { url } }: RawConfig): Iterable<RuleProblem> {
+  const wrong = upstreamUrlProblem(url.replace(/^http(s?):/i, 'ws$1:'), { shared: false });
+  if (wrong) yield problem('connector.url', [], wrong);
 }
 
 function* certificateRules({ cluster, connector }: RawConfig): Iterable<RuleProblem> {
@@ -170,7 +176,16 @@ function* addressRules({ api, cluster, raft }: RawConfig): Iterable<RuleProblem>
 
 /** Every rule over several keys that a well-formed configuration breaks. */
 export function brokenRules(config: RawConfig): RuleProblem[] {
-  const rules = [apiRules, joinRules, bootstrapRules, certificateRules, endpointRules, raftRules, addressRules];
+  const rules = [
+    apiRules,
+    joinRules,
+    bootstrapRules,
+    certificateRules,
+    connectorRules,
+    endpointRules,
+    raftRules,
+    addressRules,
+  ];
   return rules.flatMap((rule) => [...rule(config)]);
 }
 

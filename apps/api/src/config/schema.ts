@@ -180,12 +180,24 @@ export const configSchema = z.strictObject({
     enabled: z.boolean().default(true).meta({ description: 'Whether this node executes jobs.' }),
     concurrency: z.int().min(1).max(256).default(2).meta({ description: 'Jobs executed at the same time.' }),
   }),
-  connector: section('The connection to an upstream system.', {
-    url: optionalConnectorUrl.default('').meta({ description: 'URL of the upstream; empty = no connection.' }),
-    ha_enabled: z.boolean().default(false).meta({ description: 'Only the leader connects; a successor takes over.' }),
-    is_primary: z.boolean().default(false).meta({ description: 'This node connects when HA is off.' }),
-    cert: text.default('').meta({ description: 'PEM file with the client certificate.' }),
-    key: text.default('').meta({ description: 'PEM file with the client key.' }),
+  connector: section('The connection to an upstream: one of the core nodes keeps it, the others stand by.', {
+    url: optionalConnectorUrl.default('').meta({
+      description: "URL of the upstream for this node; empty = that of the cluster's settings (`PUT /v1/connector`).",
+    }),
+    ha_enabled: z.boolean().default(false).meta({
+      description: 'This node takes over when the active one fails, also where the settings do not say so.',
+    }),
+    is_primary: z.boolean().default(false).meta({
+      description: 'Preferred: connects first, and takes back when it is healthy and reaches the upstream.',
+    }),
+    cert: text.default('').meta({
+      description: "PEM file with this node's client certificate; read again when it changes.",
+      derived: 'the certificate of the node, from the CA of the cluster',
+    }),
+    key: text.default('').meta({ description: 'PEM file with its private key.' }),
+    ca: text.default('').meta({
+      description: "PEM file with the CA of the upstream's certificate; empty = that of the cluster's settings.",
+    }),
   }),
   events: section('What becomes of events beside the API.', {
     file: text

@@ -8,6 +8,11 @@ export interface Network {
   /** Pulls the cable of node `index`: nothing gets in or out, and no side is told. */
   cut(index: number): void;
   heal(index: number): void;
+  /** The bridge's own address, where this process listens. */
+  readonly gateway: string;
+  /** What node `index` sends to `host` gets lost from now on; everything else goes on. */
+  block(index: number, host: string): void;
+  unblock(index: number, host: string): void;
 }
 
 /** Why no network can be made here, and the cure; undefined when it can. */
@@ -84,5 +89,8 @@ export function createNetwork(workspace: Workspace, nodes: number): Network {
     place: (index) => ({ namespace: namespaceOf(index), host: `${subnet}.${index}` }),
     cut: (index) => void ip('link', 'set', linkOf(index), 'down'),
     heal: (index) => void ip('link', 'set', linkOf(index), 'up'),
+    gateway: `${subnet}.254`,
+    block: (index, host) => void ip('-n', namespaceOf(index), 'route', 'add', 'blackhole', `${host}/32`),
+    unblock: (index, host) => void ip('-n', namespaceOf(index), 'route', 'del', 'blackhole', `${host}/32`),
   };
 }
