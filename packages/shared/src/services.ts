@@ -252,6 +252,18 @@ export const serviceRoutes = {
     body: autoscalingSchema,
     errors: ['not_found'],
   }),
+  decisions: defineRoute({
+    id: 'services.autoscaling_decisions',
+    method: 'get',
+    path: '/v1/services/{name}/autoscaling/decisions',
+    access: 'viewer',
+    tag: 'Services',
+    summary: 'What autoscaling decided, and why; newest first',
+    params: nameParam,
+    query: pageQuery,
+    response: pageOf(scalingDecisionSchema),
+    errors: ['not_found'],
+  }),
   restart: defineRoute({
     id: 'services.restart',
     method: 'post',

@@ -17,6 +17,7 @@ import { jobsOf } from './jobs/queries';
 import { jobEndpoints } from './jobs/routes';
 import { createScheduleRunner } from './jobs/schedules/runner';
 import { createObserver } from './observer';
+import { createAutoscaler } from './services/autoscaler';
 import { serviceEndpoints } from './services/routes';
 
 export interface WorkDeps {
@@ -68,6 +69,7 @@ export function startWork(deps: WorkDeps): Work {
     embedded,
     createScheduleRunner(common),
     createJobPruner(common),
+    createAutoscaler({ ...common, usage: () => new Map() }),
   ].map((one) => startReconciler(one, logger));
   const unsubscribe = deps.applier.onApplied(() => {
     assigning.trigger();

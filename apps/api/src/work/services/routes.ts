@@ -1,7 +1,7 @@
-import { type Service, serviceRoutes } from '@quorate/shared/services';
-import { asc, desc, eq, gt } from 'drizzle-orm';
+import { type ScalingDecision, type Service, serviceRoutes } from '@quorate/shared/services';
+import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
-import { pageOf, textCursor } from '../../http/page';
+import { numberCursor, pageOf, textCursor } from '../../http/page';
 import { toTimestamp } from '../../lib/clock';
 import {
   createService,
@@ -14,7 +14,7 @@ import {
   updateService,
 } from './commands';
 import { findService } from './queries';
-import { type ServiceRow, serviceRevisions, services } from './table';
+import { autoscaleDecisions, type ServiceRow, serviceRevisions, services } from './table';
 import { viewService } from './view';
 
 function viewByName(ctx: RequestContext, name: string): Service {
@@ -22,6 +22,11 @@ function viewByName(ctx: RequestContext, name: string): Service {
   ctx.setHeader('etag', serviceEtag(service));
   return viewService(ctx.db, service);
 }
+
+const viewDecision = (row: typeof autoscaleDecisions.$inferSelect): ScalingDecision => {
+  const { at, from, to, metric, value, target, reason } = row;
+  return { at: toTimestamp(at), from, to, metric, value, target, reason };
+};
 
 export const serviceEndpoints = (): Endpoint[] => [
   endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit } }) => {
@@ -69,6 +74,19 @@ export const serviceEndpoints = (): Endpoint[] => [
   endpoint(serviceRoutes.autoscaling, async (ctx, { params, body }) => {
     await ctx.propose(setAutoscaling, { ...params, autoscaling: body });
     return viewByName(ctx, params.name);
+  }),
+  endpoint(serviceRoutes.decisions, (ctx, { params, query: { cursor, limit } }) => {
+    const { name } = findService(ctx.db, params.name);
+    const own = and(eq(autoscaleDecisions.service, name), lt(autoscaleDecisions.id, numberCursor(cursor)));
+    const rows = ctx.db
+      .select()
+      .from(autoscaleDecisions)
+      .where(own)
+      .orderBy(desc(autoscaleDecisions.id))
+      .limit(limit + 1)
+      .all();
+    const path = serviceRoutes.decisions.path.replace('{name}', name);
+    return pageOf(ctx, path, rows, limit, (row) => row.id, viewDecision);
   }),
   endpoint(serviceRoutes.restart, (ctx, { body }) => ctx.propose(restartServices, body)),
 ];
