@@ -4,13 +4,17 @@ import { type EventType, type QuorateEvent, topicOf } from '@quorate/shared/even
 import {
   Archive,
   BellRing,
+  Boxes,
+  Cpu,
   Crown,
   Database,
   KeyRound,
   LogIn,
   type LucideIcon,
   Network,
+  ShieldCheck,
   Split,
+  SquareTerminal,
   UserRound,
   Waypoints,
   Webhook,
@@ -38,6 +42,11 @@ const ICONS: Record<string, LucideIcon> = {
   webhook: Webhook,
   log: Database,
   alarm: BellRing,
+  runner: Cpu,
+  job: SquareTerminal,
+  service: Boxes,
+  replica: Boxes,
+  ha: ShieldCheck,
 };
 
 const TONES: Partial<Record<EventType, Tone>> = {
@@ -58,6 +67,10 @@ const TONES: Partial<Record<EventType, Tone>> = {
   'webhook.recovered': 'ok',
   'alarm.raised': 'bad',
   'alarm.cleared': 'ok',
+  'runner.online': 'ok',
+  'runner.offline': 'bad',
+  'runner.drained': 'warn',
+  'job.failed': 'bad',
 };
 
 interface EventListProps {

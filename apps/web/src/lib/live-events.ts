@@ -19,8 +19,10 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   backup: ['backups', 'backup-targets'],
   session: [],
   haproxy: ['haproxy'],
-  runner: ['runners', 'join-tokens'],
+  runner: ['runners', 'join-tokens', 'services'],
   job: ['jobs', 'runners'],
+  service: ['services', 'runners', 'haproxy'],
+  replica: ['services', 'runners', 'haproxy'],
 };
 
 /** The resources whose lists an event makes stale; the audit always is. */

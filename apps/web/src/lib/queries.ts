@@ -15,6 +15,7 @@ import { restoreRoutes } from '@quorate/shared/restore';
 import { retentionRoutes } from '@quorate/shared/retention';
 import type { RouteDefinition } from '@quorate/shared/route';
 import { runnerRoutes } from '@quorate/shared/runners';
+import { serviceRoutes } from '@quorate/shared/services';
 import { sessionRoutes } from '@quorate/shared/session';
 import { setupRoutes } from '@quorate/shared/setup';
 import { userRoutes } from '@quorate/shared/users';
@@ -42,6 +43,7 @@ export type Resource =
   | 'haproxy'
   | 'runners'
   | 'jobs'
+  | 'services'
   | 'users'
   | 'api-tokens';
 
@@ -142,6 +144,8 @@ export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 /** Load and connections move without an event. */
 export const runnersQuery = { ...pages('runners', runnerRoutes.list, {}), refetchInterval: 4_000 };
+/** Replicas start and become healthy without an event each. */
+export const servicesQuery = { ...pages('services', serviceRoutes.list, {}), refetchInterval: 2_500 };
 /** So do the steps of a job, and that somebody submitted one. */
 export const jobsQuery = (filter: JobFilter) => ({
   ...pages('jobs', jobRoutes.list, { ...filter }),
@@ -175,6 +179,28 @@ export const backupScheduleQuery = settings(['backups', 'schedule'], backupRoute
 export const backupEncryptionQuery = settings(['backups', 'encryption'], backupRoutes.encryption);
 export const haproxySettingsQuery = settings(['haproxy', 'settings'], haproxyRoutes.getSettings);
 export const retentionQuery = settings(['retention'], retentionRoutes.get);
+
+/** One service with its ETag. */
+export const serviceQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['services' satisfies Resource, 'one', name] as QueryKey,
+    queryFn: async ({ signal }) => {
+      const { data, headers } = await callFull(serviceRoutes.get, {
+        params: { name },
+        signal,
+        headers: afterLastWrite(),
+      });
+      return { settings: data, etag: headers.get('etag') };
+    },
+    refetchInterval: 1_500,
+  });
+
+/** What it was before; nothing is added without a change of the service itself. */
+export const serviceRevisionsQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['services' satisfies Resource, 'revisions', name],
+    queryFn: ({ signal }) => call(serviceRoutes.revisions, { params: { name }, signal, headers: afterLastWrite() }),
+  });
 
 /** The restore that runs, or the last one. */
 export const restoreQuery = queryOptions({

@@ -1,6 +1,7 @@
 import type { Role } from '@quorate/shared/route';
 import {
   Archive,
+  Boxes,
   Cpu,
   Gauge,
   KeyRound,
@@ -54,6 +55,13 @@ export const NAVIGATION: readonly Group[] = [
   {
     label: 'Work',
     items: [
+      {
+        href: '/services',
+        label: 'Services',
+        icon: Boxes,
+        needs: 'viewer',
+        keywords: ['replicas', 'scale', 'rollout', 'autoscaling', 'restart'],
+      },
       {
         href: '/jobs',
         label: 'Jobs',

@@ -1,0 +1,5 @@
+import { Services } from './services';
+
+export default function ServicesPage() {
+  return <Services />;
+}

@@ -1,0 +1,44 @@
+import type { Service } from '@quorate/shared/services';
+import { CircleX, type LucideIcon, RefreshCw, Undo2 } from 'lucide-react';
+import { ShareBar } from '@/components/share-bar';
+import { Time } from '@/components/time';
+import { Badge, type Tone } from '@/components/ui/badge';
+import { Panel } from '@/components/ui/panel';
+import { asSentence, plural } from '@/lib/format';
+
+type Rollout = Service['rollout'];
+
+const LOOK: Record<Exclude<Rollout['state'], 'idle'>, readonly [word: string, tone: Tone, icon: LucideIcon]> = {
+  running: ['Running', 'info', RefreshCw],
+  failed: ['Failed', 'bad', CircleX],
+  rolled_back: ['Rolled back', 'warn', Undo2],
+};
+
+/** How far the last update has come; nothing when it went well. */
+export function RolloutPanel({ service: { rollout, revision, replicas } }: { service: Service }) {
+  if (rollout.state === 'idle' || (rollout.state === 'running' && revision === 1)) return null;
+  const [word, tone, icon] = LOOK[rollout.state];
+  const total = replicas.desired;
+  return (
+    <Panel title={`Rollout of revision ${revision}`}>
+      <div className="space-y-2.5" aria-live="polite">
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+          <Badge tone={tone} icon={icon}>
+            {word}
+          </Badge>
+          <span className="text-ink">
+            {rollout.updated} of {plural(total, 'replica')} updated and healthy
+          </span>
+          <span className="ml-auto text-ink-3 text-xs">
+            <Time at={rollout.since} />
+          </span>
+        </div>
+        <ShareBar
+          share={total === 0 ? 1 : rollout.updated / total}
+          tone={rollout.state === 'failed' ? 'bad' : rollout.state === 'running' ? 'accent' : 'warn'}
+        />
+        {rollout.detail ? <p className="break-words text-ink-2">{asSentence(rollout.detail)}</p> : null}
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,119 @@
+'use client';
+
+import type { Service, ServiceSpec } from '@quorate/shared/services';
+import { useQuery } from '@tanstack/react-query';
+import { ArrowLeft, Boxes, Pencil, RefreshCw, Scaling } from 'lucide-react';
+import { parseAsStringLiteral, useQueryState } from 'nuqs';
+import type { ReactNode } from 'react';
+import { Page } from '@/components/page';
+import { EmptyState, ErrorState } from '@/components/states';
+import { Button } from '@/components/ui/button';
+import { Panel } from '@/components/ui/panel';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { Tabs } from '@/components/ui/tabs';
+import { WriteButton } from '@/components/write-button';
+import { serviceQuery } from '@/lib/queries';
+import { AutoscalingTab } from './autoscaling-tab';
+import { replicaWords } from './replica-meter';
+import { ReplicaTable } from './replica-table';
+import { RevisionsTab } from './revisions-tab';
+import { RolloutPanel } from './rollout-panel';
+import type { ServiceActions } from './service-actions';
+import { ServiceFacts, Spread } from './service-facts';
+import { ServiceMenu, scaleBlock } from './service-menu';
+
+interface ServiceDetailProps {
+  name: string;
+  actions: ServiceActions;
+  onBack: () => void;
+}
+
+/** One service: its replicas, how it scales itself, what it was before. */
+export function ServiceDetail({ name, actions, onBack }: ServiceDetailProps) {
+  const { data, error, refetch } = useQuery(serviceQuery(name));
+  const back = (
+    <Button variant="ghost" onClick={onBack}>
+      <ArrowLeft aria-hidden />
+      All services
+    </Button>
+  );
+  if (!data) {
+    return (
+      <Page title={name} actions={back}>
+        <Panel flush>
+          {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : <SkeletonRows rows={6} />}
+        </Panel>
+      </Page>
+    );
+  }
+  return <Loaded service={data.settings} back={back} actions={actions} />;
+}
+
+const TABS = ['replicas', 'autoscaling', 'revisions'] as const;
+
+function Loaded({ service, back, actions }: { service: Service; back: ReactNode; actions: ServiceActions }) {
+  const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(TABS).withDefault('replicas'));
+  const onUse = (spec: ServiceSpec) => actions.start('edit', service, spec);
+  const byItself = scaleBlock(service) !== null;
+  return (
+    <Page
+      title={service.name}
+      description={`${replicaWords(service.replicas)} · revision ${service.revision}`}
+      actions={
+        <>
+          {back}
+          {byItself ? null : (
+            <WriteButton needs="operator" onClick={() => actions.start('scale', service)}>
+              <Scaling aria-hidden />
+              Scale
+            </WriteButton>
+          )}
+          <WriteButton needs="operator" onClick={() => actions.start('restart', service)}>
+            <RefreshCw aria-hidden />
+            Restart
+          </WriteButton>
+          <WriteButton needs="operator" variant="primary" onClick={() => actions.start('edit', service)}>
+            <Pencil aria-hidden />
+            Edit
+          </WriteButton>
+          <ServiceMenu service={service} actions={actions} />
+        </>
+      }
+    >
+      <Tabs
+        label={service.name}
+        value={tab}
+        onValueChange={(value) => void setTab(value)}
+        tabs={[
+          { value: 'replicas', label: 'Replicas', content: <ReplicasTab service={service} /> },
+          { value: 'autoscaling', label: 'Autoscaling', content: <AutoscalingTab service={service} /> },
+          { value: 'revisions', label: 'Revisions', content: <RevisionsTab service={service} onUse={onUse} /> },
+        ]}
+      />
+    </Page>
+  );
+}
+
+function ReplicasTab({ service }: { service: Service }) {
+  const { instances } = service;
+  return (
+    <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem] xl:items-start">
+      <div className="min-w-0 space-y-4">
+        <RolloutPanel service={service} />
+        <Panel title="Replicas" flush>
+          {instances.length === 0 ? (
+            <EmptyState icon={Boxes} title="No replica" cli={`quorate scale ${service.name} 1`}>
+              {service.replicas.desired === 0 ? 'It is scaled to 0.' : 'None has been made yet.'}
+            </EmptyState>
+          ) : (
+            <ReplicaTable instances={instances} revision={service.revision} />
+          )}
+        </Panel>
+      </div>
+      <div className="min-w-0 space-y-4">
+        <ServiceFacts service={service} />
+        <Spread instances={instances} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,130 @@
+'use client';
+
+import type { Service } from '@quorate/shared/services';
+import { Time } from '@/components/time';
+import { Table, Td, Th, Tr } from '@/components/ui/table';
+import { asSentence, plural } from '@/lib/format';
+import { commandLine } from '@/lib/lines';
+import { ReplicaMeter, replicaWords } from './replica-meter';
+import type { ServiceActions } from './service-actions';
+import { ServiceBadge, SystemBadge } from './service-badges';
+import { ServiceMenu } from './service-menu';
+import { autoscalingWords, reasonsOf, spreadOf } from './service-words';
+
+interface ServiceListProps {
+  services: readonly Service[];
+  actions: ServiceActions;
+}
+
+/** Services by name: a table from tablet width up, cards below. */
+export function ServiceList({ services, actions }: ServiceListProps) {
+  return (
+    <>
+      <div className="hidden lg:block">
+        <Table label="Services">
+          <thead>
+            <tr>
+              <Th>Service</Th>
+              <Th>State</Th>
+              <Th>Replicas</Th>
+              <Th>On</Th>
+              <Th>Scaled</Th>
+              <Th>Updated</Th>
+              <Th>
+                <span className="sr-only">Actions</span>
+              </Th>
+            </tr>
+          </thead>
+          <tbody>
+            {services.map((service) => (
+              <Tr key={service.name}>
+                <Td className="w-1/3 max-w-0">
+                  <Name service={service} actions={actions} />
+                </Td>
+                <Td className="min-w-40 max-w-64">
+                  <ServiceBadge service={service} />
+                  <Why service={service} />
+                </Td>
+                <Td className="whitespace-nowrap">
+                  <p>{replicaWords(service.replicas)}</p>
+                  <ReplicaMeter replicas={service.replicas} />
+                </Td>
+                <Td>{placesOf(service)}</Td>
+                <Td className="text-ink-2">{autoscalingWords(service) ?? 'by hand'}</Td>
+                <Td className="whitespace-nowrap">
+                  <Time at={service.updated_at} />
+                  <p className="text-ink-3 text-xs">revision {service.revision}</p>
+                </Td>
+                <Td className="w-10 text-right">
+                  <ServiceMenu service={service} actions={actions} />
+                </Td>
+              </Tr>
+            ))}
+          </tbody>
+        </Table>
+      </div>
+      <ul className="divide-y lg:hidden">
+        {services.map((service) => (
+          <li key={service.name} className="space-y-2 p-3.5">
+            <div className="flex items-start gap-2">
+              <div className="min-w-0 flex-1">
+                <Name service={service} actions={actions} />
+              </div>
+              <ServiceMenu service={service} actions={actions} />
+            </div>
+            <div className="flex flex-wrap items-center gap-2">
+              <ServiceBadge service={service} />
+              <span>{replicaWords(service.replicas)}</span>
+              <div className="w-24">
+                <ReplicaMeter replicas={service.replicas} />
+              </div>
+            </div>
+            <Why service={service} />
+            <p className="text-ink-3 text-xs">
+              {placesOf(service)} · {autoscalingWords(service) ?? 'scaled by hand'} · revision {service.revision},{' '}
+              <Time at={service.updated_at} />
+            </p>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Name({ service, actions }: { service: Service; actions: ServiceActions }) {
+  return (
+    <>
+      <p className="flex flex-wrap items-center gap-x-1.5 gap-y-1">
+        <button
+          type="button"
+          className="break-all text-left font-medium text-ink underline-offset-2 hover:underline"
+          onClick={() => actions.open(service)}
+        >
+          {service.name}
+        </button>
+        {service.system ? <SystemBadge /> : null}
+      </p>
+      <p className="truncate font-mono text-ink-3 text-xs" title={commandLine(service.spec)}>
+        {commandLine(service.spec)}
+      </p>
+    </>
+  );
+}
+
+/** What most of its replicas wait for or suffer from. */
+function Why({ service }: { service: Service }) {
+  const [first] = reasonsOf(service.instances);
+  const text = first?.reason || (service.rollout.state === 'idle' ? '' : service.rollout.detail);
+  if (!text) return null;
+  return (
+    <p className="mt-1 line-clamp-2 break-words text-ink-2 text-xs" title={text}>
+      {asSentence(text)}
+    </p>
+  );
+}
+
+function placesOf(service: Service): string {
+  const places = spreadOf(service.instances).filter(({ runner }) => runner !== null);
+  if (places.length === 0) return 'no runner';
+  return places.length === 1 ? (places[0]?.runner ?? '') : plural(places.length, 'runner');
+}

@@ -1,0 +1,131 @@
+'use client';
+
+import type { ReactNode } from 'react';
+import { Field } from '@/components/ui/field';
+import { Select } from '@/components/ui/select';
+import { Switch } from '@/components/ui/switch';
+import { HealthFields } from './health-fields';
+import { type SpecFormApi, TextField } from './text-field';
+
+const Group = ({ title, children }: { title: string; children: ReactNode }) => (
+  <fieldset className="space-y-4">
+    <legend className="mb-2 font-semibold text-ink">{title}</legend>
+    {children}
+  </fieldset>
+);
+
+/** A service as a form: what runs, where it listens, how its health is known, how it is rolled out. */
+export function SpecFields({ form, creating }: { form: SpecFormApi; creating: boolean }) {
+  const ports = form
+    .watch('ports')
+    .split(/[\s,]+/)
+    .filter(Boolean);
+  return (
+    <div className="space-y-6">
+      <Group title="Program">
+        {creating ? (
+          <div className="grid gap-4 sm:grid-cols-[minmax(0,1fr)_8rem]">
+            <TextField
+              form={form}
+              name="name"
+              label="Name"
+              placeholder="web"
+              hint="Lower-case letters, digits, dashes."
+            />
+            <TextField form={form} name="replicas" label="Replicas" numeric />
+          </div>
+        ) : null}
+        <TextField
+          form={form}
+          name="command"
+          label="Command"
+          mono
+          hint="An absolute path, or a name that the runner finds in its PATH. No shell."
+          placeholder="/usr/local/bin/web"
+        />
+        <TextField
+          form={form}
+          name="args"
+          label="Arguments"
+          optional
+          rows={3}
+          hint='One a line, passed as they are. One with line breaks is a JSON string, "in quotes".'
+        />
+        <div className="grid gap-4 sm:grid-cols-2">
+          <TextField
+            form={form}
+            name="env"
+            label="Environment"
+            optional
+            rows={3}
+            placeholder="LOG_LEVEL=info"
+            hint="One NAME=value a line."
+          />
+          <TextField
+            form={form}
+            name="labels"
+            label="Runner must have labels"
+            optional
+            rows={3}
+            placeholder="zone=a"
+            hint="One key=value a line."
+          />
+        </div>
+      </Group>
+      <Group title="Ports">
+        <div className="grid gap-4 sm:grid-cols-2">
+          <TextField
+            form={form}
+            name="ports"
+            label="Names"
+            optional
+            placeholder="http admin"
+            hint="For each a free port of the runner, in PORT_HTTP and so on; PORT is the first."
+          />
+          <Field
+            label="Load balancer sends traffic to"
+            error={form.formState.errors.publish?.message}
+            hint="Healthy replicas become servers in the HAProxy configuration."
+          >
+            {(control) => (
+              <Select {...control} {...form.register('publish')} options={portOptions(ports, 'none of them')} />
+            )}
+          </Field>
+        </div>
+      </Group>
+      <Group title="Health">
+        <HealthFields form={form} portOptions={portOptions(ports)} />
+      </Group>
+      <Group title="Rollout">
+        <div className="grid gap-4 sm:grid-cols-2">
+          <TextField
+            form={form}
+            name="max_unavailable"
+            label="Away at once"
+            numeric
+            hint="Replicas that an update or a restart may take away at the same time."
+          />
+          <TextField
+            form={form}
+            name="stop_grace_seconds"
+            label="Time to stop (s)"
+            numeric
+            hint="After SIGTERM; then it is killed."
+          />
+        </div>
+        <Switch
+          checked={form.watch('system')}
+          onCheckedChange={(on) => form.setValue('system', on, { shouldDirty: true })}
+          label="System service"
+          hint="While HA mode is on, HA mode says how many replicas it has, each on a node of its own."
+        />
+      </Group>
+    </div>
+  );
+}
+
+/** The named ports as options, after an empty one. */
+export const portOptions = (ports: readonly string[], none = 'choose a port') => [
+  { value: '', label: none },
+  ...[...new Set(ports)].map((port) => ({ value: port, label: port })),
+];
