@@ -235,6 +235,20 @@ describe('load balancer', () => {
   });
 });
 
+describe('the upstream', () => {
+  it('is named, switched off and shown, by the settings of the last reader', async () => {
+    expect((await ok(['connector'])).stdout).toContain('no upstream is named');
+    expect(await quorate(['connector', 'set', '--url', 'ws://upstream.example'])).toMatchObject({ status: 2 });
+    await ok(['connector', 'set', '--url', 'ws://127.0.0.1:9/gateway', '--no-ha', '--role', 'operator']);
+    expect((await json(['connector', 'off'])).settings).toEqual({
+      ...{ enabled: false, url: 'ws://127.0.0.1:9/gateway', ha_enabled: false, role: 'operator', ca_cert: '' },
+    });
+    expect((await quorate(['connector', 'set'])).stderr).toContain('nothing to change');
+    expect((await ok(['connector', 'history', '-o', 'json'])).stdout).toMatch(/^\[/);
+    expect((await ok(['connector', 'ca'])).stdout).toContain('BEGIN CERTIFICATE');
+  });
+});
+
 describe('watching', () => {
   it('prints an event as it happens and in the list, and the change in the audit', async () => {
     const child = start(['event', '--follow', '-o', 'json'], { env: env() });

@@ -11,6 +11,7 @@ import { registerBackup } from './commands/backup';
 import { registerCluster } from './commands/cluster';
 import { registerCommand } from './commands/command';
 import { registerCompletion } from './commands/completion';
+import { registerConnector } from './commands/connector';
 import { registerContext } from './commands/context';
 import { registerEvent } from './commands/event';
 import { registerHaproxy } from './commands/haproxy';
@@ -47,6 +48,7 @@ const NOUNS: readonly Register[] = [
   registerUser,
   registerApiToken,
   registerSettings,
+  registerConnector,
   registerSupport,
   registerBackup,
   addSnapshotCommands,
