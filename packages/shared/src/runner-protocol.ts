@@ -61,16 +61,23 @@ export type JobReport = z.infer<typeof jobReportSchema>;
 export const MAX_REPORTS = 64;
 export const MAX_REPORT_BYTES = 256 * 1024;
 
-/** Some output of an attempt from a byte on; at most this much at once. */
+/** One placement of a replica slot: a runner that hears of a higher generation ends what it has of a lower one. */
+const placementOf = { service: serviceName, slot: z.int().min(0), generation: z.int().min(1) };
+
 export const MAX_OUTPUT_CHUNK_BYTES = 64 * 1024;
 export const MAX_OUTPUT_WAIT_MS = 15_000;
-export const outputRangeSchema = z.object({
-  ...attemptOf,
+const range = {
   /** The first byte that is wanted; what is not kept any more is left out. */
   offset: z.int().min(0),
   /** How long to wait for it, while the program runs and has written no more. */
   wait_ms: z.int().min(0).max(MAX_OUTPUT_WAIT_MS),
-});
+};
+const jobOutputRangeSchema = z.object({ ...attemptOf, ...range });
+export type JobOutputRange = z.infer<typeof jobOutputRangeSchema>;
+const replicaOutputRangeSchema = z.object({ ...placementOf, ...range });
+export type ReplicaOutputRange = z.infer<typeof replicaOutputRangeSchema>;
+/** Some output of an attempt of a job, or of a replica, from a byte on; at most `MAX_OUTPUT_CHUNK_BYTES` at once. */
+export const outputRangeSchema = z.union([jobOutputRangeSchema, replicaOutputRangeSchema]);
 export type OutputRange = z.infer<typeof outputRangeSchema>;
 export const outputChunkSchema = z.object({
   /** Where `data` begins: later than asked for where something is not kept. */
@@ -83,9 +90,6 @@ export const outputChunkSchema = z.object({
   ended: z.boolean(),
 });
 export type OutputChunk = z.infer<typeof outputChunkSchema>;
-
-/** One placement of a replica slot: a runner that hears of a higher generation ends what it has of a lower one. */
-const placementOf = { service: serviceName, slot: z.int().min(0), generation: z.int().min(1) };
 
 /**
  * A replica that a runner is to have; or, with `stop`, one that it is to end and to say so: `stopped` is reported even when it

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { JobReport, ReplicaReport } from '@quorate/shared/runner-protocol';
+import type { JobReport, OutputChunk, OutputRange, ReplicaReport } from '@quorate/shared/runner-protocol';
 import type { StateDb } from '../db/state-store';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
@@ -32,6 +32,8 @@ export interface EmbeddedDeps {
 /** The runner inside a core node: connected to that core alone, so its lease is the quorum that the core has. */
 export interface EmbeddedRunner extends Reconciler {
   readonly agent: Agent;
+  /** Output of a job's attempt or of a replica that is here. */
+  output(range: OutputRange): Promise<OutputChunk | undefined>;
   stop(): Promise<void>;
 }
 
@@ -101,6 +103,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     name: 'embedded runner',
     intervalMs: 500,
     agent,
+    output: (range) => ('service' in range ? replicas.output(range) : agent.output(range)),
     async run() {
       if (deps.removed()) await replicas.stopAll();
       if (deps.quorumHeld() && online) heldAt = performance.now();

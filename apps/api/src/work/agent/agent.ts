@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AssignedWork, JobEnd, JobReport, OutputChunk, OutputRange } from '@quorate/shared/runner-protocol';
+import type { AssignedWork, JobEnd, JobOutputRange, JobReport, OutputChunk } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
@@ -22,7 +22,7 @@ export interface Agent {
   /** To be called when the lease is over: every job is killed, since it may be given away now. */
   loseLease(): void;
   /** Output of an attempt that is here; undefined when it is not. */
-  output(range: OutputRange): Promise<OutputChunk | undefined>;
+  output(range: JobOutputRange): Promise<OutputChunk | undefined>;
   readonly running: number;
   /** Kills what runs, waits for it, and tells of it if it can. */
   stop(): Promise<void>;

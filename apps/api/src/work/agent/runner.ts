@@ -83,7 +83,7 @@ export function startRunner(options: RunnerOptions): Runner {
         onRenewed: (sentAt) => {
           renewedAt = Math.max(renewedAt, sentAt);
         },
-        output: agent.output,
+        output: (range) => ('service' in range ? replicas.output(range) : agent.output(range)),
       });
       entry.link = link;
       const onStop = (): void => link.close();

@@ -1,5 +1,11 @@
-import type { AssignedReplica, ReplicaReport } from '@quorate/shared/runner-protocol';
-import { deferred } from '../../../lib/async';
+import {
+  type AssignedReplica,
+  MAX_OUTPUT_CHUNK_BYTES,
+  type OutputChunk,
+  type ReplicaOutputRange,
+  type ReplicaReport,
+} from '@quorate/shared/runner-protocol';
+import { deferred, delay } from '../../../lib/async';
 import type { Logger } from '../../../lib/logger';
 import { BACKOFF, type BackoffOptions } from './backoff';
 import { createGate } from './gate';
@@ -37,6 +43,8 @@ export interface Replicas {
   running(): { service: string; slot: number; generation: number; pid: number }[];
   /** The one of a slot that is here now. */
   find(service: string, slot: number): Replica | undefined;
+  /** What it wrote; undefined when that generation is not here. */
+  output(range: ReplicaOutputRange): Promise<OutputChunk | undefined>;
   /** Stops watching them and leaves them running. */
   leave(): Promise<void>;
   /** Ends them all. */
@@ -47,6 +55,8 @@ export interface Replicas {
 const LAST_WORD = Number.MAX_SAFE_INTEGER;
 const MAX_CHECKS = 32;
 const TICK_MS = 250;
+/** How soon a reader hears of what was written. */
+const OUTPUT_POLL_MS = 100;
 const FLOOD_TICK_MS = 25;
 /** Everything is told again this often, in case that the cluster has gone back to an older state. */
 const RETELL_MS = 60_000;
@@ -175,6 +185,15 @@ export function createReplicas(options: ReplicasOptions): Replicas {
       [...slots.values()].flatMap(({ replica }) =>
         replica?.pid === undefined ? [] : [{ ...about(replica.assigned), pid: replica.pid }],
       ),
+    async output({ offset, wait_ms: waitMs, ...of }) {
+      const replica = slots.get(keyOf(of))?.replica;
+      if (replica?.assigned.generation !== of.generation) return undefined;
+      const { output } = replica;
+      const until = performance.now() + waitMs;
+      while (!over && output.total <= offset && performance.now() < until) await delay(OUTPUT_POLL_MS);
+      const { offset: from, data } = output.read(offset, MAX_OUTPUT_CHUNK_BYTES);
+      return { offset: from, data: data.toString('base64'), total: output.total, ended: false };
+    },
     find: (service, slot) => slots.get(keyOf({ service, slot }))?.replica,
     async leave() {
       const kept = [...slots.values()].flatMap(({ replica }) => replica ?? []);
