@@ -36,6 +36,7 @@ import { type SupportBundleDeps, supportBundleEndpoints } from './resources/supp
 import { userEndpoints } from './resources/users/routes';
 import { webhookEndpoints } from './resources/webhooks/routes';
 import type { WebhookSender } from './resources/webhooks/sender';
+import { publishedReplicas } from './work/services/queries';
 import type { Work } from './work/work';
 
 export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
@@ -60,7 +61,7 @@ export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
 /** What the load balancer needs to know of the cluster: the voters and where their APIs are. */
 export const loadBalancerSource: HaproxySource = {
   clusterName: (state) => requireInfo(state).name,
-  replicas: () => [],
+  replicas: publishedReplicas,
   nodes: (state) =>
     liveMembers(state)
       .filter((member) => member.state === 'voter')

@@ -65,7 +65,10 @@ export function addGlobalOptions(program: Command): void {
   program
     .addOption(new Option('--context <name>', 'context to use instead of the current one').conflicts('socket'))
     .addOption(new Option('--socket <file>', "a node's agent socket instead of a context").conflicts('server'))
-    .option('--server <url>', 'address of a node or load balancer instead of a context')
+    .option(
+      '--server <url>',
+      'address of a node or load balancer instead of a context; several with commas, the first that answers is used',
+    )
     .option('--ca <file>', 'PEM file with the authority that signs the server’s certificate')
     .option('--insecure-skip-verify', 'do not verify the server’s certificate (never for real use)')
     .option('--token-file <file>', 'API token to use instead of the stored session; - reads standard input')

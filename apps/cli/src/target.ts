@@ -85,11 +85,11 @@ export async function resolveTarget(
   const insecure = globals.insecureSkipVerify === true;
 
   if (server) {
-    const url = normalizeServer(server);
+    const urls = [...new Set(server.split(',').map((one) => normalizeServer(one.trim())))];
     // A server that a context already knows is used with that context's CA and session.
-    const known = Object.entries(config.contexts).find(([, item]) => item.server === url);
+    const known = Object.entries(config.contexts).find(([, item]) => urls.includes(item.server));
     return {
-      target: { kind: 'http', endpoints: [url], ca: ca ?? known?.[1].ca, insecure },
+      target: { kind: 'http', endpoints: urls, ca: ca ?? known?.[1].ca, insecure },
       token: token ?? known?.[1].token,
       contextName: undefined,
     };

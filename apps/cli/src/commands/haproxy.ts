@@ -18,7 +18,7 @@ import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { readInput } from '../secrets';
 import { addBalancers } from './haproxy-balancer';
 import { addPublications } from './haproxy-publish';
-import { type WatchOptions, watchConfig } from './haproxy-watch';
+import { addWatch } from './haproxy-watch';
 
 const MAX_CONFIG_BYTES = 262_144;
 
@@ -137,13 +137,7 @@ export const registerHaproxy: Register = (program, run) => {
         );
       }),
     );
-  haproxy
-    .command('watch')
-    .description('Keep a file up to date with the live members, and run a command after each change')
-    .addOption(versionOption())
-    .requiredOption('--out <file>', 'the file to replace, in one step')
-    .option('--exec <command>', "shell command to run after a change, such as 'systemctl reload haproxy'")
-    .action(run(async (inv, options: WatchOptions) => watchConfig(inv, options)));
+  addWatch(haproxy, run);
   addSettings(haproxy, run);
   addPublications(haproxy, run);
   addBalancers(haproxy, run);

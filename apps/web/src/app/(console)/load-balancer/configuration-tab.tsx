@@ -22,10 +22,11 @@ export function ConfigurationTab() {
         <CurrentConfiguration />
         <Panel title="Keep a load balancer up to date">
           <p className="mb-2 text-ink-2">
-            On the load balancer's host: writes the configuration when it changes and runs a command after each change.
+            On the load balancer's host: checks and installs each new configuration, changes servers without a reload
+            where it can, and reports what it runs.
           </p>
           <Command
-            text="quorate haproxy watch --out /etc/haproxy/haproxy.cfg --exec 'systemctl reload haproxy'"
+            text="quorate haproxy watch --out /etc/haproxy/haproxy.cfg --reload 'systemctl reload haproxy'"
             what="command"
           />
         </Panel>
