@@ -25,6 +25,7 @@ import { jobCommands } from './work/jobs/commands';
 import { jobScheduleCommands } from './work/jobs/schedules/commands';
 import { serviceCommands } from './work/services/commands';
 import { placementCommands } from './work/services/placement/commands';
+import { rolloutCommands } from './work/services/rollout/commands';
 
 /** Every command of this build: one line for each resource. */
 export const commandRegistry = createRegistry([
@@ -54,4 +55,5 @@ export const commandRegistry = createRegistry([
   ...serviceCommands,
   ...placementCommands,
   ...jobScheduleCommands,
+  ...rolloutCommands,
 ]);

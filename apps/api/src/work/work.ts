@@ -18,6 +18,8 @@ import { jobEndpoints } from './jobs/routes';
 import { createScheduleRunner } from './jobs/schedules/runner';
 import { createObserver } from './observer';
 import { createAutoscaler } from './services/autoscaler';
+import { startPlanner } from './services/planner';
+import { countReplicas } from './services/queries';
 import { serviceEndpoints } from './services/routes';
 
 export interface WorkDeps {
@@ -71,15 +73,18 @@ export function startWork(deps: WorkDeps): Work {
     createJobPruner(common),
     createAutoscaler({ ...common, usage: () => new Map() }),
   ].map((one) => startReconciler(one, logger));
+  const planning = startPlanner(common);
   const unsubscribe = deps.applier.onApplied(() => {
     assigning.trigger();
     coreJobs.trigger();
+    planning.trigger();
   });
   const hub = createRunnerHub(common);
   deps.runners.attach(hub);
   function sight(runner: RunnerRow): RunnerSight {
     const seen = hub.seen(runner.id);
     return {
+      replicas: countReplicas(deps.db(), runner.id),
       jobs: jobsOf(deps.db(), runner.id).length,
       cpuPercent: seen?.cpuPercent ?? null,
       memoryPercent: seen?.memoryPercent ?? null,
@@ -92,7 +97,7 @@ export function startWork(deps: WorkDeps): Work {
       unsubscribe();
       hub.close();
       await embedded.stop();
-      await Promise.all([assigning, coreJobs, ...others].map((reconciler) => reconciler.stop()));
+      await Promise.all([assigning, planning, coreJobs, ...others].map((reconciler) => reconciler.stop()));
     },
   };
 }

@@ -11,6 +11,7 @@ import { type RunnerRow, runners } from './table';
 /** What is known beside its row. */
 export interface RunnerSight {
   readonly jobs: number;
+  readonly replicas: number;
   readonly cpuPercent: number | null;
   readonly memoryPercent: number | null;
   /** Core nodes that it is connected to. */
@@ -28,7 +29,7 @@ function viewRunner(row: RunnerRow, sight: RunnerSight): Runner {
     status: row.status,
     status_since: toTimestamp(row.statusSince),
     jobs: sight.jobs,
-    replicas: 0,
+    replicas: sight.replicas,
     cpu_percent: sight.cpuPercent,
     memory_percent: sight.memoryPercent,
     connected_to: [...sight.connectedTo],

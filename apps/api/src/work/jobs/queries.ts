@@ -5,6 +5,7 @@ import { DomainError } from '../../commands/domain-error';
 import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
+import { replicasByRunner } from '../services/queries';
 import { canTake, type RunnerLoad } from './assign';
 import { type JobRow, jobs, jobTotals } from './table';
 
@@ -145,16 +146,25 @@ export const deadLetters = (db: StateDb, filter: DeadLetterFilter, limit: number
 export const countDeadLetters = (db: StateDb, filter: DeadLetterFilter): number =>
   db.select({ n: count() }).from(jobs).where(isDeadLetter(filter)).get()?.n ?? 0;
 
+/** How many jobs each runner has that has any. */
+export const jobsByRunner = (db: StateDb): Map<string, number> =>
+  new Map(
+    statements(db)
+      .used.all()
+      .map(({ runner, n }) => [runner ?? '', n]),
+  );
+
 /** Every runner with what it has. */
 export function runnerLoads(db: StateDb): RunnerLoad[] {
-  const { used, runners: active } = statements(db);
-  const taken = new Map(used.all().map(({ runner, n }) => [runner, n]));
-  return active.all().map((runner) => ({
-    id: runner.id,
-    labels: runner.labels,
-    capacity: runner.capacity,
-    used: taken.get(runner.id) ?? 0,
-    online: runner.status === 'online',
-    drained: runner.drainedAt !== null,
-  }));
+  const [busy, has] = [jobsByRunner(db), replicasByRunner(db)];
+  return statements(db)
+    .runners.all()
+    .map((runner) => ({
+      id: runner.id,
+      labels: runner.labels,
+      capacity: runner.capacity,
+      used: (busy.get(runner.id) ?? 0) + (has.get(runner.id) ?? 0),
+      online: runner.status === 'online',
+      drained: runner.drainedAt !== null,
+    }));
 }

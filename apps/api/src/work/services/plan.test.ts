@@ -14,7 +14,7 @@ const runner = (id: string, change: Partial<PlannedRunner> = {}): PlannedRunner 
   ...change,
 });
 const service = (name: string, replicas: number, change: Partial<PlannedService> = {}): PlannedService => ({
-  ...{ name, replicas, labels: {}, revision: 1, maxUnavailable: 1, held: false, distinct: false },
+  ...{ name, replicas, labels: {}, revision: 1, maxUnavailable: 1, distinct: false },
   ...change,
 });
 const input = (change: Partial<PlanInput>): PlanInput => ({
@@ -22,21 +22,53 @@ const input = (change: Partial<PlanInput>): PlanInput => ({
   ...change,
 });
 
-/** The placements once the actions were carried out and all is well. */
+const at = (service: string, slot: number, on: string | null, change: Partial<Placement> = {}): Placement => ({
+  ...{
+    service,
+    slot,
+    runner: on,
+    generation: 1,
+    revision: 1,
+    healthy: true,
+    leaving: false,
+    restart: false,
+    reason: '',
+  },
+  ...change,
+});
+
+/** The placements once the actions were carried out, every runner did what it was told, and all is well. */
 function carryOut({ placements, services }: PlanInput, actions: readonly Action[]): Placement[] {
   const bySlot = new Map(placements.map((one) => [`${one.service}/${one.slot}`, one]));
   for (const action of actions) {
-    const key = `${action.service}/${action.slot}`;
-    const revision = services.find(({ name }) => name === action.service)?.revision ?? 0;
-    const now = bySlot.get(key);
+    const { service: name, slot, generation } = action;
+    const key = `${name}/${slot}`;
+    const before = bySlot.get(key);
+    expect(generation).toBe(before?.generation ?? 0);
+    const revision = services.find((one) => one.name === name)?.revision ?? 0;
     if (action.do === 'remove') bySlot.delete(key);
-    else if (action.do === 'place') bySlot.set(key, { ...action, revision, healthy: true });
-    else if (action.do === 'restart' && now) bySlot.set(key, { ...now, revision, healthy: true });
-    else if (action.do === 'wait') bySlot.set(key, { ...action, runner: null, revision, healthy: false });
+    else if (action.do === 'wait') bySlot.set(key, at(name, slot, null, { generation, reason: action.reason }));
+    else if (action.do === 'stop') bySlot.set(key, at(name, slot, null, { generation }));
+    else {
+      const on = action.do === 'place' ? action.runner : (before?.runner ?? null);
+      bySlot.set(key, at(name, slot, on, { generation: generation + 1, revision }));
+    }
   }
-  return [...bySlot.values()];
+  return [...bySlot.values()].sort((a, b) => a.service.localeCompare(b.service) || a.slot - b.slot);
 }
-const placesOf = (placements: readonly Placement[]) => placements.map(({ runner: at }) => at).sort();
+
+/** Plans and carries out until there is nothing to be done; `each` looks at every step. */
+function settle(world: PlanInput, each: (world: PlanInput, actions: readonly Action[]) => void = () => undefined) {
+  let now = world;
+  for (let round = 0; round < 50; round += 1) {
+    const actions = planServices(now);
+    each(now, actions);
+    if (actions.length === 0) return now.placements;
+    now = { ...now, placements: carryOut(now, actions) };
+  }
+  throw new Error('it does not settle');
+}
+const placesOf = (placements: readonly Placement[]) => placements.map(({ runner: on }) => on).sort();
 
 describe('the planner', () => {
   it('spreads replicas, and leaves alone what runs', () => {
@@ -52,19 +84,14 @@ describe('the planner', () => {
   });
 
   it('moves the replicas of a runner that is gone after exactly the time that was set, and not when it is back', () => {
-    const placements: Placement[] = [{ service: 'web', slot: 0, runner: 'a', revision: 1, healthy: true }];
-    const at = (now: number, offlineSince: number | null) =>
-      planServices(
-        input({
-          services: [service('web', 1)],
-          placements,
-          runners: [runner('a', { offlineSince }), runner('b')],
-          now,
-        }),
-      );
-    expect(at(29_999, 0)).toEqual([]);
-    expect(at(30_000, 0)).toEqual([{ do: 'place', service: 'web', slot: 0, runner: 'b' }]);
-    expect(at(30_000, null)).toEqual([]);
+    const placements = [at('web', 0, 'a')];
+    const plan = (now: number, offlineSince: number | null) => {
+      const runners = [runner('a', { offlineSince }), runner('b')];
+      return planServices(input({ services: [service('web', 1)], placements, runners, now }));
+    };
+    expect(plan(29_999, 0)).toEqual([]);
+    expect(plan(30_000, 0)).toEqual([{ do: 'place', service: 'web', slot: 0, generation: 1, runner: 'b' }]);
+    expect(plan(30_000, null)).toEqual([]);
   });
 
   it('says why a replica waits', () => {
@@ -80,29 +107,62 @@ describe('the planner', () => {
     ]);
   });
 
-  it('rolls a revision out with no more away than may be', () => {
-    const old: Placement[] = [0, 1, 2].map((slot) => ({
-      service: 'web',
-      slot,
-      runner: 'a',
-      revision: 1,
-      healthy: true,
-    }));
+  it('rolls a revision out with no more away than may be, and restarts likewise', () => {
+    const old = [0, 1, 2].map((slot) => at('web', slot, 'a'));
     const world = input({ services: [service('web', 3, { revision: 2 })], placements: old, runners: [runner('a')] });
-    expect(planServices(world)).toEqual([{ do: 'restart', service: 'web', slot: 0 }]);
-    const first = old.map((one) => (one.slot === 0 ? { ...one, revision: 2, healthy: false } : one));
+    const restart = (slot: number, generation = 1) => ({ do: 'restart', service: 'web', slot, generation });
+    expect(planServices(world)).toEqual([restart(0)]);
+    const first = old.map((one) => (one.slot === 0 ? { ...one, generation: 2, revision: 2, healthy: false } : one));
     expect(planServices({ ...world, placements: first })).toEqual([]);
-    const next = first.map((one) => ({ ...one, healthy: true }));
-    expect(planServices({ ...world, placements: next })).toEqual([{ do: 'restart', service: 'web', slot: 1 }]);
-    expect(
-      planServices({ ...world, placements: next, services: [service('web', 3, { revision: 2, held: true })] }),
-    ).toEqual([]);
+    expect(planServices({ ...world, placements: first.map((one) => ({ ...one, healthy: true })) })).toEqual([
+      restart(1),
+    ]);
+    // What is away already costs nothing.
+    expect(planServices({ ...world, placements: old.map((one) => ({ ...one, healthy: false })) })).toHaveLength(3);
+    const marked = old.map((one) => ({ ...one, revision: 2, restart: true }));
+    expect(planServices({ ...world, placements: marked })).toEqual([restart(0)]);
+    // Those that wait for room do not stand in the way.
+    const wide = { ...world, services: [service('web', 9, { revision: 2 })], runners: [runner('a', { capacity: 3 })] };
+    expect(planServices({ ...wide, placements: old }).filter((one) => one.do !== 'wait')).toEqual([restart(0)]);
   });
 
-  it('is settled after one round, over no capacity, for any world', () => {
+  it('gives a slot away only when its runner has ended it, and takes nothing from a drained one without a place to go', () => {
+    const placements = [at('web', 0, 'a'), at('web', 1, 'a')];
+    const world = input({ services: [service('web', 2)], placements, runners: [runner('a', { drained: true })] });
+    expect(planServices(world)).toEqual([]);
+    const both = { ...world, runners: [...world.runners, runner('b')] };
+    expect(planServices(both)).toEqual([{ do: 'stop', service: 'web', slot: 0, generation: 1 }]);
+    const leaving = placements.map((one) => (one.slot === 0 ? { ...one, leaving: true } : one));
+    expect(planServices({ ...both, placements: leaving })).toEqual([]);
+    expect(placesOf(settle(both))).toEqual(['b', 'b']);
+    // One that is about to end still takes its room, and its slot comes again only afterwards.
+    const small = input({
+      services: [service('web', 1), service('new', 1)],
+      placements: [at('web', 0, 'a'), at('web', 1, 'a', { leaving: true })],
+      runners: [runner('a', { capacity: 2 })],
+    });
+    expect(planServices(small)).toMatchObject([{ do: 'wait', service: 'new' }]);
+  });
+
+  it('brings the replicas of a service apart that is to run on distinct runners', () => {
+    const placements = [0, 1, 2].map((slot) => at('dns', slot, 'a'));
+    const runners = [runner('a'), runner('b')];
+    const world = input({ services: [service('dns', 3, { distinct: true })], placements, runners });
+    expect(planServices(world)).toEqual([{ do: 'stop', service: 'dns', slot: 1, generation: 1 }]);
+    expect(placesOf(settle(world))).toEqual(['a', 'a', 'b']);
+    expect(placesOf(settle({ ...world, runners: [...runners, runner('c')] }))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('comes to rest in any world, over no capacity, with no more away at once than may be', () => {
     const worlds = fc.record({
       services: fc.uniqueArray(
-        fc.record({ name: fc.constantFrom('a', 'b', 'c'), replicas: fc.nat(6), distinct: fc.boolean() }),
+        fc.record({
+          name: fc.constantFrom('a', 'b', 'c'),
+          replicas: fc.nat(6),
+          distinct: fc.boolean(),
+          revision: fc.integer({ min: 1, max: 3 }),
+          maxUnavailable: fc.integer({ min: 1, max: 3 }),
+        }),
         { selector: ({ name }) => name },
       ),
       runners: fc.uniqueArray(
@@ -110,28 +170,31 @@ describe('the planner', () => {
           id: fc.constantFrom('1', '2', '3', '4'),
           capacity: fc.integer({ min: 1, max: 5 }),
           drained: fc.boolean(),
-          offlineSince: fc.constantFrom(null, 0, 999_999),
+          offlineSince: fc.constantFrom(null, null, 0, 999_999),
         }),
         { selector: ({ id }) => id },
       ),
     });
     fc.assert(
       fc.property(worlds, worlds, (before, after) => {
-        const make = (world: typeof before, placements: Placement[]): PlanInput =>
+        const make = (world: typeof before, placements: readonly Placement[]): PlanInput =>
           input({
             services: world.services.map(({ name, ...rest }) => service(name, rest.replicas, rest)),
             runners: world.runners.map(({ id, ...rest }) => runner(id, rest)),
             placements,
           });
-        const first = make(before, []);
-        const second = make(after, carryOut(first, planServices(first)));
-        const placed = carryOut(second, planServices(second));
-        const again = planServices({ ...second, placements: placed }).filter((action) => action.do !== 'wait');
-        expect(again).toEqual([]);
+        const inherited = settle(make(before, []));
+        const placed = settle(make(after, inherited), (world, actions) => {
+          for (const { name, maxUnavailable } of after.services) {
+            const isHealthy = (slot: number) =>
+              world.placements.some((one) => one.service === name && one.slot === slot && one.healthy);
+            const taken = actions.filter((one) => one.service === name && (one.do === 'stop' || one.do === 'restart'));
+            expect(taken.filter(({ slot }) => isHealthy(slot)).length).toBeLessThanOrEqual(maxUnavailable);
+          }
+        });
         for (const { id, capacity } of after.runners) {
-          const here = placed.filter((one) => one.runner === id).length;
-          const inherited = second.placements.filter((one) => one.runner === id).length;
-          expect(here).toBeLessThanOrEqual(Math.max(capacity, inherited));
+          const had = inherited.filter((one) => one.runner === id).length;
+          expect(placed.filter((one) => one.runner === id).length).toBeLessThanOrEqual(Math.max(capacity, had));
         }
         for (const one of after.services)
           expect(placed.filter(({ service: name }) => name === one.name)).toHaveLength(one.replicas);

@@ -1,6 +1,6 @@
 import { hasLabels, type Labels } from '@quorate/shared/runners';
 
-/** What the planner knows of a runner. */
+/** What the planner knows of a runner. Removed ones it does not know. */
 export interface PlannedRunner {
   readonly id: string;
   readonly labels: Labels;
@@ -19,10 +19,8 @@ export interface PlannedService {
   readonly labels: Labels;
   /** Of the specification that shall run. */
   readonly revision: number;
-  /** Replicas that may be away at once while a revision is rolled out. */
+  /** Replicas that may be away at once while some begin anew or go elsewhere. */
   readonly maxUnavailable: number;
-  /** No further replica gets the revision: it failed, or somebody paused it. */
-  readonly held: boolean;
   /** No two replicas on one runner. */
   readonly distinct: boolean;
 }
@@ -31,10 +29,18 @@ export interface PlannedService {
 export interface Placement {
   readonly service: string;
   readonly slot: number;
-  /** Null while nobody could take it. */
+  /** Of the placement; 0 = it never had one. */
+  readonly generation: number;
+  /** Null while nobody has it. */
   readonly runner: string | null;
   readonly revision: number;
   readonly healthy: boolean;
+  /** Its runner was told to end it, and has not said yet that it did. */
+  readonly leaving: boolean;
+  /** It is to begin anew. */
+  readonly restart: boolean;
+  /** Why nobody has it, as it was said before. */
+  readonly reason: string;
 }
 
 export interface PlanInput {
@@ -46,13 +52,22 @@ export interface PlanInput {
   readonly now: number;
 }
 
+interface Slot {
+  readonly service: string;
+  readonly slot: number;
+  /** Of the placement that was seen. */
+  readonly generation: number;
+}
+
 /** What is to be changed; each place and restart begins a new generation of its slot. */
 export type Action =
-  | { readonly do: 'place'; readonly service: string; readonly slot: number; readonly runner: string }
+  | (Slot & { readonly do: 'place'; readonly runner: string })
   /** Stays where it is and begins anew, with the revision that shall run. */
-  | { readonly do: 'restart'; readonly service: string; readonly slot: number }
-  | { readonly do: 'wait'; readonly service: string; readonly slot: number; readonly reason: string }
-  | { readonly do: 'remove'; readonly service: string; readonly slot: number };
+  | (Slot & { readonly do: 'restart' })
+  /** It goes elsewhere once its runner has ended it. */
+  | (Slot & { readonly do: 'stop' })
+  | (Slot & { readonly do: 'remove' })
+  | (Slot & { readonly do: 'wait'; readonly reason: string });
 
 interface Room {
   readonly runner: PlannedRunner;
@@ -63,81 +78,103 @@ interface Room {
 
 /**
  * What has to change so that every service runs as many replicas as it shall, spread over the runners: first where the service
- * has the fewest, then where the largest share is free. What runs well is left alone. Pure; the same for the same input.
+ * has the fewest, then where the largest share is free. What runs well is left alone, and what is to leave a runner that is
+ * online makes room only when it has ended. Pure; the same for the same input.
  */
 export function planServices(input: PlanInput): Action[] {
-  const rooms = roomsOf(input);
+  const world = worldOf(input);
   const wanted = new Map(input.services.map(({ name, replicas }) => [name, replicas]));
-  const kept: Placement[] = [];
+  const kept = new Map<string, Placement[]>();
   const actions: Action[] = [];
-  // What ends makes room first, whoever needs it.
   for (const placement of input.placements) {
-    const { service, slot, runner } = placement;
+    const { service, slot, runner, leaving } = placement;
     if (slot < (wanted.get(service) ?? 0)) {
-      kept.push(placement);
-      continue;
+      const own = kept.get(service);
+      if (own) own.push(placement);
+      else kept.set(service, [placement]);
+    } else if (runner === null || !leaving || isLost(placement, world)) {
+      actions.push({ do: 'remove', ...slotOf(placement) });
     }
-    actions.push({ do: 'remove', service, slot });
-    const room = runner === null ? undefined : rooms.get(runner);
-    if (room) take(room, service, -1);
   }
-  const placed = groupBy(kept, ({ service }) => service);
-  for (const service of input.services) actions.push(...planOne(service, placed.get(service.name) ?? [], rooms, input));
+  for (const service of input.services) actions.push(...planOne(service, kept.get(service.name) ?? [], world));
   return actions;
 }
 
-function roomsOf({ runners, placements }: PlanInput): Map<string, Room> {
+const slotOf = ({ service, slot, generation }: Placement): Slot => ({ service, slot, generation });
+
+interface World {
+  readonly rooms: ReadonlyMap<string, Room>;
+  readonly all: readonly Room[];
+  readonly failoverMs: number;
+  readonly now: number;
+}
+
+function worldOf({ runners, placements, failoverMs, now }: PlanInput): World {
   const rooms = new Map<string, Room>();
   for (const runner of runners) rooms.set(runner.id, { runner, free: runner.capacity - runner.jobs, has: new Map() });
   for (const { runner, service } of placements) {
     const room = runner === null ? undefined : rooms.get(runner);
-    if (room) take(room, service, 1);
+    if (room) take(room, service);
   }
-  return rooms;
+  return { rooms, all: [...rooms.values()], failoverMs, now };
 }
 
-function take(room: Room, service: string, count: 1 | -1): void {
-  room.free -= count;
-  room.has.set(service, (room.has.get(service) ?? 0) + count);
+function take(room: Room, service: string): void {
+  room.free -= 1;
+  room.has.set(service, (room.has.get(service) ?? 0) + 1);
 }
 
-function planOne(
-  service: PlannedService,
-  placements: readonly Placement[],
-  rooms: Map<string, Room>,
-  input: PlanInput,
-): Action[] {
-  const bySlot = new Map(placements.map((placement) => [placement.slot, placement]));
+const roomOf = ({ runner }: Placement, { rooms }: World): Room | undefined =>
+  runner === null ? undefined : rooms.get(runner);
+
+/** Whether its runner is gone, and for so long that somebody else gets the slot. */
+function isLost(placement: Placement, world: World): boolean {
+  const room = roomOf(placement, world);
+  if (!room) return true;
+  const { offlineSince } = room.runner;
+  return offlineSince !== null && world.now - offlineSince >= world.failoverMs;
+}
+
+function planOne(service: PlannedService, placements: readonly Placement[], world: World): Action[] {
   const actions: Action[] = [];
-  const stays = (placement: Placement | undefined): boolean =>
-    placement !== undefined && mayStay(placement, rooms, input);
+  const running: Placement[] = [];
+  let away = 0;
+  const bySlot = new Map(placements.map((placement) => [placement.slot, placement]));
   for (let slot = 0; slot < service.replicas; slot += 1) {
     const placement = bySlot.get(slot);
-    if (stays(placement)) continue;
-    actions.push(place(service, slot, placement, rooms));
+    if (placement && !isLost(placement, world)) {
+      if (placement.leaving || !placement.healthy) away += 1;
+      if (!placement.leaving) running.push(placement);
+      continue;
+    }
+    const action = place(service, slot, placement, world);
+    // What nobody can take is not away: it would stand in the way of every change for as long as there is no room.
+    if (action && action.do !== 'wait') away += 1;
+    if (action) actions.push(action);
   }
-  actions.push(...rollOut(service, placements.filter(stays)));
-  return actions;
+  return [...actions, ...replace(service, running, Math.max(0, service.maxUnavailable - away), world)];
 }
 
-/** Whether a replica is left where it is: its runner is there, or has not been away for long. */
-function mayStay({ runner }: Placement, rooms: Map<string, Room>, { failoverMs, now }: PlanInput): boolean {
-  const room = runner === null ? undefined : rooms.get(runner);
-  if (!room || room.runner.drained) return false;
-  const { offlineSince } = room.runner;
-  return offlineSince === null || now - offlineSince < failoverMs;
+/** Undefined: there is nothing to be done about it now. */
+function place(service: PlannedService, slot: number, before: Placement | undefined, world: World): Action | undefined {
+  const best = bestRoom(service, world);
+  const at = { service: service.name, slot, generation: before?.generation ?? 0 };
+  if (best) {
+    take(best, service.name);
+    return { do: 'place', ...at, runner: best.runner.id };
+  }
+  // One whose runner is gone may still go on there, if it comes back.
+  if (before && before.runner !== null) return undefined;
+  const reason = whyNobody(service, world.all);
+  return before?.reason === reason ? undefined : { do: 'wait', ...at, reason };
 }
 
-function place(service: PlannedService, slot: number, before: Placement | undefined, rooms: Map<string, Room>): Action {
+function bestRoom(service: PlannedService, { all }: World): Room | undefined {
   let best: Room | undefined;
-  for (const room of rooms.values()) {
+  for (const room of all) {
     if (whyNot(service, room) === undefined && (!best || compare(service, room, best) < 0)) best = room;
   }
-  if (!best) return { do: 'wait', service: service.name, slot, reason: whyNobody(service, [...rooms.values()]) };
-  const left = before?.runner ? rooms.get(before.runner) : undefined;
-  if (left) take(left, service.name, -1);
-  take(best, service.name, 1);
-  return { do: 'place', service: service.name, slot, runner: best.runner.id };
+  return best;
 }
 
 type Hindrance = 'offline' | 'drained' | 'labels' | 'full' | 'distinct';
@@ -173,24 +210,26 @@ function whyNobody(service: PlannedService, rooms: readonly Room[]): string {
   return REASONS[ORDER.find((hindrance) => found.has(hindrance)) ?? 'labels'];
 }
 
-/** Replicas of an older revision begin anew, so many at a time that no more than `maxUnavailable` are away. */
-function rollOut(service: PlannedService, running: readonly Placement[]): Action[] {
-  if (service.held) return [];
-  const away = service.replicas - running.filter(({ healthy }) => healthy).length;
-  let budget = Math.max(0, service.maxUnavailable - away);
+/**
+ * Replicas that are to go elsewhere (their runner is drained, or has two where each is to have one) and those that are to begin
+ * anew (an older revision, a restart), no more at a time than `budget`. One that is away already costs nothing.
+ */
+function replace(service: PlannedService, running: readonly Placement[], budget: number, world: World): Action[] {
   const actions: Action[] = [];
-  for (const { slot, revision, healthy } of running) {
-    if (revision >= service.revision) continue;
-    // One that is away already costs nothing.
-    if (healthy && budget === 0) continue;
-    if (healthy) budget -= 1;
-    actions.push({ do: 'restart', service: service.name, slot });
+  const seen = new Set<string>();
+  let left = budget;
+  for (const placement of running) {
+    const room = roomOf(placement, world);
+    if (!room || room.runner.offlineSince !== null) continue;
+    const isSecond = service.distinct && seen.has(room.runner.id);
+    seen.add(room.runner.id);
+    if (placement.healthy && left === 0) continue;
+    const next = room.runner.drained || isSecond ? bestRoom(service, world) : undefined;
+    const isOld = placement.restart || placement.revision !== service.revision;
+    if (!next && !isOld) continue;
+    if (placement.healthy) left -= 1;
+    if (next) take(next, service.name);
+    actions.push({ do: next ? 'stop' : 'restart', ...slotOf(placement) });
   }
   return actions;
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
-  return groups;
 }

@@ -1,6 +1,6 @@
 import type { AssignedReplica } from '@quorate/shared/runner-protocol';
 import { type ServiceSpec, serviceSpecSchema } from '@quorate/shared/services';
-import { and, asc, eq, isNotNull } from 'drizzle-orm';
+import { and, asc, count, eq, isNotNull } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
@@ -34,6 +34,22 @@ export const replicaAt = (db: StateDb, service: string, slot: number): ReplicaRo
     .from(serviceReplicas)
     .where(and(eq(serviceReplicas.service, service), eq(serviceReplicas.slot, slot)))
     .get();
+
+/** How many replicas each runner has that has any, those that are about to end among them. */
+export const replicasByRunner = (db: StateDb): Map<string, number> =>
+  new Map(
+    db
+      .select({ runner: serviceReplicas.runnerId, n: count() })
+      .from(serviceReplicas)
+      .where(isNotNull(serviceReplicas.runnerId))
+      .groupBy(serviceReplicas.runnerId)
+      .all()
+      .map(({ runner, n }) => [runner ?? '', n]),
+  );
+
+/** The same of one runner. */
+export const countReplicas = (db: StateDb, runnerId: string): number =>
+  db.select({ n: count() }).from(serviceReplicas).where(eq(serviceReplicas.runnerId, runnerId)).get()?.n ?? 0;
 
 /** How many replicas shall run: a system service follows HA mode while that is on. */
 export const desiredReplicas = (service: ServiceRow, ha: HaState): number =>

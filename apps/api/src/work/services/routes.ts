@@ -29,6 +29,8 @@ const viewDecision = (row: typeof autoscaleDecisions.$inferSelect): ScalingDecis
 };
 
 export const serviceEndpoints = (): Endpoint[] => [
+  // Before those with a name in the same place.
+  endpoint(serviceRoutes.scaleAll, (ctx, { body }) => ctx.propose(scaleAllServices, body)),
   endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit } }) => {
     const rows = ctx.db
       .select()
@@ -70,7 +72,6 @@ export const serviceEndpoints = (): Endpoint[] => [
     await ctx.propose(scaleService, { ...params, ...body });
     return viewByName(ctx, params.name);
   }),
-  endpoint(serviceRoutes.scaleAll, (ctx, { body }) => ctx.propose(scaleAllServices, body)),
   endpoint(serviceRoutes.autoscaling, async (ctx, { params, body }) => {
     await ctx.propose(setAutoscaling, { ...params, autoscaling: body });
     return viewByName(ctx, params.name);

@@ -9,7 +9,7 @@ import { type RunnerRow, runners } from '../../../resources/runners/table';
 import { noteFailover, noteHealthy } from '../../ha/failovers';
 import { haState } from '../../ha/settings';
 import { jobs } from '../../jobs/table';
-import { desiredReplicas, replicaAt, serviceNamed, specOf } from '../queries';
+import { countReplicas, desiredReplicas, replicaAt, serviceNamed, specOf } from '../queries';
 import { pruneRevisions } from '../retention';
 import { type ReplicaRow, replicaGenerations, type ServiceRow, serviceReplicas } from '../table';
 
@@ -83,8 +83,7 @@ const holderIsLost = ({ tx, ctx, holder }: Scene): boolean => isLost(holder, haS
 function hasRoom(tx: StateDb, runner: RunnerRow): boolean {
   const open = and(eq(jobs.runnerId, runner.id), inArray(jobs.state, ['assigned', 'running']));
   const busy = tx.select({ n: count() }).from(jobs).where(open).get()?.n ?? 0;
-  const has = tx.select({ n: count() }).from(serviceReplicas).where(eq(serviceReplicas.runnerId, runner.id)).get();
-  return busy + (has?.n ?? 0) < runner.capacity;
+  return busy + countReplicas(tx, runner.id) < runner.capacity;
 }
 
 function place(scene: Scene, slot: number, runnerId: string): boolean {
