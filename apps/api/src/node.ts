@@ -162,7 +162,9 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       nodeSeenAt: runtime.seenAt,
       runners: runtime.runners,
       jobKinds: [backupJobs(version)],
-      cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),
+      cores: () => liveMembers(core.store.db),
+      barrier: runtime.barrier,
+      metrics: metrics.registry,
     });
     undo.push(() => work.stop());
     const upstream = createUpstreamSide({ ...common, logger, version, watching });

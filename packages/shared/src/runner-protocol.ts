@@ -126,8 +126,38 @@ export const assignedWorkSchema = z.object({
 });
 export type AssignedWork = z.infer<typeof assignedWorkSchema>;
 
+/** What the process group of a job or replica uses. */
+const usage = {
+  /** Of one processor, so that two busy ones are 200; since the sample before. */
+  cpu_percent: z.number().min(0),
+  /** Of its processes since they were started. */
+  cpu_seconds: z.number().min(0),
+  rss_bytes: z.number().min(0),
+  processes: z.int().min(0),
+};
+const MAX_PROGRAMS = 2_000;
+
+/** What a runner measured at one time: of its host, and of everything that it runs. */
+export const metricsBatchSchema = z.object({
+  /** Grows with each batch of a runner, across its restarts, too. */
+  seq: z.int().min(1),
+  /** The runner's clock, ms. */
+  at: z.int(),
+  host: z.object({
+    cpu_percent: z.number().min(0).max(100).describe('Of all processors.'),
+    memory_percent: z.number().min(0).max(100),
+    memory_bytes: z.number().min(0).describe('In use.'),
+    load: z.number().min(0).describe('Average of the last minute.'),
+  }),
+  jobs: z.array(z.object({ ...attemptOf, ...usage })).max(MAX_PROGRAMS),
+  replicas: z.array(z.object({ ...placementOf, ...usage })).max(MAX_PROGRAMS),
+});
+export type MetricsBatch = z.infer<typeof metricsBatchSchema>;
+
 /** `n` numbers what is to be acknowledged, by session. */
 const n = z.int().min(0);
+/** The core's own clock that never goes back, ms. Quoted by the runner, it tells the core how old a frame can be. */
+const stamp = z.number();
 
 export const fromRunnerSchema = z.discriminatedUnion('type', [
   z.object({
@@ -141,17 +171,24 @@ export const fromRunnerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('replicas'), n, reports: z.array(replicaReportSchema).max(MAX_REPLICA_REPORTS) }),
   /** Null: the runner has nothing of that attempt. */
   z.object({ type: z.literal('output'), n, chunk: outputChunkSchema.nullable() }),
+  /** `doNotPropagate`: another core has acknowledged it, and exposes it. */
+  z.object({ type: z.literal('metrics'), n, doNotPropagate: z.boolean(), stamp, batch: metricsBatchSchema }),
+  /** A certificate for the same key, before the one in use expires. */
+  z.object({ type: z.literal('renew'), n, csr: z.string().max(8192) }),
 ]);
 export type FromRunner = z.infer<typeof fromRunnerSchema>;
 
 export const fromCoreSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('welcome'), node_id: z.int(), heartbeat_ms: z.int(), lease_ms: z.int() }),
+  z.object({ type: z.literal('welcome'), node_id: z.int(), heartbeat_ms: z.int(), lease_ms: z.int(), stamp }),
   z.object({ type: z.literal('cores'), addresses: z.array(hostPort) }),
   z.object({ type: z.literal('work'), work: assignedWorkSchema }),
-  /** Of a heartbeat: whether the lease is renewed. Of reports: that the log has them. */
-  z.object({ type: z.literal('ack'), n, renewed: z.boolean() }),
-  /** The reports could not be written now; another core may. */
+  /** Of a heartbeat: whether the lease is renewed. Of reports: that the log has them. Of metrics: that they are taken. */
+  z.object({ type: z.literal('ack'), n, renewed: z.boolean(), stamp }),
+  /** It could not be done now; another core may. */
   z.object({ type: z.literal('nack'), n, detail: z.string() }),
+  /** PEM: the CAs by which core nodes are known, and the one that signs certificates now. */
+  z.object({ type: z.literal('trust'), ca: z.string(), issuer: z.string() }),
+  z.object({ type: z.literal('certificate'), n, certificate: z.string() }),
   z.object({ type: z.literal('output'), n, range: outputRangeSchema }),
 ]);
 export type FromCore = z.infer<typeof fromCoreSchema>;

@@ -32,6 +32,18 @@ export const runnerSchema = z
     replicas: z.int().describe('Replicas of services that are placed on it.'),
     cpu_percent: z.number().nullable().describe('Of all its processors, as it last said; null when not known here.'),
     memory_percent: z.number().nullable(),
+    measured_at: timestamp.nullable().describe('When it measured what is shown of its load; null when not known here.'),
+    programs: z
+      .array(
+        z.object({
+          kind: z.enum(['job', 'replica']),
+          name: z.string().describe('Id of the job, or `service/slot`.'),
+          cpu_percent: z.number().describe('100 is one processor.'),
+          rss_bytes: z.number(),
+          processes: z.int(),
+        }),
+      )
+      .describe('What runs on it, by its last measurement.'),
     connected_to: z.array(nodeId).describe('Core nodes that it is connected to.'),
     version: z.string(),
     certificate_expires_at: timestamp.nullable(),

@@ -1,4 +1,5 @@
 import { alarmSchema } from '@quorate/shared/alarms';
+import { metricsBatchSchema } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
 import { delay } from '../lib/async';
 import type { Clock } from '../lib/clock';
@@ -26,6 +27,8 @@ export const nodeStatusSchema = z.object({
     .array(z.object({ id: z.string(), ago_ms: z.number() }))
     .max(1_000)
     .catch([]),
+  /** What the runner inside it measured last. */
+  embedded_runner: z.object({ id: z.string(), batch: metricsBatchSchema }).nullable().catch(null),
   /** Load balancers that it has heard of, and how long ago. */
   balancers: z
     .array(z.object({ name: z.string(), ago_ms: z.number() }))

@@ -70,7 +70,7 @@ export function ownStatus(
     certificate_expires_at: inspectCertificate(deps.identity().certPem).notAfter,
     now: deps.clock(),
     alarms: deps.care.alarms.own(),
-    runners: deps.runners.heard(),
+    ...deps.runners.status(),
     balancers: deps.balancers.heard(),
     connector: deps.connectorReport(),
     digests: [...deps.care.checkpoints.digests],

@@ -251,7 +251,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   const keys = createClusterKeys({ ...keyDeps, db, applier, proposer, clock, logger });
 
   let connectorReport: () => unknown = () => null;
-  const runners = createRunnerSide({ nodeId, db, liveness: () => liveness, clock, logger });
+  const runners = createRunnerSide({
+    ...{ nodeId, db, identity, keyring, clock, logger, propose: proposer.propose },
+    liveness: () => liveness,
+  });
   const balancers = createBalancerSide({ db, liveness: () => liveness });
 
   async function openListener(): Promise<void> {

@@ -84,7 +84,7 @@ export async function runRunner(
         // Its types know the certificate by less, and want a boolean; it goes to tls.connect as it is.
         checkServerIdentity: ((_host: string, certificate: PeerCertificate) => checkPeer(certificate, {})) as never,
       }),
-      logger,
+      ...{ logger, clock: systemClock, onTrust: () => undefined },
       onCores: (cores) => saveRunnerFile(options.dataDir, { ...file, cores: [...cores] }),
       onRemoved: () => {
         const { name } = file;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { JobReport, OutputChunk, OutputRange, ReplicaReport } from '@quorate/shared/runner-protocol';
+import type { JobReport, MetricsBatch, OutputChunk, OutputRange, ReplicaReport } from '@quorate/shared/runner-protocol';
 import type { StateDb } from '../db/state-store';
+import type { Clock } from '../lib/clock';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Reconciler } from '../reconcile/driver';
@@ -8,9 +9,11 @@ import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/runners/commands';
 import { type Agent, bootId, createAgent } from './agent/agent';
+import { createMeasure } from './agent/measure';
 import { createReplicas } from './agent/replicas/replicas';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
-import { LEASE_MS } from './lease';
+import { LEASE_MS, PROOF_MAX_AGE_MS, SAMPLE_MS } from './lease';
+import type { MeasuredStore } from './measured/store';
 import { systemProposal } from './proposal';
 
 export interface EmbeddedDeps {
@@ -26,6 +29,10 @@ export interface EmbeddedDeps {
   readonly quorumHeld: () => boolean;
   /** This node is no member of the cluster any more: what it ran is another's now. */
   readonly removed: () => boolean;
+  /** Everything that was committed before this time (performance.now()) is applied here. */
+  readonly provenAt: () => number;
+  readonly measured: MeasuredStore;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -34,17 +41,17 @@ export interface EmbeddedRunner extends Reconciler {
   readonly agent: Agent;
   /** Output of a job's attempt or of a replica that is here. */
   output(range: OutputRange): Promise<OutputChunk | undefined>;
+  /** What it measured last. */
+  measuredLast(): { id: string; batch: MetricsBatch } | null;
   stop(): Promise<void>;
 }
 
 export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   const { node, workers, db, applier, propose, logger } = deps;
-  let heldAt = performance.now();
+  let heldAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - heldAt < LEASE_MS;
   let runnerId: string | undefined;
   let scheduled = false;
-  /** Once the leader has called it offline, its lease ends: its work is about to be given away. */
-  let online = true;
   let stopped = false;
 
   const dir = join(deps.dataDir, 'work');
@@ -55,6 +62,20 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     if (runnerId === undefined) throw new Error('this runner is not registered yet');
     await recordReplicas({ nodeId: node.id, propose, logger }, runnerId, reports);
   }
+
+  const measure = createMeasure(
+    () => [...agent.programs(), ...replicas.running().map((one) => ({ kind: 'replica' as const, ...one }))],
+    deps.clock,
+  );
+  let seq = Math.floor(deps.clock() / 1000);
+  let last: { id: string; batch: MetricsBatch } | null = null;
+  /** This core alone exposes what it measures; the others hear of it in the status that nodes exchange. */
+  const sampling = setInterval(() => {
+    if (runnerId === undefined || stopped) return;
+    seq += 1;
+    last = { id: runnerId, batch: { seq, ...measure() } };
+    deps.measured.take(runnerId, last.batch, { isElsewhere: false, stamp: performance.now() });
+  }, SAMPLE_MS);
 
   async function report(reports: JobReport[]): Promise<void> {
     if (runnerId === undefined) throw new Error('this runner is not registered yet');
@@ -70,12 +91,12 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       if (stopped) return;
       const own = embeddedRunner(db(), node.id);
       runnerId = own?.id ?? runnerId;
-      online = own?.status === 'online';
       const { index } = applier.position;
       const work = runnerId === undefined ? { index, jobs: [], replicas: [] } : assignedWork(db(), runnerId, index);
       if (runnerId !== undefined) agent.assign(work);
-      // Without a quorum the state may be old: what it says may run elsewhere by now.
-      if (!deps.quorumHeld() || (runnerId === undefined && workers.enabled)) return;
+      // Without a quorum the state is old before long: what it says may run elsewhere by now.
+      const isOld = performance.now() - deps.provenAt() > PROOF_MAX_AGE_MS;
+      if (isOld || (runnerId === undefined && workers.enabled)) return;
       replicas.assign({ owner: runnerId ?? 'nobody', index, replicas: work.replicas });
     });
   }
@@ -104,15 +125,19 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     intervalMs: 500,
     agent,
     output: (range) => ('service' in range ? replicas.output(range) : agent.output(range)),
+    measuredLast: () => last,
     async run() {
       if (deps.removed()) await replicas.stopAll();
-      if (deps.quorumHeld() && online) heldAt = performance.now();
-      else if (!leaseHeld()) agent.loseLease();
+      // As of then the state that says "online" was not old: a leader that called it offline since waits for the lease.
+      const isOnline = embeddedRunner(db(), node.id)?.status === 'online';
+      if (isOnline) heldAt = Math.max(heldAt, deps.provenAt());
+      if (!leaseHeld()) agent.loseLease();
       if (deps.quorumHeld()) await register();
       converge();
     },
     async stop() {
       stopped = true;
+      clearInterval(sampling);
       unsubscribe();
       await Promise.all([agent.stop(), deps.removed() ? replicas.stopAll() : replicas.leave()]);
     },

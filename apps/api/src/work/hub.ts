@@ -1,29 +1,31 @@
-import {
-  type FromCore,
-  type FromRunner,
-  fromRunnerSchema,
-  type OutputChunk,
-  type OutputRange,
-} from '@quorate/shared/runner-protocol';
+import type { OutputChunk, OutputRange } from '@quorate/shared/runner-protocol';
 import type { WebSocket } from 'ws';
+import { prepared } from '../db/prepared';
 import type { StateDb } from '../db/state-store';
-import { delay } from '../lib/async';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
-import { findRunner } from '../resources/runners/commands';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
-import { HEARTBEAT_MS, LEASE_MS } from './lease';
+import { takeChangedRunners } from './changed-runners';
+import { PROOF_MAX_AGE_MS } from './lease';
+import type { MeasuredStore } from './measured/store';
+import { openSession, type Session } from './session';
 
 export interface HubDeps {
   readonly nodeId: number;
   readonly db: () => StateDb;
   readonly applier: Applier;
   readonly propose: Proposer['propose'];
-  readonly quorumHeld: () => boolean;
+  /** Everything that was committed before this time (performance.now()) is applied here. */
+  readonly provenAt: () => number;
   /** Cluster addresses of the core nodes. */
   readonly cores: () => readonly string[];
+  /** What runners are to trust; undefined before it is known. */
+  readonly trust: () => { ca: string; issuer: string } | undefined;
+  /** A certificate for the key that the runner is known by. @throws DomainError */
+  readonly renewCertificate: (runnerId: string, csr: string) => Promise<string>;
+  readonly measured: MeasuredStore;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -37,8 +39,11 @@ export interface RunnerSeen {
 
 /** The runners that are connected to this core. */
 export interface RunnerHub {
-  connect(runnerId: string, socket: WebSocket): void;
+  /** `notAfter`: of the certificate that it showed, ms. */
+  connect(runnerId: string, socket: WebSocket, notAfter: number): void;
   seen(runnerId: string): RunnerSeen | undefined;
+  /** How many are connected here. */
+  readonly connected: number;
   /** Runners that it has heard of in the last minute. */
   heard(): { id: string; ago_ms: number }[];
   /** Output of an attempt that the runner has; undefined when it is not connected here or has none. */
@@ -46,144 +51,107 @@ export interface RunnerHub {
   close(): void;
 }
 
-/** Frames that are not sent yet, in bytes: a runner that reads no more is let go. */
-const MAX_BUFFERED = 8 * 1024 * 1024;
-const OUTPUT_MS = 5_000;
 const HEARD_MS = 60_000;
+/** Everybody is looked after so often, whether or not anything is known to have changed. */
+const SWEEP_MS = 2_000;
+const REMOVED = 4403;
+const CERTIFICATE_EXPIRED = 4401;
+
+const statusOf = prepared((db) =>
+  db.$client.prepare<[string], string>("SELECT status FROM runners WHERE id = ? AND state = 'active'").pluck(),
+);
 
 export function createRunnerHub(deps: HubDeps): RunnerHub {
-  const { db, applier, logger } = deps;
-  const sessions = new Map<string, ReturnType<typeof openSession>>();
+  const { db, applier, measured, clock } = deps;
+  const sessions = new Map<string, { readonly session: Session; readonly notAfter: number }>();
   const seen = new Map<string, RunnerSeen>();
   let scheduled = false;
   let closed = false;
 
-  function openSession(runnerId: string, socket: WebSocket) {
-    let told = '';
-    let toldCores = '';
-    let asked = 0;
-    const answers = new Map<number, (chunk: OutputChunk | null) => void>();
+  /** Undefined for one that is none any more. */
+  const currentStatus = (runnerId: string): string | undefined => statusOf(db()).get(runnerId);
+  const renews = (runnerId: string): boolean =>
+    performance.now() - deps.provenAt() < PROOF_MAX_AGE_MS && currentStatus(runnerId) === 'online';
 
-    const send = (frame: FromCore): void => {
-      if (socket.bufferedAmount > MAX_BUFFERED) socket.terminate();
-      else socket.send(JSON.stringify(frame));
-    };
-    /** Tells what has changed since it was last told. */
-    function tell(): void {
-      const work = assignedWork(db(), runnerId, applier.position.index);
-      const text = JSON.stringify([work.jobs, work.replicas]);
-      if (text !== told) send({ type: 'work', work });
-      told = text;
-      const addresses = [...deps.cores()];
-      if (addresses.join() !== toldCores) send({ type: 'cores', addresses });
-      toldCores = addresses.join();
-    }
-    function renews(): boolean {
-      try {
-        return deps.quorumHeld() && findRunner(db(), runnerId).status === 'online';
-      } catch {
-        return false;
-      }
-    }
-    async function take(frame: FromRunner): Promise<void> {
-      if (frame.type === 'heartbeat') {
-        seen.set(runnerId, {
-          heardAt: deps.clock(),
-          cpuPercent: frame.cpu_percent,
-          memoryPercent: frame.memory_percent,
-        });
-        return send({ type: 'ack', n: frame.n, renewed: renews() });
-      }
-      if (frame.type === 'output') return answers.get(frame.n)?.(frame.chunk);
-      try {
-        if (frame.type === 'replicas') await recordReplicas(deps, runnerId, frame.reports);
-        else await recordReports(deps, runnerId, frame.reports);
-        send({ type: 'ack', n: frame.n, renewed: false });
-      } catch (error) {
-        send({ type: 'nack', n: frame.n, detail: error instanceof Error ? error.message : String(error) });
-      }
-    }
-    socket.on('message', (data) => {
-      const frame = fromRunnerSchema.safeParse(parse(String(data)));
-      if (!frame.success) return socket.close(1002, 'unexpected frame');
-      take(frame.data).catch((error: unknown) =>
-        logger.warn({ err: error, runner: runnerId }, 'a frame of a runner failed'),
-      );
-    });
-    send({ type: 'welcome', node_id: deps.nodeId, heartbeat_ms: HEARTBEAT_MS, lease_ms: LEASE_MS });
-    return {
-      socket,
-      tell,
-      async output(range: OutputRange): Promise<OutputChunk | undefined> {
-        asked += 1;
-        const n = asked;
-        const answer = new Promise<OutputChunk | null>((resolve) => answers.set(n, resolve));
-        send({ type: 'output', n, range });
-        const cut = new AbortController();
-        const found = await Promise.race([answer, delay(range.wait_ms + OUTPUT_MS, cut.signal).then(() => null)]);
-        cut.abort();
-        answers.delete(n);
-        return found ?? undefined;
+  function open(runnerId: string, socket: WebSocket): Session {
+    return openSession(socket, {
+      ...{ nodeId: deps.nodeId, runnerId, logger: deps.logger },
+      renews: () => renews(runnerId),
+      onHeartbeat({ cpu_percent, memory_percent }) {
+        seen.set(runnerId, { heardAt: clock(), cpuPercent: cpu_percent, memoryPercent: memory_percent });
       },
-    };
+      onMetrics: ({ batch, doNotPropagate: isElsewhere, stamp }) =>
+        measured.take(runnerId, batch, { isElsewhere, stamp }),
+      onReport: (frame) =>
+        frame.type === 'replicas'
+          ? recordReplicas(deps, runnerId, frame.reports)
+          : recordReports(deps, runnerId, frame.reports),
+      onRenew: (csr) => deps.renewCertificate(runnerId, csr),
+    });
   }
 
+  function tell(runnerId: string): void {
+    const entry = sessions.get(runnerId);
+    if (!entry || closed) return;
+    const { session, notAfter } = entry;
+    if (currentStatus(runnerId) === undefined) session.close(REMOVED, 'this runner was removed');
+    else if (clock() > notAfter) session.close(CERTIFICATE_EXPIRED, 'its certificate has expired');
+    else {
+      const work = assignedWork(db(), runnerId, applier.position.index);
+      session.tell({ work, cores: deps.cores(), trust: deps.trust() });
+    }
+  }
+
+  function tellChanged(): void {
+    const changed = takeChangedRunners(db());
+    for (const runnerId of changed === 'all' ? [...sessions.keys()] : changed) tell(runnerId);
+  }
   /** Once for all entries that are applied in a row. */
-  function tellAll(): void {
-    if (scheduled || sessions.size === 0) return;
+  function onApplied(): void {
+    if (scheduled || closed) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      if (closed) return;
-      for (const [runnerId, session] of sessions) {
-        if (isRemoved(runnerId)) session.socket.close(4403, 'this runner was removed');
-        else session.tell();
-      }
+      if (!closed) tellChanged();
     });
   }
-  const isRemoved = (runnerId: string): boolean => {
-    try {
-      findRunner(db(), runnerId);
-      return false;
-    } catch {
-      return true;
-    }
-  };
-  const unsubscribe = applier.onApplied(tellAll);
+  const unsubscribe = applier.onApplied(onApplied);
+  const sweep = setInterval(() => {
+    for (const runnerId of sessions.keys()) tell(runnerId);
+    for (const [id, { heardAt }] of seen) if (clock() - heardAt > HEARD_MS) seen.delete(id);
+  }, SWEEP_MS);
 
   return {
-    connect(runnerId, socket) {
-      sessions.get(runnerId)?.socket.terminate();
-      const session = openSession(runnerId, socket);
-      sessions.set(runnerId, session);
-      socket.on('error', (error) =>
-        logger.debug({ err: error, runner: runnerId }, 'the connection of a runner failed'),
-      );
+    connect(runnerId, socket, notAfter) {
+      sessions.get(runnerId)?.session.terminate();
+      const entry = { session: open(runnerId, socket), notAfter };
+      sessions.set(runnerId, entry);
       socket.once('close', () => {
-        if (sessions.get(runnerId) === session) sessions.delete(runnerId);
+        if (sessions.get(runnerId) !== entry) return;
+        sessions.delete(runnerId);
+        measured.disconnected(runnerId);
       });
-      session.tell();
+      tell(runnerId);
     },
     seen: (runnerId) => seen.get(runnerId),
+    get connected() {
+      return sessions.size;
+    },
     heard() {
-      const now = deps.clock();
+      const now = clock();
       return [...seen]
         .map(([id, { heardAt }]) => ({ id, ago_ms: now - heardAt }))
         .filter((one) => one.ago_ms < HEARD_MS);
     },
-    output: async (runnerId, range) => sessions.get(runnerId)?.output(range),
+    output: async (runnerId, range) => sessions.get(runnerId)?.session.output(range),
     close() {
       closed = true;
       unsubscribe();
-      for (const { socket } of sessions.values()) socket.close(1001, 'the node stops');
+      clearInterval(sweep);
+      for (const [runnerId, { session }] of sessions) {
+        measured.disconnected(runnerId);
+        session.close(1001, 'the node stops');
+      }
     },
   };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
 import type { Reconciler } from '../reconcile/driver';
 import type { Proposer } from '../replication/proposer';
-import { observeRunner } from '../resources/runners/commands';
+import { observeRunner, removeRunner } from '../resources/runners/commands';
 import { type RunnerRow, runners } from '../resources/runners/table';
 import { loseJob } from './jobs/commands';
 import { jobs } from './jobs/table';
@@ -17,6 +17,8 @@ export interface ObserverDeps {
   readonly isLeader: () => boolean;
   /** When any core that answers last heard of it, ms; null = not since this process runs. */
   readonly lastHeard: (runner: RunnerRow) => number | null;
+  /** Whether there is a core node of this id, removed ones left out. */
+  readonly isCore: (nodeId: number) => boolean;
   readonly clock: Clock;
 }
 
@@ -30,6 +32,12 @@ const SILENT_MS = 4_000;
  */
 export function createObserver(deps: ObserverDeps): Reconciler {
   let leadsSince: number | undefined;
+  /**
+   * Since when this process knows that a runner is offline, by a clock that never goes back. Every core keeps it, whoever
+   * leads: it is later than the time at which it was written down, so whoever goes by it waits long enough, whatever the
+   * clocks of the nodes say.
+   */
+  const offlineSince = new Map<string, { readonly statusSince: number; readonly at: number }>();
 
   async function observe(runner: RunnerRow, now: number): Promise<void> {
     const heardAt = deps.lastHeard(runner) ?? 0;
@@ -40,8 +48,31 @@ export function createObserver(deps: ObserverDeps): Reconciler {
     }
   }
 
-  async function giveUp(runner: RunnerRow, now: number): Promise<void> {
-    if (now - runner.statusSince < LEASE_MS + LEASE_MARGIN_MS) return;
+  /** Runners that are offline or removed and still have something. */
+  function goneWithJobs(): RunnerRow[] {
+    const open = inArray(jobs.state, ['assigned', 'running']);
+    const holders = deps.db().selectDistinct({ id: jobs.runnerId }).from(jobs).where(open).all();
+    const ids = holders.flatMap(({ id }) => (id === null ? [] : [id]));
+    return deps
+      .db()
+      .select()
+      .from(runners)
+      .where(and(inArray(runners.id, ids), ne(runners.status, 'online')))
+      .all();
+  }
+
+  function noteOffline(gone: readonly RunnerRow[]): void {
+    const current = new Set(gone.map(({ id }) => id));
+    for (const id of offlineSince.keys()) if (!current.has(id)) offlineSince.delete(id);
+    for (const { id, statusSince } of gone) {
+      if (offlineSince.get(id)?.statusSince !== statusSince)
+        offlineSince.set(id, { statusSince, at: performance.now() });
+    }
+  }
+
+  async function giveUp(runner: RunnerRow): Promise<void> {
+    const since = offlineSince.get(runner.id)?.at ?? performance.now();
+    if (performance.now() - since < LEASE_MS + LEASE_MARGIN_MS) return;
     const open = and(eq(jobs.runnerId, runner.id), inArray(jobs.state, ['assigned', 'running']));
     for (const job of deps.db().select().from(jobs).where(open).limit(500).all()) {
       const reason = `the runner ${runner.name} ${runner.state === 'removed' ? 'was removed' : 'is gone'}`;
@@ -54,6 +85,8 @@ export function createObserver(deps: ObserverDeps): Reconciler {
     name: 'runners',
     intervalMs: 500,
     async run() {
+      const gone = goneWithJobs();
+      noteOffline(gone);
       if (!deps.isLeader()) {
         leadsSince = undefined;
         return;
@@ -61,9 +94,12 @@ export function createObserver(deps: ObserverDeps): Reconciler {
       const now = deps.clock();
       leadsSince ??= now;
       const active = deps.db().select().from(runners).where(eq(runners.state, 'active')).all();
-      for (const runner of active) await observe(runner, now);
-      for (const runner of deps.db().select().from(runners).where(ne(runners.status, 'online')).all())
-        await giveUp(runner, now);
+      for (const runner of active) {
+        if (runner.nodeId === null || deps.isCore(runner.nodeId)) await observe(runner, now);
+        // Its node was removed from the cluster, and takes it along.
+        else await deps.propose(removeRunner, { id: runner.id }, systemProposal(deps.nodeId));
+      }
+      for (const runner of gone) await giveUp(runner);
     },
   };
 }

@@ -19,17 +19,21 @@ export function createRunnerGate(deps: {
   db: () => StateDb;
   clock: Clock;
   logger: Logger;
-  onConnection: (runnerId: string, socket: WebSocket) => void;
+  /** `notAfter`: of the certificate that it showed, ms. */
+  onConnection: (runnerId: string, socket: WebSocket, notAfter: number) => void;
 }): RunnerGate {
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
 
   /** @returns the id of the runner, or why it stays outside */
-  function admit(request: IncomingMessage, socket: TLSSocket): { id: string } | { status: string; code: string } {
+  function admit(
+    request: IncomingMessage,
+    socket: TLSSocket,
+  ): { id: string; notAfter: number } | { status: string; code: string } {
     if (request.url !== RUNNER_SESSION_PATH) return { status: '404 Not Found', code: 'not_found' };
     const peer = socket.authorized ? runnerPeerOf(socket.getPeerCertificate()) : undefined;
     if (!peer || deps.clock() > peer.notAfter) return { status: '401 Unauthorized', code: 'certificate_required' };
     const runner = runnerOfKey(deps.db(), peer.keyPin);
-    return runner ? { id: runner.id } : { status: '403 Forbidden', code: 'node_removed' };
+    return runner ? { id: runner.id, notAfter: peer.notAfter } : { status: '403 Forbidden', code: 'node_removed' };
   }
 
   return {
@@ -41,7 +45,9 @@ export function createRunnerGate(deps: {
         );
         return;
       }
-      server.handleUpgrade(request, socket, head, (connection) => deps.onConnection(admitted.id, connection));
+      server.handleUpgrade(request, socket, head, (connection) =>
+        deps.onConnection(admitted.id, connection, admitted.notAfter),
+      );
     },
   };
 }

@@ -85,6 +85,18 @@ export const setRunnerDrained = defineCommand({
   },
 });
 
+/** When the certificate that it was given last expires; fails for one that is removed, which is to get none. */
+export const noteRunnerCertificate = defineCommand({
+  type: 'runners.note_certificate',
+  since: 1,
+  audited: false,
+  input: z.object({ id: z.uuid(), expiresAt: z.int() }),
+  apply(tx, { id, expiresAt }) {
+    findRunner(tx, id);
+    tx.update(runners).set({ certificateExpiresAt: expiresAt }).where(eq(runners.id, id)).run();
+  },
+});
+
 /** Forgets a runner: an embedded one whose node runs no work any more, or one whose host is gone. */
 export const removeRunner = defineCommand({
   type: 'runners.remove',
@@ -101,4 +113,4 @@ export const removeRunner = defineCommand({
   },
 });
 
-export const runnerCommands = [registerEmbedded, observeRunner, setRunnerDrained, removeRunner];
+export const runnerCommands = [registerEmbedded, observeRunner, setRunnerDrained, noteRunnerCertificate, removeRunner];

@@ -1,3 +1,4 @@
+import type { MetricsBatch } from '@quorate/shared/runner-protocol';
 import { type Runner, runnerRoutes } from '@quorate/shared/runners';
 import { and, asc, eq, gt } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
@@ -14,9 +15,17 @@ export interface RunnerSight {
   readonly replicas: number;
   readonly cpuPercent: number | null;
   readonly memoryPercent: number | null;
+  /** What it measured last; undefined when not known here. */
+  readonly latest: MetricsBatch | undefined;
   /** Core nodes that it is connected to. */
   readonly connectedTo: readonly number[];
 }
+
+const programsIn = ({ jobs, replicas }: MetricsBatch): Runner['programs'] =>
+  [
+    ...jobs.map((job) => ({ kind: 'job' as const, name: job.id, ...job })),
+    ...replicas.map((one) => ({ kind: 'replica' as const, name: `${one.service}/${one.slot}`, ...one })),
+  ].map(({ kind, name, cpu_percent, rss_bytes, processes }) => ({ kind, name, cpu_percent, rss_bytes, processes }));
 
 function viewRunner(row: RunnerRow, sight: RunnerSight): Runner {
   return {
@@ -32,6 +41,8 @@ function viewRunner(row: RunnerRow, sight: RunnerSight): Runner {
     replicas: sight.replicas,
     cpu_percent: sight.cpuPercent,
     memory_percent: sight.memoryPercent,
+    measured_at: sight.latest ? toTimestamp(sight.latest.at) : null,
+    programs: sight.latest ? programsIn(sight.latest) : [],
     connected_to: [...sight.connectedTo],
     version: row.version,
     certificate_expires_at: row.certificateExpiresAt === null ? null : toTimestamp(row.certificateExpiresAt),

@@ -16,6 +16,17 @@ export interface AgentOptions {
   readonly leaseHeld: () => boolean;
 }
 
+/** A program that runs now: its process group, and whose it is. */
+export type RunningProgram =
+  | { readonly kind: 'job'; readonly pid: number; readonly id: string; readonly attempt: number }
+  | {
+      readonly kind: 'replica';
+      readonly pid: number;
+      readonly service: string;
+      readonly slot: number;
+      readonly generation: number;
+    };
+
 export interface Agent {
   /** Converges on it; older than the last one is ignored. */
   assign(work: AssignedWork): void;
@@ -24,6 +35,8 @@ export interface Agent {
   /** Output of an attempt that is here; undefined when it is not. */
   output(range: JobOutputRange): Promise<OutputChunk | undefined>;
   readonly running: number;
+  /** What runs now, to be measured. */
+  programs(): RunningProgram[];
   /** Kills what runs, waits for it, and tells of it if it can. */
   stop(): Promise<void>;
 }
@@ -136,6 +149,10 @@ export function createAgent(options: AgentOptions): Agent {
     get running() {
       return runs().length;
     },
+    programs: () =>
+      [...known.values()].flatMap(({ of, run }) =>
+        run?.pid === undefined ? [] : [{ kind: 'job', pid: run.pid, ...of }],
+      ),
     async stop() {
       stopped = true;
       clearInterval(ticker);

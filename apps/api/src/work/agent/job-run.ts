@@ -25,6 +25,8 @@ type JobRecord = z.infer<typeof recordSchema>;
 export type StopReason = 'cancelled' | 'lost' | 'stopped';
 
 export interface JobRun {
+  /** Of its process group; undefined when it could not be started. */
+  readonly pid: number | undefined;
   readonly ended: Promise<JobEnd>;
   /** Ends the process group. The first reason counts. */
   stop(why: StopReason): void;
@@ -95,6 +97,7 @@ export function createJobStore({ dir, logger }: { dir: string; logger: Logger })
     const { ended, stop } = watch(group, spec);
     let over = false;
     return {
+      pid: group.pid,
       stop,
       async output(offset, waitMs) {
         await log.waitBeyond(offset, waitMs);

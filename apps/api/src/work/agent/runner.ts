@@ -1,13 +1,15 @@
-import { cpus, freemem, totalmem } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobReport } from '@quorate/shared/runner-protocol';
 import pRetry from 'p-retry';
 import type { ClientOptions } from 'ws';
 import { delay } from '../../lib/async';
+import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
-import { LEASE_MS } from '../lease';
+import { LEASE_MS, SAMPLE_MS } from '../lease';
 import { bootId, createAgent } from './agent';
-import { type Link, openLink } from './link';
+import { type Link, openLink, type Trust } from './link';
+import { createMeasure } from './measure';
+import { type Carrier, createOutbox } from './outbox';
 import { createReplicas } from './replicas/replicas';
 
 export interface RunnerOptions {
@@ -17,45 +19,67 @@ export interface RunnerOptions {
   /** Cluster addresses to begin with; the cores tell of changes. */
   readonly cores: readonly string[];
   readonly tls: () => ClientOptions;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Called with each change, to be remembered for the next start. */
   readonly onCores: (addresses: readonly string[]) => void;
+  /** Called with what each core says when it is connected, and with each change. */
+  readonly onTrust: (trust: Trust) => void;
   /** Called once: the cluster does not know this runner any more. */
   readonly onRemoved: () => void;
 }
 
 export interface Runner {
   readonly connected: number;
+  /** Asks one core after the other for a certificate. @throws the last reason when none gives one */
+  renew(csr: string): Promise<string>;
+  /** Opens every connection anew, one after the other: with another certificate, say. */
+  reconnect(): Promise<void>;
   /** Ends its jobs. The replicas of services go on, unless it was removed: the next start takes them over. */
   stop(): Promise<void>;
 }
 
 const RETRY = { retries: Number.POSITIVE_INFINITY, minTimeout: 200, maxTimeout: 5_000, randomize: true } as const;
 const LEASE_CHECK_MS = 500;
+const REOPEN_MS = 10_000;
+const REOPEN_POLL_MS = 50;
+
+interface Entry {
+  readonly stop: AbortController;
+  link: Link | undefined;
+  readonly done: Promise<void>;
+}
 
 /** Connects to every core node, and stays so: what it is told to run it runs, whichever core says so first. */
 export function startRunner(options: RunnerOptions): Runner {
-  const { logger } = options;
+  const { logger, dir } = options;
   const stopping = new AbortController();
-  const links = new Map<string, { stop: AbortController; link: Link | undefined; done: Promise<void> }>();
+  const links = new Map<string, Entry>();
   let renewedAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - renewedAt < LEASE_MS;
-  const sample = createSampler();
-  const report = (reports: JobReport[]): Promise<void> => toAnyCore((link) => link.report(reports));
-  const agent = createAgent({ dir: options.dir, logger, report, leaseHeld });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const agent = createAgent({ dir, logger, report: (reports) => byOne((link) => link.report(reports)), leaseHeld });
   const replicas = createReplicas({
-    ...{ dir: join(options.dir, 'replicas'), bootId: bootId(), logger },
-    report: (reports) => toAnyCore((link) => link.reportReplicas(reports)),
+    ...{ dir: join(dir, 'replicas'), bootId: bootId(), logger },
+    report: (reports) => byOne((link) => link.reportReplicas(reports)),
   });
   let isRemoved = false;
+  const measure = createMeasure(
+    () => [...agent.programs(), ...replicas.running().map((one) => ({ kind: 'replica' as const, ...one }))],
+    options.clock,
+  );
+  let measured = measure();
+  const outbox = createOutbox({ file: join(dir, 'measured.json'), carriers: () => openLinks().map(carrierOf), logger });
 
-  /** To one core after the other, until one has it. */
-  async function toAnyCore(tell: (link: Link) => Promise<void>): Promise<void> {
+  const openLinks = (): Link[] => [...links.values()].flatMap(({ link }) => (link?.isOpen ? [link] : []));
+  const carrierOf = (link: Link): Carrier => ({ core: link.core, stamp: link.stamp, send: link.sendMetrics });
+
+  /** Asks one core after the other, until one has done it. @throws the last reason */
+  async function byOne<T>(ask: (link: Link) => Promise<T>): Promise<T> {
     let last: unknown = new Error('no core node is connected');
-    for (const { link } of links.values()) {
-      if (!link?.isOpen) continue;
+    for (const link of openLinks()) {
       try {
-        return await tell(link);
+        return await ask(link);
       } catch (error) {
         last = error;
       }
@@ -70,16 +94,18 @@ export function startRunner(options: RunnerOptions): Runner {
     options.onCores(addresses);
   }
 
-  function keepLink(address: string) {
-    const entry = { stop: new AbortController(), link: undefined as Link | undefined, done: Promise.resolve() };
-    const signal = AbortSignal.any([entry.stop.signal, stopping.signal]);
+  function keepLink(address: string): Entry {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, stopping.signal]);
     const session = async (): Promise<void> => {
       const link = openLink({
-        ...{ address, tls: options.tls, sample, logger, onCores: setCores },
+        ...{ address, tls: options.tls, logger, onCores: setCores, onTrust: options.onTrust },
+        sample: () => ({ cpu_percent: measured.host.cpu_percent, memory_percent: measured.host.memory_percent }),
         onWork(work) {
           agent.assign(work);
           replicas.assign({ owner: options.id, index: work.index, replicas: work.replicas });
         },
+        onOpen: (opened) => outbox.connected(carrierOf(opened)),
         onRenewed: (sentAt) => {
           renewedAt = Math.max(renewedAt, sentAt);
         },
@@ -89,6 +115,7 @@ export function startRunner(options: RunnerOptions): Runner {
       const onStop = (): void => link.close();
       signal.addEventListener('abort', onStop, { once: true });
       const why = await link.ended.finally(() => signal.removeEventListener('abort', onStop));
+      if (why === 'left') outbox.left(link.core);
       if (why === 'removed') {
         isRemoved = true;
         options.onRemoved();
@@ -102,48 +129,42 @@ export function startRunner(options: RunnerOptions): Runner {
         await delay(RETRY.minTimeout * (1 + Math.random()), signal);
       }
     };
-    entry.done = keep()
+    const done = keep()
       .catch(() => undefined)
       .then(() => void links.delete(address));
+    const entry: Entry = { stop, link: undefined, done };
     return entry;
   }
 
   const watch = setInterval(() => {
     if (!leaseHeld()) agent.loseLease();
   }, LEASE_CHECK_MS);
+  const sampling = setInterval(() => {
+    measured = measure();
+    outbox.add(measured);
+  }, SAMPLE_MS);
   setCores(options.cores);
   return {
     get connected() {
-      return [...links.values()].filter(({ link }) => link?.isOpen).length;
+      return openLinks().length;
+    },
+    renew: (csr) => byOne((link) => link.renew(csr)),
+    async reconnect() {
+      for (const entry of links.values()) {
+        const before = entry.link;
+        before?.close();
+        const until = performance.now() + REOPEN_MS;
+        const isReopened = (): boolean => entry.link !== before && entry.link?.isOpen === true;
+        while (!isReopened() && performance.now() < until && !stopping.signal.aborted) await delay(REOPEN_POLL_MS);
+      }
     },
     async stop() {
       clearInterval(watch);
+      clearInterval(sampling);
       await Promise.all([agent.stop(), isRemoved ? replicas.stopAll() : replicas.leave()]);
+      outbox.stop();
       stopping.abort();
       await Promise.all([...links.values()].map(({ done }) => done));
     },
-  };
-}
-
-/** Load of this host since the last call, in percent. */
-function createSampler(): () => { cpu_percent: number; memory_percent: number } {
-  const totals = () => {
-    const times = cpus().map((cpu) => cpu.times);
-    const idle = times.reduce((sum, time) => sum + time.idle, 0);
-    return {
-      idle,
-      all: times.reduce((sum, { user, nice, sys, idle: i, irq }) => sum + user + nice + sys + i + irq, 0),
-    };
-  };
-  let before = totals();
-  return () => {
-    const now = totals();
-    const all = now.all - before.all;
-    const busy = all === 0 ? 0 : 1 - (now.idle - before.idle) / all;
-    before = now;
-    return {
-      cpu_percent: Math.round(busy * 1000) / 10,
-      memory_percent: Math.round((1 - freemem() / totalmem()) * 1000) / 10,
-    };
   };
 }
