@@ -20,7 +20,7 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   session: [],
   haproxy: ['haproxy'],
   runner: ['runners', 'join-tokens', 'services'],
-  job: ['jobs', 'runners'],
+  job: ['jobs', 'job-schedules', 'runners'],
   service: ['services', 'runners', 'haproxy'],
   replica: ['services', 'runners', 'haproxy'],
 };

@@ -85,6 +85,7 @@ function openStream(client: QueryClient, onState: (streaming: boolean) => void):
           'alarms',
           'runners',
           'jobs',
+          'job-schedules',
           'services',
         ]);
       openedBefore = true;

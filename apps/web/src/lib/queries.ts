@@ -7,6 +7,7 @@ import { clusterRoutes } from '@quorate/shared/cluster';
 import { eventRoutes } from '@quorate/shared/events';
 import { failoverRoutes } from '@quorate/shared/failovers';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
+import { jobScheduleRoutes } from '@quorate/shared/job-schedules';
 import { FINAL_JOB_STATES, type Job, type JobState, jobRoutes } from '@quorate/shared/jobs';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { joinRoutes } from '@quorate/shared/joins';
@@ -43,6 +44,7 @@ export type Resource =
   | 'haproxy'
   | 'runners'
   | 'jobs'
+  | 'job-schedules'
   | 'services'
   | 'users'
   | 'api-tokens';
@@ -127,6 +129,7 @@ export interface EventFilter {
 export interface JobFilter {
   state?: JobState | undefined;
   kind?: string | undefined;
+  schedule_id?: string | undefined;
 }
 export interface AuditFilter {
   actor?: string | undefined;
@@ -152,6 +155,14 @@ export const jobsQuery = (filter: JobFilter) => ({
   refetchInterval: 2_000,
 });
 export const revisionsQuery = pages('haproxy', haproxyRoutes.revisions, {});
+
+export const jobSummaryQuery = queryOptions({
+  queryKey: ['jobs' satisfies Resource, 'summary'],
+  queryFn: ({ signal }) => call(jobRoutes.summary, { signal, headers: afterLastWrite() }),
+  refetchInterval: 4_000,
+});
+/** Their next and last runs come without an event. */
+export const jobSchedulesQuery = { ...pages('job-schedules', jobScheduleRoutes.list, {}), refetchInterval: 10_000 };
 
 /** Nothing happens to such a job any more by itself. */
 export const isFinal = ({ state }: Pick<Job, 'state'>): boolean =>
@@ -180,6 +191,17 @@ export const backupEncryptionQuery = settings(['backups', 'encryption'], backupR
 export const haproxySettingsQuery = settings(['haproxy', 'settings'], haproxyRoutes.getSettings);
 export const retentionQuery = settings(['retention'], retentionRoutes.get);
 
+/** One schedule with its ETag. */
+export const jobScheduleQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['job-schedules' satisfies Resource, 'one', id] as QueryKey,
+    queryFn: async ({ signal }) => {
+      const input = { params: { id }, signal, headers: afterLastWrite() };
+      const { data, headers } = await callFull(jobScheduleRoutes.get, input);
+      return { settings: data, etag: headers.get('etag') };
+    },
+  });
+
 /** One service with its ETag. */
 export const serviceQuery = (name: string) =>
   queryOptions({
@@ -193,6 +215,21 @@ export const serviceQuery = (name: string) =>
       return { settings: data, etag: headers.get('etag') };
     },
     refetchInterval: 1_500,
+  });
+
+/** What autoscaling decided, newest first; new ones come without an event. */
+export const scalingDecisionsQuery = (name: string) =>
+  infiniteQueryOptions({
+    queryKey: ['services' satisfies Resource, 'decisions', name],
+    queryFn: ({ pageParam, signal }) =>
+      call(serviceRoutes.decisions, {
+        params: { name },
+        query: { limit: PAGE, cursor: pageParam ?? undefined },
+        signal,
+      }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: 4_000,
   });
 
 /** What it was before; nothing is added without a change of the service itself. */

@@ -102,7 +102,7 @@ function Loaded({ job, back, onSubmitLike }: LoadedProps) {
         ) : null}
         <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem] xl:items-start">
           <div className="min-w-0 space-y-4">
-            <OutputPanel key={`${job.id} ${job.attempts.length}`} job={job} />
+            <OutputPanel key={job.id} job={job} />
             <Attempts job={job} />
           </div>
           <JobFacts job={job} />

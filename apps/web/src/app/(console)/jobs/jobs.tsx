@@ -1,30 +1,21 @@
 'use client';
 
-import { JOB_STATES, type Job } from '@quorate/shared/jobs';
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { Plus, SearchX, SquareTerminal } from 'lucide-react';
-import { parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryState } from 'nuqs';
+import type { Job } from '@quorate/shared/jobs';
+import { useQuery } from '@tanstack/react-query';
+import { Plus } from 'lucide-react';
+import { parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryState, useQueryStates } from 'nuqs';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
 import { Page } from '@/components/page';
-import { EmptyState, ErrorState } from '@/components/states';
-import { Button } from '@/components/ui/button';
-import { Panel } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
-import { SkeletonRows } from '@/components/ui/skeleton';
-import { JOB } from '@/components/work-status';
+import { Tabs } from '@/components/ui/tabs';
 import { WriteButton } from '@/components/write-button';
-import { jobsQuery } from '@/lib/queries';
+import { formatInt, plural } from '@/lib/format';
+import { jobSummaryQuery } from '@/lib/queries';
 import { JobDetail } from './job-detail';
-import { JobList } from './job-list';
+import { QUEUE_FILTERS, QueueTab } from './queue-tab';
+import { SchedulesTab } from './schedules-tab';
 import { SubmitDialog } from './submit-dialog';
 
-const STATE_OPTIONS = [
-  { value: '', label: 'All jobs' },
-  ...JOB_STATES.map((state) => ({ value: state, label: JOB[state][0] })),
-];
-
-/** One job when the address names one, else the queue. */
+/** One job when the address names one, else the queue and the schedules. */
 export function Jobs() {
   const [opened, setOpened] = useQueryState('job', parseAsString.withOptions({ history: 'push' }));
   const [submitting, setSubmitting] = useQueryState('submit', parseAsBoolean.withDefault(false));
@@ -36,7 +27,7 @@ export function Jobs() {
   return (
     <>
       {opened === null ? (
-        <Queue onOpen={(id) => void setOpened(id)} onSubmit={() => void setSubmitting(true)} />
+        <AllJobs onOpen={(id) => void setOpened(id)} onSubmit={() => void setSubmitting(true)} />
       ) : (
         <JobDetail id={opened} onBack={() => void setOpened(null)} onSubmitLike={setLike} />
       )}
@@ -54,14 +45,19 @@ export function Jobs() {
   );
 }
 
-function Queue({ onOpen, onSubmit }: { onOpen: (id: string) => void; onSubmit: () => void }) {
-  const [state, setState] = useQueryState('state', parseAsStringLiteral(JOB_STATES));
-  const jobs = useInfiniteQuery(jobsQuery(state === null ? {} : { state }));
-  const items = jobs.data?.pages.flatMap((page) => page.items) ?? [];
+const TABS = ['queue', 'schedules'] as const;
+
+function AllJobs({ onOpen, onSubmit }: { onOpen: (id: string) => void; onSubmit: () => void }) {
+  const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(TABS).withDefault('queue'));
+  const [, setFilters] = useQueryStates(QUEUE_FILTERS);
+  const showJobs = (schedule: { id: string }) => {
+    void setFilters({ state: null, schedule: schedule.id });
+    void setTab('queue');
+  };
   return (
     <Page
       title="Jobs"
-      description="Programs that run once, each attempt on one runner. Newest first."
+      description={<Summary />}
       actions={
         <WriteButton needs="operator" variant="primary" onClick={onSubmit}>
           <Plus aria-hidden />
@@ -69,39 +65,32 @@ function Queue({ onOpen, onSubmit }: { onOpen: (id: string) => void; onSubmit: (
         </WriteButton>
       }
     >
-      <div className="space-y-4">
-        {items.length > 0 || state !== null ? (
-          <search>
-            <Select
-              aria-label="State"
-              className="w-full sm:w-40"
-              options={STATE_OPTIONS}
-              value={state ?? ''}
-              onChange={(event) => void setState(JOB_STATES.find((value) => value === event.target.value) ?? null)}
-            />
-          </search>
-        ) : null}
-        <Panel flush>
-          {jobs.isPending ? <SkeletonRows rows={6} /> : null}
-          {jobs.isError && !jobs.data ? <ErrorState error={jobs.error} onRetry={() => void jobs.refetch()} /> : null}
-          {jobs.isSuccess && items.length === 0 ? (
-            state === null ? (
-              <EmptyState icon={SquareTerminal} title="No job yet" cli="quorate job run -- /bin/echo hello">
-                Submit one: it goes to a runner that has a free slot and the labels it asks for.
-              </EmptyState>
-            ) : (
-              <EmptyState
-                icon={SearchX}
-                title="No job is in this state"
-                cli={`quorate job list --state ${state}`}
-                action={<Button onClick={() => void setState(null)}>Show all jobs</Button>}
-              />
-            )
-          ) : null}
-          {items.length > 0 ? <JobList jobs={items} onOpen={onOpen} /> : null}
-          <MoreButton query={jobs} />
-        </Panel>
-      </div>
+      <Tabs
+        label="Jobs"
+        value={tab}
+        onValueChange={(value) => void setTab(value)}
+        tabs={[
+          { value: 'queue', label: 'Queue', content: <QueueTab onOpen={onOpen} /> },
+          {
+            value: 'schedules',
+            label: 'Schedules',
+            content: <SchedulesTab onOpenJob={onOpen} onShowJobs={showJobs} />,
+          },
+        ]}
+      />
     </Page>
   );
+}
+
+function Summary() {
+  const { data } = useQuery(jobSummaryQuery);
+  if (!data) return 'Programs that run once, each attempt on one runner.';
+  const { counts, dead_letters: dead } = data;
+  const running = (counts.running ?? 0) + (counts.assigned ?? 0);
+  const parts = [
+    `${formatInt(running)} running`,
+    `${formatInt(counts.queued ?? 0)} queued`,
+    plural(dead, 'dead letter'),
+  ];
+  return parts.join(' · ');
 }

@@ -67,7 +67,7 @@ export function refuseText(values: Pick<SubmitValues, 'env' | 'labels'>): Record
 }
 
 /** The form filled in with what a job was; only programs are submitted by it. */
-export const valuesOfJob = ({ spec, priority, retry }: Job): SubmitValues => ({
+export const valuesOfJob = ({ spec, priority, retry }: Pick<Job, 'spec' | 'priority' | 'retry'>): SubmitValues => ({
   ...SUBMIT_DEFAULTS,
   ...(spec.kind === 'exec' ? valuesOfProgram(spec) : {}),
   priority: String(priority),

@@ -12,6 +12,7 @@ import { useBodyForm } from '@/lib/body-form';
 import { lineWithoutValue } from '@/lib/lines';
 import { useWrite } from '@/lib/use-write';
 import { AUTOSCALING_FIELDS, type AutoscalingValues, autoscalingBody, autoscalingValues } from './autoscaling-form';
+import { DecisionsPanel } from './decisions-panel';
 
 const METRICS = [
   { value: 'cpu', label: 'CPU of its replicas' },
@@ -21,7 +22,9 @@ const METRICS = [
 export function AutoscalingTab({ service }: { service: Service }) {
   return (
     <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem] xl:items-start">
-      <div className="min-w-0 space-y-4 max-xl:order-2" />
+      <div className="min-w-0 space-y-4 max-xl:order-2">
+        <DecisionsPanel service={service} />
+      </div>
       <Panel title="Settings">
         <AutoscalingForm key={JSON.stringify(service.autoscaling)} service={service} />
       </Panel>

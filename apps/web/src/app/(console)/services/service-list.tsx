@@ -38,7 +38,7 @@ export function ServiceList({ services, actions }: ServiceListProps) {
           <tbody>
             {services.map((service) => (
               <Tr key={service.name}>
-                <Td className="w-1/3 max-w-0">
+                <Td className="w-1/4 max-w-0">
                   <Name service={service} actions={actions} />
                 </Td>
                 <Td className="min-w-40 max-w-64">
@@ -49,7 +49,7 @@ export function ServiceList({ services, actions }: ServiceListProps) {
                   <p>{replicaWords(service.replicas)}</p>
                   <ReplicaMeter replicas={service.replicas} />
                 </Td>
-                <Td>{placesOf(service)}</Td>
+                <Td className="whitespace-nowrap">{placesOf(service)}</Td>
                 <Td className="text-ink-2">{autoscalingWords(service) ?? 'by hand'}</Td>
                 <Td className="whitespace-nowrap">
                   <Time at={service.updated_at} />
