@@ -128,7 +128,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     }),
     ...supportBundleEndpoints(deps.supportBundle),
     ...retentionEndpoints(),
-    ...deps.work.endpoints,
+    ...deps.work.endpoints(deps.stopping),
     ...connectorEndpoints(deps.connector),
     ...auditEndpoints(),
     ...outcomeEndpoints({ barrier }),

@@ -161,6 +161,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       removed: () => runtime.journal.health === 'removed',
       nodeSeenAt: runtime.seenAt,
       runners: runtime.runners,
+      outputs: runtime.outputs,
       jobKinds: [backupJobs(version)],
       cores: () => liveMembers(core.store.db),
       barrier: runtime.barrier,

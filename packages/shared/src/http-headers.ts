@@ -9,5 +9,7 @@ export const HEADER = {
   requestId: 'X-Request-Id',
   /** With an uploaded file that is encrypted: what opens it, as base64url of UTF-8. */
   backupKey: 'X-Quorate-Backup-Key',
+  /** Where the output of a job is from: `runner`, or `tail` when only its end is left. */
+  output: 'X-Quorate-Output',
   idempotencyKey: 'Idempotency-Key',
 } as const;

@@ -29,7 +29,6 @@ import { type LeadershipWatch, startLeadershipWatch } from './leadership/watch';
 import { createLearnerRegistrar } from './learners';
 import type { ClusterListener } from './listener';
 import { type NodeStatus, type PeerObservation, startLiveness } from './liveness';
-import { liveMembers } from './members/admission';
 import { createMembership, type Membership } from './membership';
 import { openMember, openSingle } from './opening';
 import { createOperatorCare } from './operator-care';
@@ -44,6 +43,7 @@ import { createRegrowth } from './recovery/regrowth';
 import { createRestorer, type Restorer } from './restore/restorer';
 import { createResync } from './resync';
 import { createRoster } from './roster';
+import { createOutputExchange, type OutputExchange } from './runners/output-exchange';
 import { createRunnerSide, type RunnerSide } from './runners/side';
 import { createSelfCare } from './self-care';
 import { fetchAndInstall, removeUnfinishedSnapshots } from './snapshot-exchange';
@@ -83,6 +83,7 @@ export interface ClusterRuntime {
   readonly care: Care;
   /** The runners that are connected to this node. */
   readonly runners: RunnerSide;
+  readonly outputs: OutputExchange;
   readonly balancers: BalancerSide;
   /** Another core node as it last answered; undefined = never asked. */
   observe(nodeId: number): PeerObservation | undefined;
@@ -232,11 +233,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
   });
   const membership = createMembership({ nodeId, journal, view, announce });
   const registerLearner = createLearnerRegistrar({ journal, db, proposer, barrier });
-  const peerClearings = () =>
-    askForClearings(
-      peerClient,
-      liveMembers(db()).flatMap((m) => (m.id === nodeId ? [] : [{ nodeId: m.id, address: m.clusterAddress }])),
-    );
+  const peerClearings = () => askForClearings(peerClient, targets());
   const care = createCare({ ...options, nodeId, journal, view, membership, identity, statusOf, peerClearings });
 
   const addresses = advertisedAddresses(config);
@@ -255,6 +252,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     ...{ nodeId, db, identity, keyring, clock, logger, propose: proposer.propose },
     liveness: () => liveness,
   });
+  const outputs = createOutputExchange({ client: peerClient, peers: targets });
   const balancers = createBalancerSide({ db, liveness: () => liveness });
 
   async function openListener(): Promise<void> {
@@ -271,6 +269,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
       servePeers: (app) => {
         restorer.serve(app);
         backups.serve(app);
+        outputs.serve(app);
         serveClearing(app, care.clearer.current);
       },
       admissionApp: createAdmissionApp({
@@ -348,6 +347,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     backups,
     care,
     runners,
+    outputs,
     balancers,
     waiting,
     announce,

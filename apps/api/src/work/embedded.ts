@@ -39,6 +39,8 @@ export interface EmbeddedDeps {
 /** The runner inside a core node: connected to that core alone, so its lease is the quorum that the core has. */
 export interface EmbeddedRunner extends Reconciler {
   readonly agent: Agent;
+  /** Whether that is this runner. */
+  isOwn(id: string): boolean;
   /** Output of a job's attempt or of a replica that is here. */
   output(range: OutputRange): Promise<OutputChunk | undefined>;
   /** What it measured last. */
@@ -124,6 +126,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     name: 'embedded runner',
     intervalMs: 500,
     agent,
+    isOwn: (id) => id === runnerId,
     output: (range) => ('service' in range ? replicas.output(range) : agent.output(range)),
     measuredLast: () => last,
     async run() {

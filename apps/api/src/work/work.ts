@@ -24,6 +24,7 @@ import { registerMeasured } from './measured/prometheus';
 import { createMeasuredStore } from './measured/store';
 import { createUsageView, type UsageView } from './measured/usage-view';
 import { createObserver } from './observer';
+import { createOutput, type OutputElsewhere } from './output';
 import { createAutoscaler } from './services/autoscaler';
 import { startPlanner } from './services/planner';
 import { countReplicas } from './services/queries';
@@ -59,6 +60,7 @@ export interface WorkDeps {
       service: Pick<RunnerHub, 'connect' | 'heard'> & { embedded(): { id: string; batch: MetricsBatch } | null },
     ): void;
   };
+  readonly outputs: OutputElsewhere;
   /** Core nodes that are not removed. */
   readonly cores: () => readonly { readonly id: number; readonly clusterAddress: string }[];
   readonly metrics: Registry;
@@ -70,7 +72,8 @@ export interface WorkDeps {
 
 /** What the cluster runs for its operators, as far as this core node has to do with it. */
 export interface Work {
-  readonly endpoints: readonly Endpoint[];
+  /** `stopping`: ends the streams. */
+  endpoints(stopping: AbortSignal): readonly Endpoint[];
   /** What runners measured last, of every runner that any core hears of. */
   readonly usage: UsageView;
   stop(): Promise<void>;
@@ -117,6 +120,8 @@ export function startWork(deps: WorkDeps): Work {
     renewCertificate: deps.runners.renewCertificate,
   });
   deps.runners.attach({ connect: hub.connect, heard: hub.heard, embedded: embedded.measuredLast });
+  const { heardBy } = deps.runners;
+  const output = createOutput({ ...common, hub, embedded, elsewhere: deps.outputs, heardBy });
   registerMeasured(deps.metrics, {
     exported: measured.exported,
     exportedBatches: () => measured.exportedBatches,
@@ -137,9 +142,14 @@ export function startWork(deps: WorkDeps): Work {
   }
   return {
     usage,
-    endpoints: [...jobEndpoints({ clock }), ...serviceEndpoints(), ...runnerEndpoints({ sight })],
+    endpoints: (stopping) => [
+      ...jobEndpoints({ clock, logs: output.logs, stopping }),
+      ...serviceEndpoints(),
+      ...runnerEndpoints({ sight }),
+    ],
     async stop() {
       unsubscribe();
+      output.stop();
       hub.close();
       await embedded.stop();
       await Promise.all([assigning, planning, coreJobs, ...others].map((reconciler) => reconciler.stop()));

@@ -14,6 +14,7 @@ import { pageOf, textCursor } from '../../http/page';
 import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
 import { cancelJob, retryDeadLetters, retryJob, submitJob } from './commands';
+import { type LogStreams, placeOf } from './logs/stream';
 import { findJob, runnerLoads } from './queries';
 import { jobScheduleEndpoints } from './schedules/routes';
 import { jobs } from './table';
@@ -23,9 +24,11 @@ const RETRIED_AT_ONCE = 1_000;
 
 export interface JobEndpointDeps {
   readonly clock: Clock;
+  readonly logs: LogStreams;
+  readonly stopping: AbortSignal;
 }
 
-export function jobEndpoints({ clock }: JobEndpointDeps): Endpoint[] {
+export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoint[] {
   const viewById = (db: StateDb, id: string): Job => viewJob(db, findJob(db, id), runnerLoads(db), clock());
   return [
     // Before the one with an id, which would take "summary" for one.
@@ -67,6 +70,13 @@ export function jobEndpoints({ clock }: JobEndpointDeps): Endpoint[] {
     endpoint(jobRoutes.retry, async (ctx, { params }) => {
       await ctx.propose(retryJob, params);
       return viewById(ctx.db, params.id);
+    }),
+    endpoint(jobRoutes.logs, (ctx, { params, query: { follow, attempt } }) => {
+      const { id } = findJob(ctx.db, params.id);
+      const signal = AbortSignal.any([ctx.signal, stopping]);
+      if (follow === 'false') return logs.asItIs(id, attempt, signal);
+      const from = placeOf(ctx.header('last-event-id')) ?? (attempt === undefined ? undefined : { attempt, offset: 0 });
+      return logs.follow(id, from, signal);
     }),
     ...jobScheduleEndpoints({ clock, viewJob: viewById }),
   ];

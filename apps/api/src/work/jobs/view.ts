@@ -24,7 +24,8 @@ function viewAttempt(db: StateDb, row: AttemptRow): Job['attempts'][number] {
   };
 }
 
-function whyWaiting(row: JobRow, loads: readonly RunnerLoad[], now: number): string | null {
+/** In one sentence; null for a job that does not wait, or is about to begin. */
+export function whyWaiting(row: JobRow, loads: readonly RunnerLoad[], now: number): string | null {
   if (row.state !== 'queued') return null;
   if (row.notBefore > now) return `the next attempt is due at ${toTimestamp(row.notBefore)}`;
   if (row.kind !== 'exec') return null;
