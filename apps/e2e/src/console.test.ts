@@ -107,6 +107,7 @@ describe('the console in Chromium', () => {
       ['join-tokens', '/join-tokens', 'Join tokens'],
       ['load-balancer', '/load-balancer', 'Load balancer'],
       ['revisions', '/load-balancer?tab=revisions', 'Load balancer'],
+      ['connector', '/connector', 'Connector'],
       ['check', '/load-balancer?tab=check', 'Load balancer'],
       ['events', '/events', 'Events'],
       ['failovers', '/events?tab=failovers', 'Events'],

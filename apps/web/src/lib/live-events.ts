@@ -16,6 +16,7 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   keys: ['keys', 'join-tokens'],
   webhook: ['webhooks'],
   retention: ['retention'],
+  connector: ['connector'],
   backup: ['backups', 'backup-targets'],
   session: [],
   haproxy: ['haproxy'],

@@ -84,6 +84,7 @@ function openStream(client: QueryClient, onState: (streaming: boolean) => void):
           'webhooks',
           'alarms',
           'runners',
+          'connector',
           'jobs',
           'job-schedules',
           'services',

@@ -4,6 +4,7 @@ import { auditRoutes } from '@quorate/shared/audit';
 import { backupRoutes } from '@quorate/shared/backups';
 import type { CallInput, CallResult } from '@quorate/shared/client';
 import { clusterRoutes } from '@quorate/shared/cluster';
+import { connectorRoutes } from '@quorate/shared/connector';
 import { eventRoutes } from '@quorate/shared/events';
 import { failoverRoutes } from '@quorate/shared/failovers';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
@@ -43,6 +44,7 @@ export type Resource =
   | 'audit'
   | 'haproxy'
   | 'runners'
+  | 'connector'
   | 'jobs'
   | 'job-schedules'
   | 'services'
@@ -189,6 +191,8 @@ const settings = <R extends RouteDefinition>(key: readonly [Resource, ...string[
 export const backupScheduleQuery = settings(['backups', 'schedule'], backupRoutes.schedule);
 export const backupEncryptionQuery = settings(['backups', 'encryption'], backupRoutes.encryption);
 export const haproxySettingsQuery = settings(['haproxy', 'settings'], haproxyRoutes.getSettings);
+/** What the nodes find out of the upstream moves without an event. */
+export const connectorQuery = queryOptions({ ...settings(['connector'], connectorRoutes.get), refetchInterval: 2_000 });
 export const retentionQuery = settings(['retention'], retentionRoutes.get);
 
 /** One schedule with its ETag. */

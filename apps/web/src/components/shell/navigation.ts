@@ -2,6 +2,7 @@ import type { Role } from '@quorate/shared/route';
 import {
   Archive,
   Boxes,
+  Cable,
   Cpu,
   Gauge,
   KeyRound,
@@ -50,6 +51,13 @@ export const NAVIGATION: readonly Group[] = [
     label: 'Traffic',
     items: [
       { href: '/load-balancer', label: 'Load balancer', icon: Split, needs: 'viewer', keywords: ['haproxy', 'config'] },
+      {
+        href: '/connector',
+        label: 'Connector',
+        icon: Cable,
+        needs: 'viewer',
+        keywords: ['upstream', 'gateway', 'standby', 'takeover', 'connection'],
+      },
     ],
   },
   {

@@ -1,0 +1,5 @@
+import { ConnectorPage } from './connector';
+
+export default function Page() {
+  return <ConnectorPage />;
+}
