@@ -1,11 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import type { Client } from '@quorate/shared/client';
 import { clusterRoutes } from '@quorate/shared/cluster';
+import { haproxyRoutes } from '@quorate/shared/haproxy';
+import { balancerRoutes } from '@quorate/shared/haproxy-balancers';
 import { HEADER } from '@quorate/shared/http-headers';
+import { serviceRoutes } from '@quorate/shared/services';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Cli } from './harness/cli';
 import type { Daemon } from './harness/daemon';
-import { configureLoadBalancer, type Haproxy, startHaproxy } from './harness/haproxy';
+import { configureLoadBalancer, type Haproxy, startHaproxy, startManagedHaproxy } from './harness/haproxy';
 import { clientOf, openConnection } from './harness/http-client';
 import { startLoad } from './harness/load';
 import { addNodes, lossesOf, note, useCluster } from './harness/suite';
@@ -13,6 +18,13 @@ import { until } from './harness/until';
 import { sees, write } from './harness/writes';
 
 const BALANCER_PORT = 8443;
+/** A service that says which port it has. */
+const SCRIPT = `const { PORT } = process.env;
+require('node:http').createServer((_, answer) => answer.end('port ' + PORT)).listen(Number(PORT), '0.0.0.0');`;
+const WEB = {
+  ...{ command: process.execPath, args: ['-e', SCRIPT], ports: ['http'], publish: 'http' },
+  health: { type: 'tcp', port: 'http', interval_seconds: 1 },
+} as const;
 
 describe('HAProxy with the configuration that the API gives out', () => {
   const suite = useCluster(async (it) => {
@@ -79,6 +91,78 @@ describe('HAProxy with the configuration that the API gives out', () => {
     await until('it gets requests again', async () => (await answering(client, 12)).has(id));
     await cluster.waitHealthy(3);
   });
+
+  it('is kept up to date by a watch: servers without a reload, nodes killed meanwhile, services published', async () => {
+    const operator = cluster.node(0).client();
+    const { token } = await operator.call(apiTokenRoutes.create, {
+      body: { name: 'lb-1', role: 'viewer', ttl_seconds: null },
+    });
+    const tokenFile = join(workspace.dir, 'lb-1.token');
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    const runtime_socket = join(workspace.dir, 'managed.sock');
+    const config = await configureLoadBalancer(operator, { tls: 'plain', bind, balance: 'roundrobin', runtime_socket });
+    const managed = await startManagedHaproxy(workspace, { config, bind });
+    const cli = new Cli(workspace.dir);
+    const servers = cluster.nodes.map((node) => node.url).join(',');
+    const args = ['--server', servers, '--token-file', tokenFile, 'haproxy', 'watch', '--name', 'lb-1'];
+    const more = ['--out', managed.file, '--reload', managed.reloadScript, '--reload-interval', '0s'];
+    const watch = cli.start([...args, ...more], { boundMs: 240_000 });
+    const via = cluster.node(2);
+    const balancer = async () => (await via.client().call(balancerRoutes.list, {})).items[0];
+    const isCurrent = (what: string) =>
+      until(`lb-1 is current: ${what}`, async () => (await balancer())?.status === 'current' && balancer());
+    await isCurrent('at first');
+    expect(managed.reloads()).toBe(1);
+
+    // A member drains and comes back.
+    const client = connect('http');
+    const drained = cluster.node(1);
+    const id = await cluster.idOf(drained);
+    await operator.call(clusterRoutes.drainMember, { params: { id } });
+    await until('the drained node gets nothing', async () => !(await answering(client, 9)).has(String(id)));
+    expect(await isCurrent('drained')).toMatchObject({ via: 'runtime', reported_by: 'lb-1' });
+    await operator.call(clusterRoutes.resumeMember, { params: { id } });
+    await until('all nodes answer again', async () => (await answering(client, 9)).size === 3);
+    expect(managed.reloads()).toBe(1);
+
+    // The node that the watch asks first is gone; what changes then is a matter for a reload.
+    await cluster.node(0).killAll();
+    const service = `${workspace.loopback(2)}:${BALANCER_PORT}`;
+    const survivor = via.client();
+    await until('there is a leader', async () => (await cluster.view(via)).leader_id !== null);
+    await survivor.call(serviceRoutes.create, { body: { name: 'web', spec: WEB, replicas: 1 } });
+    const settings = await survivor.call(haproxyRoutes.getSettings, {});
+    const services = [{ service: 'web', bind: service }];
+    await survivor.call(haproxyRoutes.putSettings, { body: { ...settings, services } });
+    const slots = async (): Promise<number> => {
+      const texts = Array.from({ length: 8 }, () => fetch(`http://${service}/`).then((answer) => answer.text()));
+      return new Set((await Promise.all(texts)).filter((text) => text.startsWith('port '))).size;
+    };
+    await until('the service answers through the load balancer', async () => (await slots()) === 1);
+    await isCurrent('published');
+    const before = managed.reloads();
+    expect(before).toBe(2);
+
+    // More replicas are servers like any other.
+    await survivor.call(serviceRoutes.scale, { params: { name: 'web' }, body: { replicas: 3 } });
+    await until('three replicas answer', async () => (await slots()) === 3);
+    await survivor.call(serviceRoutes.scale, { params: { name: 'web' }, body: { replicas: 1 } });
+    await until('one replica answers', async () => (await slots()) === 1);
+    expect(await isCurrent('scaled')).toMatchObject({ via: 'runtime' });
+    expect(managed.reloads()).toBe(before);
+
+    // Nobody follows any more.
+    expect((await watch.stop()).status).toBe(0);
+    const changed = { ...settings, services: [], max_connections: 5000 };
+    await survivor.call(haproxyRoutes.putSettings, { body: changed });
+    expect((await balancer())?.status).toBe('stale');
+    await cluster.restart(cluster.node(0));
+    await cluster.waitHealthy(3);
+    await survivor.call(serviceRoutes.remove, { params: { name: 'web' } });
+    await survivor.call(balancerRoutes.remove, { params: { name: 'lb-1' } });
+    managed.stop();
+    note(`watch: ${managed.reloads()} reloads`);
+  }, 240_000);
 
   it('passes TLS through to nodes that were switched to it one by one, live', async () => {
     for (const node of cluster.nodes) {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@quorate/shared/client';
 import { HAPROXY_VERSIONS, type HaproxySettings, type HaproxyVersion, haproxyRoutes } from '@quorate/shared/haproxy';
@@ -46,6 +46,35 @@ function complaintsOf(file: string): string {
 export interface Haproxy {
   readonly file: string;
   stop(): Promise<void>;
+}
+
+/** An HAProxy with a master process, which reads its file again on SIGUSR2, as under systemd. */
+export interface ManagedHaproxy {
+  readonly file: string;
+  /** For `--reload`: counts and reloads. */
+  readonly reloadScript: string;
+  reloads(): number;
+  stop(): void;
+}
+
+/** Runs HAProxy as systemd does, with a file that somebody else keeps up to date. */
+export async function startManagedHaproxy(
+  workspace: Workspace,
+  options: { config: string; bind: string },
+): Promise<ManagedHaproxy> {
+  const file = join(workspace.dir, 'managed.cfg');
+  const [counter, reloadScript] = [join(workspace.dir, 'managed.reloads'), join(workspace.dir, 'reload.sh')];
+  writeFileSync(file, options.config);
+  const logFile = join(workspace.dir, 'logs', 'managed.log');
+  const running = workspace.run('haproxy', ['-W', '-db', '-f', file], { logFile });
+  writeFileSync(reloadScript, `#!/bin/sh\nprintf x >> ${counter}\nkill -USR2 ${running.pid}\n`, { mode: 0o755 });
+  const [host = '', port = ''] = options.bind.split(':');
+  await until(`HAProxy accepts on ${options.bind}`, () => {
+    if (!running.running) throw new Hopeless(`haproxy ended: ${tailOf(logFile, 10)}`);
+    return accepts(host, Number(port));
+  });
+  const reloads = (): number => (existsSync(counter) ? readFileSync(counter, 'utf8').length : 0);
+  return { file, reloadScript, reloads, stop: () => running.signalGroup('SIGKILL') };
 }
 
 /**

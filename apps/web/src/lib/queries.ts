@@ -8,6 +8,7 @@ import { connectorRoutes } from '@quorate/shared/connector';
 import { eventRoutes } from '@quorate/shared/events';
 import { failoverRoutes } from '@quorate/shared/failovers';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
+import { balancerRoutes } from '@quorate/shared/haproxy-balancers';
 import { jobScheduleRoutes } from '@quorate/shared/job-schedules';
 import { FINAL_JOB_STATES, type Job, type JobState, jobRoutes } from '@quorate/shared/jobs';
 import { joinTokenRoutes } from '@quorate/shared/join-tokens';
@@ -270,6 +271,13 @@ export const haproxyConfigQuery = queryOptions({
     const { data, headers } = await callFull(haproxyRoutes.config, { signal, headers: afterLastWrite() });
     return { text: data, etag: headers.get('etag') };
   },
+});
+
+export const balancersQuery = queryOptions({
+  queryKey: ['haproxy' satisfies Resource, 'balancers'],
+  queryFn: ({ signal }) => call(balancerRoutes.list, { signal, headers: afterLastWrite() }),
+  // Signs of life, and replicas that come and go, make no event.
+  refetchInterval: 4_000,
 });
 
 export const revisionQuery = (revision: number) =>
