@@ -37,12 +37,12 @@ export interface Invocation {
   warn(line: string): void;
   /** Asks, unless --yes. @throws CliError when the answer is no or there is nobody to ask */
   confirm(question: string): Promise<void>;
-  /** Ends the process with this status although nothing failed (a lint that found errors). */
-  endWith(exit: Exit): void;
+  /** Ends the process with this status although nothing failed (a lint that found errors, a job that ended with one). */
+  endWith(exit: Exit | number): void;
 }
 
 export interface OpenInvocation extends Invocation {
-  readonly exit: Exit;
+  readonly exit: Exit | number;
   close(): Promise<void>;
 }
 
@@ -82,7 +82,7 @@ export function openInvocation(
 ): OpenInvocation {
   const colors = colorsFor(wantsColor(io, io.stdout));
   const errorColors = colorsFor(wantsColor(io, io.stderr));
-  let exit: Exit = 'ok';
+  let exit: Exit | number = 'ok';
   let resolved = options.resolved === undefined ? undefined : Promise.resolve(options.resolved);
   let opened: { transport: Transport; client: Client; token: string | undefined } | undefined;
 

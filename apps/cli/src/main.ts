@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   let status: number = EXIT.ok;
   try {
     const program = buildProgram(io, (exit) => {
-      status = EXIT[exit];
+      status = typeof exit === 'number' ? exit : EXIT[exit];
     });
     await program.parseAsync(process.argv);
     return status;

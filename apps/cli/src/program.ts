@@ -15,6 +15,7 @@ import { registerConnector } from './commands/connector';
 import { registerContext } from './commands/context';
 import { registerEvent } from './commands/event';
 import { registerHaproxy } from './commands/haproxy';
+import { registerJob } from './commands/job';
 import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
 import { registerSettings } from './commands/settings';
@@ -50,6 +51,7 @@ const NOUNS: readonly Register[] = [
   registerSettings,
   registerConnector,
   registerSupport,
+  registerJob,
   registerBackup,
   addSnapshotCommands,
   registerCommand,
@@ -87,7 +89,7 @@ function withoutOwnHelp(command: Command): void {
 }
 
 /** The whole command tree. `onExit` gets the status of a command that ran to its end. */
-export function buildProgram(io: Io, onExit: (exit: Exit) => void): Command {
+export function buildProgram(io: Io, onExit: (exit: Exit | number) => void): Command {
   const program = new Command('quorate');
   program
     .description('Operate a Quorate cluster.')

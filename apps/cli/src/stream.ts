@@ -11,12 +11,7 @@ const LONGEST_WAIT_MS = 10_000;
 /** Errors that waiting does not heal. */
 const isFinal = (error: unknown): boolean => error instanceof ApiError && error.status >= 400 && error.status < 500;
 
-/**
- * The cluster's event stream, resumed by Last-Event-ID on the next node whenever it breaks, until Ctrl-C.
- * The first connection must succeed; later failures are told on stderr once each. A stream that
- * simply ends (servers end them now and then, to authenticate anew) is opened again without a word.
- * @throws ApiError when refused, TransportError when no node can be reached at the start
- */
+/** The cluster's event stream, until Ctrl-C: see {@link followStream}. */
 export async function* followEvents(
   inv: Invocation,
   query: { type?: string | undefined; namespace?: string | undefined; source?: number | undefined },
@@ -25,13 +20,23 @@ export async function* followEvents(
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) if (value) search.set(key, String(value));
   const path = search.size > 0 ? `${eventRoutes.stream.path}?${search}` : eventRoutes.stream.path;
-  let lastId = afterSeq === undefined ? undefined : String(afterSeq);
+  yield* followStream(inv, path, afterSeq === undefined ? undefined : String(afterSeq));
+}
+
+/**
+ * A stream of server-sent events, resumed by Last-Event-ID on the next node whenever it breaks, until Ctrl-C.
+ * The first connection must succeed; later failures are told on stderr once each. A stream that
+ * simply ends (servers end them now and then, to authenticate anew) is opened again without a word.
+ * @throws ApiError when refused, TransportError when no node can be reached at the start
+ */
+export async function* followStream(inv: Invocation, path: string, afterId?: string): AsyncGenerator<ServerEvent> {
+  let lastId = afterId;
   let connectedOnce = false;
   let waitMs = FIRST_WAIT_MS;
   let told = false;
   while (!inv.io.signal.aborted) {
     try {
-      const headers = { accept: eventRoutes.stream.contentType ?? '', ...(lastId ? { 'last-event-id': lastId } : {}) };
+      const headers = { accept: 'text/event-stream', ...(lastId ? { 'last-event-id': lastId } : {}) };
       const response = await inv.open(path, headers);
       if (!response.ok || !response.body) throw await errorOf(response);
       if (told) inv.note('connected again');
