@@ -10,5 +10,7 @@ await runMain(async () => {
   const given = process.argv.slice(2);
   const hasDataDir = given.some((argument) => /^--data-dir(=|$)/.test(argument));
   const dataDir = hasDataDir ? [] : ['--data-dir', fromRoot('.quorate')];
-  return runForeground(fromRoot('apps/api/dist/quorated.js'), ['serve', ...dataDir, ...given]);
+  // Nothing is left behind when this ends.
+  const whole = ['--set', 'workers.stop_services=true'];
+  return runForeground(fromRoot('apps/api/dist/quorated.js'), ['serve', ...dataDir, ...whole, ...given]);
 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '@quorate/api/src/testing/etcd';
 import { Unmeasurable } from './figure';
 
-const DAEMON = join(import.meta.dirname, '../../apps/api/dist/quorated.js');
+export const DAEMON = join(import.meta.dirname, '../../apps/api/dist/quorated.js');
 const GIVE_UP_MS = 30_000;
 
 /** Ends a child, politely first. */
@@ -32,7 +32,7 @@ export interface Daemon {
 }
 
 /** One node as it is built and shipped, on free loopback ports. @throws Unmeasurable */
-export async function startDaemon(dataDir: string): Promise<Daemon> {
+export async function startDaemon(dataDir: string, more: Readonly<Record<string, string>> = {}): Promise<Daemon> {
   if (!existsSync(DAEMON)) throw new Unmeasurable('the daemon is not built: run npm run build');
   const [port, cluster, peer, client] = await freePorts(4);
   const url = `http://127.0.0.1:${port}`;
@@ -42,6 +42,7 @@ export async function startDaemon(dataDir: string): Promise<Daemon> {
     'raft.peer_address': `127.0.0.1:${peer}`,
     'raft.client_address': `127.0.0.1:${client}`,
     'log.level': 'warn',
+    ...more,
   };
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const startedAt = performance.now();

@@ -8,6 +8,7 @@ import { ready } from './figures/ready';
 import { replay } from './figures/replay';
 import { replicatedLatency, replicatedThroughput } from './figures/replicated';
 import { restoreByCopy, restoreSpeed } from './figures/restore';
+import { scaleOut } from './figures/services';
 import { snapshotUnderWrites } from './figures/snapshot';
 
 /** Every figure that `npm run bench` prints, in this order. */
@@ -26,6 +27,7 @@ const FIGURES: readonly Figure[] = [
   snapshotUnderWrites,
   restoreSpeed,
   restoreByCopy,
+  scaleOut,
   idleMemory,
 ];
 

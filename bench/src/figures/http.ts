@@ -57,15 +57,23 @@ async function startBare(answer: unknown): Promise<{ url: string; stop: () => Pr
   return { url: `http://127.0.0.1:${port.toString().trim()}`, stop: () => endProcess(child) };
 }
 
-async function post(url: string, path: string, body: unknown): Promise<Record<string, unknown>> {
-  const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
-  return (await answer.json()) as Record<string, unknown>;
+type Body = Record<string, unknown>;
+
+/** One request with a JSON body. @throws Error with the answer's text unless it is good */
+export async function post(
+  url: string,
+  path: string,
+  body: unknown,
+  { method = 'POST', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Body> {
+  const all = { 'content-type': 'application/json', ...headers };
+  const answer = await fetch(url + path, { method, headers: all, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Body;
 }
 
-/** The first admin of a fresh node, signed in. */
-async function signIn(url: string): Promise<Record<string, string>> {
+/** The first admin of a fresh node, signed in: headers. */
+export async function signIn(url: string): Promise<Record<string, string>> {
   const admin = { username: 'ada', password: 'correct horse battery' };
   await post(url, '/v1/setup', { cluster_name: 'bench', ...admin });
   const { token } = await post(url, '/v1/session', admin);

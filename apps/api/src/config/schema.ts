@@ -177,8 +177,17 @@ export const configSchema = z.strictObject({
     keep: z.int().min(1).max(20).default(2).meta({ description: 'How many are kept.' }),
   }),
   workers: section('Work that this node does for the cluster.', {
-    enabled: z.boolean().default(true).meta({ description: 'Whether this node executes jobs.' }),
-    concurrency: z.int().min(1).max(256).default(2).meta({ description: 'Jobs executed at the same time.' }),
+    enabled: z.boolean().default(true).meta({ description: 'Whether this node executes jobs and runs services.' }),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(2)
+      .meta({ description: 'Jobs and replicas of services at the same time.' }),
+    stop_services: z.boolean().default(false).meta({
+      description:
+        'At a stop of this node, also stop the replicas of services that it runs. Otherwise they go on, and the next start takes them over.',
+    }),
   }),
   connector: section('The connection to an upstream: one of the core nodes keeps it, the others stand by.', {
     url: optionalConnectorUrl.default('').meta({

@@ -19,7 +19,7 @@ import { systemProposal } from './proposal';
 export interface EmbeddedDeps {
   readonly dataDir: string;
   readonly node: { readonly id: number; readonly name: string };
-  readonly workers: { readonly enabled: boolean; readonly concurrency: number };
+  readonly workers: { readonly enabled: boolean; readonly concurrency: number; readonly stop_services: boolean };
   readonly version: string;
   /** Host that others reach this node at. */
   readonly host: string;
@@ -142,7 +142,10 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       stopped = true;
       clearInterval(sampling);
       unsubscribe();
-      await Promise.all([agent.stop(), deps.removed() ? replicas.stopAll() : replicas.leave()]);
+      await Promise.all([
+        agent.stop(),
+        deps.removed() || workers.stop_services ? replicas.stopAll() : replicas.leave(),
+      ]);
     },
   };
 }

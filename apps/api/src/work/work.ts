@@ -33,7 +33,7 @@ import { serviceEndpoints } from './services/routes';
 export interface WorkDeps {
   readonly dataDir: string;
   readonly node: { readonly id: number; readonly name: string };
-  readonly workers: { readonly enabled: boolean; readonly concurrency: number };
+  readonly workers: { readonly enabled: boolean; readonly concurrency: number; readonly stop_services: boolean };
   readonly version: string;
   /** Host that others reach this node at. */
   readonly host: string;

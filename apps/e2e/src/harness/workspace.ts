@@ -1,5 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until';
@@ -130,6 +140,17 @@ function launch(command: readonly string[], logFile: string, cwd: string): Runni
   };
 }
 
+/** What nodes and runners have started outlives them by design: each works in a folder of its own below theirs. */
+function endProgramsBelow(dir: string): void {
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      if (readlinkSync(`/proc/${name}/cwd`).startsWith(`${dir}/`)) process.kill(Number(name), 'SIGKILL');
+    } catch {
+      // It is gone, or not ours to look at.
+    }
+  }
+}
+
 export function createWorkspace(): Workspace {
   guardProcess();
   sweepLeftovers();
@@ -147,6 +168,7 @@ export function createWorkspace(): Workspace {
   function destroy(): void {
     killAll();
     for (const step of undo.splice(0).reverse()) step();
+    endProgramsBelow(dir);
     // A process that is just dying may still write: once more.
     rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     open.delete(self);
