@@ -106,6 +106,7 @@ describe('the console in Chromium', () => {
       ['members', '/members', 'Members'],
       ['join-tokens', '/join-tokens', 'Join tokens'],
       ['load-balancer', '/load-balancer', 'Load balancer'],
+      ['balancers', '/load-balancer?tab=balancers', 'Load balancer'],
       ['revisions', '/load-balancer?tab=revisions', 'Load balancer'],
       ['connector', '/connector', 'Connector'],
       ['check', '/load-balancer?tab=check', 'Load balancer'],

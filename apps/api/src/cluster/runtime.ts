@@ -257,14 +257,10 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
 
   async function openListener(): Promise<void> {
     listener ??= await openPeerListener({
-      config,
-      nodeId,
-      ...{ version, identity, store, applier, journal, clock, logger },
+      ...{ config, nodeId, version, identity, store, applier, journal, clock, logger },
       registerLearner,
       removeLostMember: createLostMemberRemoval({ journal, db, view, proposer }),
-      care,
-      runners,
-      balancers,
+      ...{ care, runners, balancers },
       connectorReport: () => connectorReport(),
       servePeers: (app) => {
         restorer.serve(app);
