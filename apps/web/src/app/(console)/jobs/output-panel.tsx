@@ -1,24 +1,24 @@
 'use client';
 
 import type { Job } from '@quorate/shared/jobs';
-import { CopyButton } from '@/components/copy-button';
-import { Panel } from '@/components/ui/panel';
+import { useState } from 'react';
+import { LogPanel } from '@/components/log-view';
 import { isFinal } from '@/lib/queries';
 
-/** What its last attempt wrote. */
+/** What its attempts write, as it comes. */
 export function OutputPanel({ job }: { job: Job }) {
-  const copy = job.output_tail ? <CopyButton text={job.output_tail} what="output" /> : undefined;
+  const final = isFinal(job);
+  // A job that is retried writes again, after its stream has ended.
+  const [run, setRun] = useState({ count: 0, final });
+  if (run.final !== final) setRun({ count: final ? run.count : run.count + 1, final });
+  const path = `/v1/jobs/${job.id}/logs`;
   return (
-    <Panel title="Output" flush actions={copy}>
-      {job.output_tail ? (
-        <pre className="max-h-[60vh] overflow-auto whitespace-pre-wrap break-all bg-sunken p-3.5 font-mono text-ink text-xs leading-5">
-          {job.output_tail}
-        </pre>
-      ) : (
-        <p className="px-3.5 py-3 text-ink-2">
-          {isFinal(job) ? 'It wrote nothing.' : 'Its output shows here once the attempt is over.'}
-        </p>
-      )}
-    </Panel>
+    <LogPanel
+      key={run.count}
+      title="Output"
+      follow={`${path}?follow=true`}
+      download={path}
+      file={`job-${job.id}.log`}
+    />
   );
 }

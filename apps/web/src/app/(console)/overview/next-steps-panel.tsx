@@ -11,10 +11,17 @@ import { cn } from '@/lib/cn';
 import { alarmsQuery } from '@/lib/queries';
 import { useNow } from '@/lib/use-now';
 import { type NextStep, nextSteps } from './next-steps';
+import type { Work } from './use-work';
 
-export function NextSteps({ cluster, joins }: { cluster: Cluster; joins: readonly Join[] }) {
+interface NextStepsProps {
+  cluster: Cluster;
+  joins: readonly Join[];
+  work: Work | undefined;
+}
+
+export function NextSteps({ cluster, joins, work }: NextStepsProps) {
   const { data: alarms } = useQuery(alarmsQuery);
-  const steps = nextSteps(cluster, joins, useNow(), alarms?.items);
+  const steps = nextSteps(cluster, joins, useNow(), alarms?.items, work);
   return (
     <Panel title="Next steps" flush>
       {steps.length === 0 ? (

@@ -1,6 +1,7 @@
 import type { Cluster, Member } from '@quorate/shared/cluster';
 import { expect, it } from 'vitest';
 import { nextSteps } from './next-steps';
+import type { Work } from './use-work';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const FAR = '2030-01-01T00:00:00Z';
@@ -128,5 +129,23 @@ it('puts alarms first, but for those that it says in its own words', () => {
       text: 'Look why.',
       link: { href: '/backups', label: 'Backups' },
     },
+  ]);
+});
+
+it('names what the cluster runs badly, and no runner of a node that is named already', () => {
+  const runner = { name: 'r1', node_id: null, status: 'offline' };
+  const replicas = { desired: 1, placed: 0, healthy: 0 };
+  const service = { name: 'web', replicas, revision: 1, rollout: { state: 'idle', detail: '' } };
+  const waiting = { ...service, instances: [{ state: 'pending', reason: 'no runner has its labels' }] };
+  const work = {
+    runners: [runner, { ...runner, name: 'n3', node_id: 3 }, { ...runner, name: 'r2', status: 'online' }],
+    services: [waiting, { ...service, name: 'off', replicas: { desired: 0, placed: 0, healthy: 0 }, instances: [] }],
+    jobs: { dead_letters: 2 },
+  } as unknown as Work;
+  const steps = nextSteps(cluster([member(1), member(2), member(3)]), [], NOW, [], work);
+  expect(steps.map(({ key, text }) => [key, text])).toEqual([
+    ['runners-offline', 'Bring its host back, or remove what is gone for good.'],
+    ['service-web', 'No runner has its labels.'],
+    ['dead-letters', 'Their attempts are used up. Look why, and retry them.'],
   ]);
 });

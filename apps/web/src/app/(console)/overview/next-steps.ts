@@ -3,6 +3,8 @@ import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
 import { alarmPlace } from '../../../lib/alarm-place';
 import { asSentence, plural } from '../../../lib/format';
+import { reasonsOf, stateOf } from '../services/service-words';
+import type { Work } from './use-work';
 
 export interface NextStep {
   key: string;
@@ -15,6 +17,7 @@ export interface NextStep {
 const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
 const CLOCK_WARNING_MS = 500;
 const MAX_MEMBERS_NAMED = 3;
+const MAX_SERVICES_NAMED = 3;
 
 const memberLink = (name: string) => ({ href: `/members?q=${encodeURIComponent(name)}`, label: 'Show member' });
 const mintLink = { href: '/join-tokens?mint=true', label: 'Mint a join token' };
@@ -128,21 +131,64 @@ function backups({ backups: { last_at: lastAt, failed_since: failed, scheduled }
   return [{ key: 'first-backup', tone: 'info', title: 'Make a first backup', text, link }];
 }
 
+function offlineRunners({ runners }: Work): NextStep[] {
+  // A node that is down is told of by itself; its embedded runner adds nothing.
+  const offline = runners.filter(({ status, node_id }) => status === 'offline' && node_id === null);
+  if (offline.length === 0) return [];
+  const names = offline.map(({ name }) => name);
+  const title = names.length === 1 ? `The runner ${names[0]} is offline` : `${names.length} runners are offline`;
+  const text = `${names.length === 1 ? 'Bring its host back' : `${names.join(', ')}: bring the hosts back`}, or remove what is gone for good.`;
+  const link = { href: '/runners?show=offline', label: 'Show offline runners' };
+  return [{ key: 'runners-offline', tone: 'warn', title, text, link }];
+}
+
+const SERVICE_TROUBLE = {
+  failing: ['bad', 'is failing', 'Its replicas do not become healthy.'],
+  rollout_failed: ['bad', 'could not be rolled out', 'Its replicas do not become healthy.'],
+  waiting: ['warn', 'has replicas that wait for room', 'No runner has room for them.'],
+  rolled_back: ['warn', 'was rolled back', 'Its last revision did not become healthy.'],
+} as const;
+
+function troubledServices({ services }: Work): NextStep[] {
+  return services
+    .flatMap((service): NextStep[] => {
+      const state = stateOf(service);
+      if (!(state in SERVICE_TROUBLE)) return [];
+      const [tone, what, otherwise] = SERVICE_TROUBLE[state as keyof typeof SERVICE_TROUBLE];
+      const text = asSentence(reasonsOf(service.instances)[0]?.reason || service.rollout.detail || otherwise);
+      const link = { href: `/services?service=${encodeURIComponent(service.name)}`, label: 'Show the service' };
+      return [{ key: `service-${service.name}`, tone, title: `${service.name} ${what}`, text, link }];
+    })
+    .slice(0, MAX_SERVICES_NAMED);
+}
+
+function deadLetters({ jobs: { dead_letters: dead } }: Work): NextStep[] {
+  if (dead === 0) return [];
+  const title = `${plural(dead, 'job')} failed for good`;
+  const text = 'Their attempts are used up. Look why, and retry them.';
+  return [
+    { key: 'dead-letters', tone: 'info', title, text, link: { href: '/jobs?state=failed', label: 'Dead letters' } },
+  ];
+}
+
 /** What an operator should do next, most urgent first. Empty = nothing. */
 export function nextSteps(
   cluster: Cluster,
   joins: readonly Join[],
   nowMs: number,
   alarms: readonly Alarm[] = [],
+  work?: Work,
 ): NextStep[] {
   return [
     ...standingAlarms(alarms),
     ...failingMembers(cluster),
     ...danglingJoins(joins),
+    ...(work ? [...offlineRunners(work), ...troubledServices(work)] : []),
     ...sizeStep(cluster),
     ...certificates(cluster, nowMs),
     ...clocks(cluster),
     ...versions(cluster),
     ...backups(cluster),
+    ...(work ? deadLetters(work) : []),
   ];
 }

@@ -12,6 +12,8 @@ import { MembersStrip } from './members-strip';
 import { NextSteps } from './next-steps-panel';
 import { QuorumHero } from './quorum-hero';
 import { RecentEvents } from './recent-events';
+import { useWork } from './use-work';
+import { WorkPanel } from './work-panel';
 
 /** Two columns when wide; on narrow screens their children mix, what to do coming right after the state. */
 const COLUMN = 'contents xl:flex xl:min-w-0 xl:flex-col xl:gap-4';
@@ -19,6 +21,7 @@ const COLUMN = 'contents xl:flex xl:min-w-0 xl:flex-col xl:gap-4';
 export function Overview() {
   const cluster = useQuery(clusterQuery);
   const joins = useQuery(joinsQuery);
+  const work = useWork();
   if (!cluster.data) {
     return (
       <Page title="Overview">
@@ -50,7 +53,10 @@ export function Overview() {
         </div>
         <div className={COLUMN}>
           <div className="order-2">
-            <NextSteps cluster={cluster.data} joins={joinItems} />
+            <NextSteps cluster={cluster.data} joins={joinItems} work={work} />
+          </div>
+          <div className="order-4 empty:hidden">
+            <WorkPanel work={work} />
           </div>
           <div className="order-6">
             <Identity cluster={cluster.data} />

@@ -20,14 +20,14 @@ export function RolloutPanel({ service: { rollout, revision, replicas } }: { ser
   const [word, tone, icon] = LOOK[rollout.state];
   const total = replicas.desired;
   return (
-    <Panel title={`Rollout of revision ${revision}`}>
+    <Panel title={rollout.state === 'rolled_back' ? 'Last update' : `Rollout of revision ${revision}`}>
       <div className="space-y-2.5" aria-live="polite">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <Badge tone={tone} icon={icon}>
             {word}
           </Badge>
           <span className="text-ink">
-            {rollout.updated} of {plural(total, 'replica')} updated and healthy
+            {rollout.updated} of {plural(total, 'replica')} healthy with revision {revision}
           </span>
           <span className="ml-auto text-ink-3 text-xs">
             <Time at={rollout.since} />
