@@ -14,6 +14,7 @@ import { type Core, openCore, schemaVersionOf } from './core';
 import { createEndpoints, loadBalancerSource } from './endpoints';
 import { createLocalEvents, type LocalEvents } from './events/local-events';
 import { lastEventSeq } from './events/queries';
+import { createHaControl, haCommands } from './ha-nodes';
 import { createRevisionReconciler } from './haproxy/revision-reconciler';
 import { type AppOptions, createApp } from './http/app';
 import type { Endpoint } from './http/endpoint';
@@ -163,9 +164,14 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       runners: runtime.runners,
       outputs: runtime.outputs,
       jobKinds: [backupJobs(version)],
+<<<<<<< Updated upstream
       cores: () => liveMembers(core.store.db),
       barrier: runtime.barrier,
       metrics: metrics.registry,
+=======
+      ha: { control: createHaControl(runtime, core.proposer.propose), commands: haCommands },
+      cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),
+>>>>>>> Stashed changes
     });
     undo.push(() => work.stop());
     const upstream = createUpstreamSide({ ...common, logger, version, watching });

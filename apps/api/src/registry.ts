@@ -11,6 +11,7 @@ import { restoreCommands } from './cluster/restore/commands';
 import { admitRunner } from './cluster/runners/commands';
 import { createRegistry } from './commands/define-command';
 import { connectorCommands } from './connector/commands';
+import { haCommands } from './ha-nodes';
 import { balancerCommands } from './haproxy/balancers/commands';
 import { haproxyCommands } from './haproxy/commands';
 import { requestCommands } from './http/once';
@@ -56,4 +57,5 @@ export const commandRegistry = createRegistry([
   ...placementCommands,
   ...jobScheduleCommands,
   ...rolloutCommands,
+  ...haCommands.all,
 ]);

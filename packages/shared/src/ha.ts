@@ -133,7 +133,7 @@ export const haRoutes = {
     path: '/v1/ha/update/cancel',
     access: 'admin',
     tag: 'HA mode',
-    summary: 'Stop the update after the node that it is at',
+    summary: 'Stop the update: the node that it is at goes back into service',
     response: haUpdateSchema,
     status: 202,
     errors: ['conflict'],

@@ -13,8 +13,16 @@ import { type RunnerSight, runnerEndpoints } from '../resources/runners/routes';
 import { type RunnerRow, runners } from '../resources/runners/table';
 import { createAssigner } from './assigner';
 import { createEmbeddedRunner } from './embedded';
+<<<<<<< Updated upstream
 import { createFreshness } from './freshness';
 import { createRunnerHub, type HubDeps, type RunnerHub } from './hub';
+=======
+import type { HaCommands } from './ha/commands';
+import type { HaNodeControl } from './ha/nodes';
+import { haEndpoints } from './ha/routes';
+import { createHaUpdater } from './ha/updater';
+import { createRunnerHub, type RunnerHub } from './hub';
+>>>>>>> Stashed changes
 import { createCoreRunner } from './jobs/core-runner';
 import { createJobPruner } from './jobs/pruner';
 import { jobsOf } from './jobs/queries';
@@ -66,6 +74,7 @@ export interface WorkDeps {
   readonly metrics: Registry;
   /** Kinds of jobs that the cluster does itself. */
   readonly jobKinds: readonly JobKind[];
+  readonly ha: { readonly control: HaNodeControl; readonly commands: HaCommands };
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -106,7 +115,12 @@ export function startWork(deps: WorkDeps): Work {
     freshness,
     createScheduleRunner(common),
     createJobPruner(common),
+<<<<<<< Updated upstream
     createAutoscaler({ ...common, usage: (service) => usage.replicas(service) }),
+=======
+    createHaUpdater({ ...common, ...deps.ha }),
+    createAutoscaler({ ...common, usage: () => new Map() }),
+>>>>>>> Stashed changes
   ].map((one) => startReconciler(one, logger));
   const planning = startPlanner(common);
   const unsubscribe = deps.applier.onApplied(() => {
@@ -141,10 +155,17 @@ export function startWork(deps: WorkDeps): Work {
     };
   }
   return {
+<<<<<<< Updated upstream
     usage,
     endpoints: (stopping) => [
       ...jobEndpoints({ clock, logs: output.logs, stopping }),
       ...serviceEndpoints(),
+=======
+    endpoints: [
+      ...jobEndpoints({ clock }),
+      ...serviceEndpoints(),
+      ...haEndpoints({ commands: deps.ha.commands, nodes: deps.ha.control.nodes }),
+>>>>>>> Stashed changes
       ...runnerEndpoints({ sight }),
     ],
     async stop() {

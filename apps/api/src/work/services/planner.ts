@@ -29,13 +29,10 @@ const TICK_MS = 500;
 const REST = 9;
 
 /**
- * On the leader: brings what runs to what shall run. It only proposes; each proposal says what it was made from and is judged
- * again where it is applied, so a repetition, or a leader that does not know yet that it is none, does no harm. Whoever leads
- * next goes on from the state, in the middle of a roll-out and in the middle of a failover.
+ * One look at the state, and proposals for what has to change. It only proposes; each proposal says what it was made from and
+ * is judged again where it is applied, so a repetition, or a leader that does not know yet that it is none, does no harm.
  */
-export function startPlanner(deps: PlannerDeps): ReconcilerHandle {
-  const stopping = new AbortController();
-  let due: NodeJS.Timeout | undefined;
+export function createPlanning(deps: Omit<PlannerDeps, 'isLeader' | 'logger'>) {
   /** A time that is not before any time in the state. */
   const now = (): number => Math.max(deps.clock(), deps.applier.position.lastAt);
 
@@ -65,17 +62,33 @@ export function startPlanner(deps: PlannerDeps): ReconcilerHandle {
     return done;
   }
 
+  return {
+    /** @returns whether anything changed, and else in how many ms something is due that nobody will tell of */
+    async step(): Promise<{ changed: boolean; dueMs: number }> {
+      const view = readPlannerView(deps.db(), now());
+      const changed = (await settle(view)) || (await proposePlan(view));
+      return { changed, dueMs: Math.max(0, view.dueAt - now()) };
+    },
+  };
+}
+
+/**
+ * On the leader: brings what runs to what shall run. Whoever leads next goes on from the state, in the middle of a roll-out and
+ * in the middle of a failover.
+ */
+export function startPlanner(deps: PlannerDeps): ReconcilerHandle {
+  const stopping = new AbortController();
+  const planning = createPlanning(deps);
+  let due: NodeJS.Timeout | undefined;
+
   async function run(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS && deps.isLeader() && !stopping.signal.aborted; round += 1) {
       const begun = performance.now();
-      const view = readPlannerView(deps.db(), now());
-      const settled = await settle(view);
-      const changed = settled || (await proposePlan(view));
+      const { changed, dueMs } = await planning.step();
       if (changed) continue;
       // What is due before the next tick is not left to it: a failover comes on time.
       clearTimeout(due);
-      const dueMs = view.dueAt - now();
-      if (dueMs < TICK_MS) due = setTimeout(() => handle.trigger(), Math.max(0, dueMs));
+      if (dueMs < TICK_MS) due = setTimeout(() => handle.trigger(), dueMs);
       await delay((performance.now() - begun) * REST, stopping.signal);
       return;
     }
