@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { boundText, type Figure, holds, Unmeasurable } from './figure';
 import { catchUp } from './figures/catch-up';
 import { idleMemory, joinToVoter, leaderFailover, plannedTransfer, worstFailover } from './figures/cluster';
+import { connectorKilled, connectorStopped } from './figures/connector';
 import { httpReads } from './figures/http';
 import { localLog } from './figures/local-log';
 import { ready } from './figures/ready';
@@ -23,6 +24,8 @@ const FIGURES: readonly Figure[] = [
   leaderFailover,
   worstFailover,
   plannedTransfer,
+  connectorKilled,
+  connectorStopped,
   catchUp,
   snapshotUnderWrites,
   restoreSpeed,

@@ -16,7 +16,7 @@ const SETTLE_MS = 500;
 const IDLE_MS = 20_000;
 
 /** A cluster of `nodes` real daemons on loopback addresses of its own, for the length of `run`. */
-async function withCluster<T>(nodes: number, run: (cluster: Cluster) => Promise<T>): Promise<T> {
+export async function withCluster<T>(nodes: number, run: (cluster: Cluster) => Promise<T>): Promise<T> {
   if (!existsSync(DAEMON)) throw new Unmeasurable('the daemon is not built: run npm run build');
   const workspace = createWorkspace();
   try {
