@@ -18,6 +18,7 @@ import { registerHaproxy } from './commands/haproxy';
 import { registerJob } from './commands/job';
 import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
+import { registerRunner } from './commands/runner';
 import { registerSettings } from './commands/settings';
 import { registerSetup } from './commands/setup';
 import { addSnapshotCommands } from './commands/snapshot';
@@ -42,6 +43,7 @@ const NOUNS: readonly Register[] = [
   registerToken,
   registerJoin,
   registerHaproxy,
+  registerRunner,
   registerEvent,
   registerAlarm,
   registerAudit,

@@ -24,7 +24,10 @@ export const joinTokenSchema = z
     revoked_at: timestamp.nullable(),
     redemptions: z
       .array(z.object({ node_id: nodeId, node_name: z.string(), address: z.string(), at: timestamp }))
-      .describe('Who joined by it.'),
+      .describe('Core nodes that joined by it.'),
+    runner_redemptions: z
+      .array(z.object({ runner_id: z.uuid(), runner_name: z.string(), address: z.string(), at: timestamp }))
+      .describe('Runners that joined by it.'),
   })
   .meta({ id: 'JoinToken' });
 export type JoinToken = z.infer<typeof joinTokenSchema>;

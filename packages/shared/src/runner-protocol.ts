@@ -173,6 +173,14 @@ export const fromRunnerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('output'), n, chunk: outputChunkSchema.nullable() }),
   /** `doNotPropagate`: another core has acknowledged it, and exposes it. */
   z.object({ type: z.literal('metrics'), n, doNotPropagate: z.boolean(), stamp, batch: metricsBatchSchema }),
+  /** What it is by its present options; the cluster knows what it was when it joined. */
+  z.object({
+    type: z.literal('hello'),
+    n,
+    labels: labelsSchema,
+    capacity: z.int().min(1).max(1_000),
+    version: z.string().min(1).max(64),
+  }),
   /** A certificate for the same key, before the one in use expires. */
   z.object({ type: z.literal('renew'), n, csr: z.string().max(8192) }),
 ]);

@@ -64,10 +64,10 @@ function registerRunner(program: Command, context: HostContext, finish: Finish):
     .command('runner')
     .description('run jobs and services here for a cluster; joins it first, when this host is no runner yet')
     .argument('[join-string]', 'HOST:PORT/TOKEN/FINGERPRINT of a token of kind runner')
-    .requiredOption('--data-dir <dir>', 'where it keeps its key and what it runs')
+    .option('--data-dir <dir>', 'where it keeps its key and what it runs', '/var/lib/quorate-runner')
     .option('--name <name>', 'its name (default: the host name)')
     .option('--label <key=value>', 'a label that work can ask for; may be repeated', collectText, [])
-    .option('--capacity <n>', 'jobs and replicas that it runs at once', wholeNumber, 10)
+    .option('--capacity <n>', 'jobs and replicas that it runs at once (default: 10)', wholeNumber)
     .option('--cluster-token <token>', 'cluster.token of the cluster', 'quorate')
     .action(async (joinString: string | undefined, options: RunnerCliOptions) => {
       finish(await runRunner(context, joinString, options));

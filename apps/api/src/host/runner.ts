@@ -1,68 +1,105 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { PeerCertificate } from 'node:tls';
+import { nodeName } from '@quorate/shared/names';
 import { labelsSchema } from '@quorate/shared/runners';
 import { JoinStringError, parseJoinString } from '../cluster/join/join-string';
-import { checkPeer } from '../cluster/pki/peer-identity';
+import { createRunnerCredentials, type RunnerCredentials } from '../cluster/runners/credentials';
 import {
   joinAsRunner,
   loadRunnerFile,
   type RunnerFile,
   runnerKey,
-  saveRunnerFile,
+  setRunnerFileAside,
 } from '../cluster/runners/join-client';
 import { systemClock } from '../lib/clock';
-import { createLogger } from '../lib/logger';
-import { startRunner } from '../work/agent/runner';
+import { createLogger, type Logger } from '../lib/logger';
+import { type Runner, startRunner } from '../work/agent/runner';
 import type { HostContext } from './config-options';
-import { HostError, UsageError } from './host-error';
+import { HostError, reasonOf, UsageError } from './host-error';
 
 export interface RunnerCliOptions {
   readonly dataDir: string;
   readonly name?: string;
   readonly label: readonly string[];
-  readonly capacity: number;
+  readonly capacity?: number;
   readonly clusterToken: string;
 }
 
 const JOIN_MS = 30_000;
+const DEFAULT_CAPACITY = 10;
+const RENEWAL_CHECK_MS = 60_000;
 
+/** @throws UsageError that names the option */
 function labelsOf(pairs: readonly string[]): Record<string, string> {
-  const labels = Object.fromEntries(pairs.map((pair) => [pair.split('=')[0] ?? '', pair.slice(pair.indexOf('=') + 1)]));
-  const parsed = labelsSchema.safeParse(labels);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`--label: ${parsed.error.issues[0]?.message ?? 'not valid'}`);
+  const labels: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new UsageError(`--label ${pair}: expected key=value, such as --label zone=a`);
+    const parsed = labelsSchema.safeParse({ [pair.slice(0, at)]: pair.slice(at + 1) });
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      const why = issue?.code === 'invalid_key' ? issue.issues[0]?.message : issue?.message;
+      throw new UsageError(`--label ${pair}: ${why ?? 'not valid'}`);
+    }
+    Object.assign(labels, parsed.data);
+  }
+  if (Object.keys(labels).length > 32) throw new UsageError('--label: at most 32 labels');
+  return labels;
 }
 
+function nameOf(name: string): string {
+  const parsed = nodeName.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`--name ${name}: ${parsed.error.issues[0]?.message ?? 'not valid'}`);
+}
+
+/** @throws JoinError, UsageError */
 async function identify(
   context: HostContext,
   joinString: string | undefined,
   options: RunnerCliOptions,
+  logger: Logger,
 ): Promise<RunnerFile> {
-  const known = loadRunnerFile(options.dataDir);
-  if (known) return known;
-  if (joinString === undefined) {
-    throw new UsageError(
-      'this host is no runner yet: give the join string of a token of kind runner (quorate token create --kind runner)',
-    );
+  const { dataDir, clusterToken } = options;
+  const known = loadRunnerFile(dataDir);
+  if (known) {
+    if (joinString !== undefined) logger.info('this host is a runner already: the join string is not used');
+    return known;
   }
-  const { name = hostname(), label, capacity, clusterToken } = options;
+  if (joinString === undefined) {
+    const cure = 'give the join string of a token of kind runner (quorate token create --kind runner)';
+    throw new UsageError(`this host is no runner yet: ${cure}`);
+  }
   try {
+    const own = { name: nameOf(options.name ?? hostname()), labels: labelsOf(options.label) };
     return await joinAsRunner({
-      ...{
-        target: parseJoinString(joinString),
-        dataDir: options.dataDir,
-        name,
-        labels: labelsOf(label),
-        capacity,
-        clusterToken,
-      },
-      ...{ version: context.version, timeoutMs: JOIN_MS, clock: systemClock },
+      ...{ target: parseJoinString(joinString), dataDir, clusterToken, ...own },
+      ...{ capacity: options.capacity ?? DEFAULT_CAPACITY, version: context.version },
+      ...{ timeoutMs: JOIN_MS, clock: systemClock },
     });
   } catch (error) {
     if (error instanceof JoinStringError) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/** Renews the certificate in time, and opens the connections anew with it. @returns the function that ends it */
+function keepCertificate(credentials: RunnerCredentials, runner: Runner, logger: Logger): () => void {
+  let busy = false;
+  async function check(): Promise<void> {
+    if (busy) return;
+    busy = true;
+    try {
+      if (await credentials.renewIfDue(runner.renew)) await runner.reconnect();
+    } catch (error) {
+      logger.warn({ reason: reasonOf(error) }, 'the certificate could not be renewed; it is tried again');
+    } finally {
+      busy = false;
+    }
+  }
+  const timer = setInterval(() => void check(), RENEWAL_CHECK_MS);
+  void check();
+  return () => clearInterval(timer);
 }
 
 /** Runs a runner until a signal. @returns the exit code */
@@ -71,28 +108,40 @@ export async function runRunner(
   joinString: string | undefined,
   options: RunnerCliOptions,
 ): Promise<number> {
+  const { dataDir } = options;
   const logger = createLogger({ level: 'info', format: context.stderrTty ? 'text' : 'json' });
-  const file = await identify(context, joinString, options);
-  const keyPem = runnerKey(options.dataDir);
+  const labels = labelsOf(options.label);
+  const file = await identify(context, joinString, options, logger);
+  const keyPem = runnerKey(dataDir);
+  const credentials = createRunnerCredentials({ dataDir, file, keyPem, clock: systemClock, logger });
+  let stopCare: (() => void) | undefined;
   return new Promise((resolve, reject) => {
     const runner = startRunner({
-      id: file.runner_id,
-      dir: join(options.dataDir, 'work'),
-      cores: file.cores,
-      tls: () => ({
-        ...{ ca: file.ca, cert: file.certificate, key: keyPem, minVersion: 'TLSv1.3' },
-        // Its types know the certificate by less, and want a boolean; it goes to tls.connect as it is.
-        checkServerIdentity: ((_host: string, certificate: PeerCertificate) => checkPeer(certificate, {})) as never,
-      }),
-      ...{ logger, clock: systemClock, onTrust: () => undefined },
-      onCores: (cores) => saveRunnerFile(options.dataDir, { ...file, cores: [...cores] }),
-      onRemoved: () => {
-        const { name } = file;
-        const removed = `the runner ${name} was removed from the cluster; to join anew, empty ${options.dataDir}`;
-        void runner.stop().finally(() => reject(new HostError(removed)));
+      ...{ id: file.runner_id, dir: join(dataDir, 'work'), cores: file.cores, clock: systemClock, logger },
+      self: {
+        labels: options.label.length > 0 ? labels : file.labels,
+        capacity: options.capacity ?? file.capacity,
+        version: context.version,
+      },
+      // Its types know the certificate by less, and want a boolean; it goes to tls.connect as it is.
+      tls: () => credentials.tls() as never,
+      onCores: credentials.setCores,
+      onTrust(trust) {
+        credentials.setTrust(trust);
+        stopCare ??= keepCertificate(credentials, runner, logger);
+      },
+      onRemoved() {
+        const cure = 'to join anew, run it with the join string of another token';
+        const removed = new HostError(`the runner ${file.name} was removed from the cluster; ${cure}`);
+        stopCare?.();
+        setRunnerFileAside(dataDir);
+        void runner.stop().finally(() => reject(removed));
       },
     });
-    const stop = (): void => void runner.stop().then(() => resolve(0));
+    const stop = (): void => {
+      stopCare?.();
+      void runner.stop().then(() => resolve(0));
+    };
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
   });

@@ -1,4 +1,5 @@
 import type { OutputChunk, OutputRange } from '@quorate/shared/runner-protocol';
+import type { Labels } from '@quorate/shared/runners';
 import type { WebSocket } from 'ws';
 import { prepared } from '../db/prepared';
 import type { StateDb } from '../db/state-store';
@@ -6,10 +7,12 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
+import { describeRunner, findRunner } from '../resources/runners/commands';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
 import { takeChangedRunners } from './changed-runners';
 import { PROOF_MAX_AGE_MS } from './lease';
 import type { MeasuredStore } from './measured/store';
+import { systemProposal } from './proposal';
 import { openSession, type Session } from './session';
 
 export interface HubDeps {
@@ -51,6 +54,9 @@ export interface RunnerHub {
   close(): void;
 }
 
+/** The same text for the same labels. */
+const canonical = (labels: Labels): string => JSON.stringify(Object.entries(labels).sort());
+
 const HEARD_MS = 60_000;
 /** Everybody is looked after so often, whether or not anything is known to have changed. */
 const SWEEP_MS = 2_000;
@@ -86,8 +92,16 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
         frame.type === 'replicas'
           ? recordReplicas(deps, runnerId, frame.reports)
           : recordReports(deps, runnerId, frame.reports),
+      onHello: ({ labels, capacity, version }) => describe(runnerId, { labels, capacity, version }),
       onRenew: (csr) => deps.renewCertificate(runnerId, csr),
     });
+  }
+
+  async function describe(id: string, now: { labels: Labels; capacity: number; version: string }): Promise<void> {
+    const known = findRunner(db(), id);
+    const isSame = known.capacity === now.capacity && known.version === now.version;
+    if (isSame && canonical(known.labels) === canonical(now.labels)) return;
+    await deps.propose(describeRunner, { id, ...now }, systemProposal(deps.nodeId));
   }
 
   function tell(runnerId: string): void {

@@ -21,6 +21,8 @@ export interface SessionDeps {
   readonly onMetrics: (frame: Extract<FromRunner, { type: 'metrics' }>) => boolean;
   /** @throws while it cannot be written: the runner is told, and tries another core */
   readonly onReport: (frame: Extract<FromRunner, { type: 'reports' | 'replicas' }>) => Promise<void>;
+  /** @throws while it cannot be written */
+  readonly onHello: (frame: Extract<FromRunner, { type: 'hello' }>) => Promise<void>;
   /** @returns the certificate, PEM. @throws when there is none for this runner now */
   readonly onRenew: (csr: string) => Promise<string>;
   readonly logger: Logger;
@@ -80,6 +82,11 @@ export function openSession(socket: WebSocket, deps: SessionDeps): Session {
         return answers.get(n)?.(frame.chunk);
       case 'renew':
         return answer(n, async () => ({ type: 'certificate', n, certificate: await deps.onRenew(frame.csr) }));
+      case 'hello':
+        return answer(n, async () => {
+          await deps.onHello(frame);
+          return undefined;
+        });
       default:
         return answer(n, async () => {
           await deps.onReport(frame);

@@ -5,6 +5,12 @@ import { collect, durationBetween, integerBetween, uuidArgument } from '../globa
 import { type Column, listView } from '../output';
 import { collectPages, MAX_LISTED, type Register } from '../register';
 
+const redeemedBy = (token: JoinToken): string =>
+  [
+    ...token.redemptions.map((one) => `${one.node_name} (${one.node_id})`),
+    ...token.runner_redemptions.map((one) => one.runner_name),
+  ].join(', ');
+
 const COLUMNS: readonly Column<JoinToken>[] = [
   { header: 'ID', value: (t) => t.id },
   { header: 'KIND', value: (t) => t.kind },
@@ -16,7 +22,7 @@ const COLUMNS: readonly Column<JoinToken>[] = [
   { header: 'USES', value: (t) => `${t.uses}/${t.max_uses}` },
   { header: 'EXPIRES', value: (t) => relativeTime(t.expires_at, Date.now()) },
   { header: 'BOUND TO', value: boundTo },
-  { header: 'REDEEMED BY', value: (t) => t.redemptions.map((r) => `${r.node_name} (${r.node_id})`).join(', ') },
+  { header: 'REDEEMED BY', value: redeemedBy },
   { header: 'CREATED BY', value: (t) => t.created_by },
 ];
 
@@ -63,11 +69,13 @@ export const registerToken: Register = (program, run) => {
         });
         inv.print({ data, names: [data.join_string], text: () => data.join_command });
         for (const warning of data.warnings) inv.warn(warning);
-        const uses = data.max_uses === 1 ? 'one node' : `${data.max_uses} nodes`;
+        const what = data.kind === 'runner' ? 'runner' : 'node';
+        const uses = data.max_uses === 1 ? `one ${what}` : `${data.max_uses} ${what}s`;
         inv.note(
-          `Run it on the new node. It is shown only now, admits ${uses} and expires ${utcTime(data.expires_at)}.`,
+          `Run it on the new ${what}. It is shown only now, admits ${uses} and expires ${utcTime(data.expires_at)}.`,
         );
-        inv.note(`Follow the join with: quorate join list. Take the token back with: quorate token revoke ${data.id}`);
+        const list = data.kind === 'runner' ? 'quorate runner list' : 'quorate join list';
+        inv.note(`Follow the join with: ${list}. Take the token back with: quorate token revoke ${data.id}`);
       }),
     );
   token

@@ -1,5 +1,6 @@
 import { JOIN_TOKEN_PREFIX, type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { asc, desc, eq, inArray, lt } from 'drizzle-orm';
+import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint, type RequestContext } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
@@ -13,7 +14,7 @@ import { liveMembers } from '../members/admission';
 import { fingerprintOf } from '../pki/keys';
 import { MAX_VOTERS } from '../quorum';
 import { createJoinToken, revokeJoinToken } from './commands';
-import { type JoinTokenRow, joinTokenRedemptions, joinTokens } from './table';
+import { type JoinTokenRow, joinTokenRedemptions, joinTokens, runnerRedemptions } from './table';
 
 export interface JoinTokenDeps {
   /** Resolves once this node is part of a Raft cluster; grows a single node. @throws DomainError raft_engine_unavailable */
@@ -25,7 +26,10 @@ export interface JoinTokenDeps {
   readonly clock: Clock;
 }
 
-type Redemption = typeof joinTokenRedemptions.$inferSelect;
+interface Redemptions {
+  readonly nodes: readonly (typeof joinTokenRedemptions.$inferSelect)[];
+  readonly runners: readonly (typeof runnerRedemptions.$inferSelect)[];
+}
 
 function statusOf(token: JoinTokenRow, now: number): JoinToken['status'] {
   if (token.revokedAt !== null) return 'revoked';
@@ -33,7 +37,7 @@ function statusOf(token: JoinTokenRow, now: number): JoinToken['status'] {
   return now >= token.expiresAt ? 'expired' : 'active';
 }
 
-const view = (token: JoinTokenRow, redemptions: readonly Redemption[], now: number): JoinToken => ({
+const view = (token: JoinTokenRow, redemptions: Redemptions, now: number): JoinToken => ({
   id: token.id,
   kind: token.kind,
   status: statusOf(token, now),
@@ -46,7 +50,7 @@ const view = (token: JoinTokenRow, redemptions: readonly Redemption[], now: numb
   created_by: token.createdBy,
   expires_at: toTimestamp(token.expiresAt),
   revoked_at: token.revokedAt === null ? null : toTimestamp(token.revokedAt),
-  redemptions: redemptions
+  redemptions: redemptions.nodes
     .filter(({ tokenId }) => tokenId === token.id)
     .map(({ nodeId, nodeName, address, at }) => ({
       node_id: nodeId,
@@ -54,15 +58,27 @@ const view = (token: JoinTokenRow, redemptions: readonly Redemption[], now: numb
       address,
       at: toTimestamp(at),
     })),
+  runner_redemptions: redemptions.runners
+    .filter(({ tokenId }) => tokenId === token.id)
+    .map(({ runnerId, runnerName, address, at }) => ({
+      runner_id: runnerId,
+      runner_name: runnerName,
+      address,
+      at: toTimestamp(at),
+    })),
 });
 
-function redemptionsOf(db: StateDb, tokenIds: readonly string[]): Redemption[] {
-  return db
+function redemptionsOf(db: StateDb, tokenIds: readonly string[]): Redemptions {
+  const ids = [...tokenIds];
+  const { at, nodeId, tokenId } = joinTokenRedemptions;
+  const nodes = db.select().from(joinTokenRedemptions).where(inArray(tokenId, ids)).orderBy(asc(at), asc(nodeId)).all();
+  const runners = db
     .select()
-    .from(joinTokenRedemptions)
-    .where(inArray(joinTokenRedemptions.tokenId, [...tokenIds]))
-    .orderBy(asc(joinTokenRedemptions.at), asc(joinTokenRedemptions.nodeId))
+    .from(runnerRedemptions)
+    .where(inArray(runnerRedemptions.tokenId, ids))
+    .orderBy(asc(runnerRedemptions.at), asc(runnerRedemptions.runnerId))
     .all();
+  return { nodes, runners };
 }
 
 /** What would keep a join from working, or from helping, as things stand. */
@@ -90,8 +106,12 @@ function warningsFor(db: StateDb, clusterAddress: string, maxUses: number, kind:
 }
 
 /** A token that is bound says so in the command, so that the host needs no more than to run it. */
-function joinCommand(joinString: string, bound: { node_name: string | null; node_id: number | null }): string {
+function joinCommand(
+  joinString: string,
+  bound: { kind: JoinToken['kind']; node_name: string | null; node_id: number | null },
+): string {
   const name = bound.node_name === null ? '' : ` --name ${bound.node_name}`;
+  if (bound.kind === 'runner') return `quorated runner '${joinString}'${name}`;
   const id = bound.node_id === null ? '' : ` --id ${bound.node_id}`;
   return `quorated join ${joinString}${name}${id}`;
 }
@@ -137,6 +157,10 @@ export function joinTokenEndpoints(deps: JoinTokenDeps): Endpoint[] {
       );
     }),
     endpoint(joinTokenRoutes.create, async (ctx, { body }) => {
+      if (body.kind === 'runner' && body.node_id !== null) {
+        const detail = 'runners have no node ids; leave it out, or bind the token to a name';
+        throw new DomainError('validation_failed', detail, [{ pointer: '/node_id', detail }]);
+      }
       await deps.ensureCluster();
       const { id, token } = await mint(ctx, body);
       const row = ctx.db.select().from(joinTokens).where(eq(joinTokens.id, id)).get();

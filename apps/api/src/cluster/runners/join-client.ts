@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostPort } from '@quorate/shared/names';
 import { RUNNER_JOIN_PATH, type RunnerJoinRequest, runnerJoinAnswerSchema } from '@quorate/shared/runner-protocol';
-import type { Labels } from '@quorate/shared/runners';
+import { type Labels, labelsSchema } from '@quorate/shared/runners';
 import { z } from 'zod';
 import type { Clock } from '../../lib/clock';
 import { sendJoin } from '../join/client';
@@ -22,6 +22,8 @@ const runnerFileSchema = z.object({
   ca: z.string(),
   /** Cluster addresses of the core nodes, as they were last known. */
   cores: z.array(hostPort),
+  labels: labelsSchema,
+  capacity: z.int(),
 });
 /** `runner.json`: who this runner is. */
 export type RunnerFile = z.infer<typeof runnerFileSchema>;
@@ -34,6 +36,9 @@ export const loadRunnerFile = (dataDir: string): RunnerFile | undefined =>
 
 export const saveRunnerFile = (dataDir: string, file: RunnerFile): void =>
   writeFileAtomic(pathOf(dataDir), `${JSON.stringify(file, null, 2)}\n`);
+
+/** After the cluster has removed it: another token lets it in anew, under another id. */
+export const setRunnerFileAside = (dataDir: string): void => renameSync(pathOf(dataDir), `${pathOf(dataDir)}.removed`);
 
 /** PEM of its private key, made once. */
 export const runnerKey = (dataDir: string): string => loadOrCreateNodeKey(dataDir);
@@ -62,7 +67,7 @@ export async function joinAsRunner(options: RunnerJoin): Promise<RunnerFile> {
     ...{ cluster_token: options.clusterToken, clock: clock() },
   };
   const call = { path: RUNNER_JOIN_PATH, request, caPem, signal, timeoutMs, schema: runnerJoinAnswerSchema };
-  const answer = await sendJoin(target.address, call);
+  const answer = await sendJoin(target.address, call).catch(withRunnerCure);
   if (fingerprintOf(answer.ca) !== fingerprintOf(caPem)) {
     throw new JoinError(
       'admitted',
@@ -72,7 +77,22 @@ export async function joinAsRunner(options: RunnerJoin): Promise<RunnerFile> {
     );
   }
   const { runner_id, certificate, ca, cores } = answer;
-  const file: RunnerFile = { version: 1, runner_id, name, cluster_id: answer.cluster.id, certificate, ca, cores };
+  const own = { version: 1, runner_id, name, labels, capacity } as const;
+  const file: RunnerFile = { ...own, cluster_id: answer.cluster.id, certificate, ca, cores };
   saveRunnerFile(dataDir, file);
   return file;
+}
+
+/** What helps a runner, where it is not what helps a core node. */
+const CURES: Readonly<Record<string, string>> = Object.fromEntries(
+  ['token_unknown', 'token_expired', 'token_revoked', 'token_used_up', 'token_kind_mismatch'].map((code) => [
+    code,
+    'mint a token for runners: quorate token create --kind runner',
+  ]),
+);
+
+function withRunnerCure(error: unknown): never {
+  const cure = error instanceof JoinError ? CURES[error.code] : undefined;
+  if (!(error instanceof JoinError) || cure === undefined) throw error;
+  throw new JoinError(error.stage, error.code, error.message, cure, { cause: error });
 }

@@ -52,6 +52,23 @@ export const registerEmbedded = defineCommand({
   },
 });
 
+/** What a runner is by its present options. The same again changes nothing. */
+export const describeRunner = defineCommand({
+  type: 'runners.describe',
+  since: 1,
+  audited: false,
+  input: z.object({
+    id: z.uuid(),
+    labels: labelsSchema,
+    capacity: z.int().min(1).max(1_000),
+    version: z.string().max(64),
+  }),
+  apply(tx, { id, ...what }) {
+    findRunner(tx, id);
+    tx.update(runners).set(what).where(eq(runners.id, id)).run();
+  },
+});
+
 /** What the leader saw: the runner came, or its lease is over. The same again changes nothing. */
 export const observeRunner = defineCommand({
   type: 'runners.observe',
@@ -113,4 +130,11 @@ export const removeRunner = defineCommand({
   },
 });
 
-export const runnerCommands = [registerEmbedded, observeRunner, setRunnerDrained, noteRunnerCertificate, removeRunner];
+export const runnerCommands = [
+  registerEmbedded,
+  describeRunner,
+  observeRunner,
+  setRunnerDrained,
+  noteRunnerCertificate,
+  removeRunner,
+];

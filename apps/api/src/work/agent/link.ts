@@ -10,6 +10,7 @@ import {
   type ReplicaReport,
   RUNNER_SESSION_PATH,
 } from '@quorate/shared/runner-protocol';
+import type { Labels } from '@quorate/shared/runners';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { Logger } from '../../lib/logger';
 
@@ -17,6 +18,13 @@ import type { Logger } from '../../lib/logger';
 export interface Trust {
   readonly ca: string;
   readonly issuer: string;
+}
+
+/** What a runner is by its options. */
+export interface RunnerSelf {
+  readonly labels: Labels;
+  readonly capacity: number;
+  readonly version: string;
 }
 
 export interface LinkOptions {
@@ -49,6 +57,8 @@ export interface Link {
   /** @throws when the core could not take it, or the connection ended before it said so; so do the others */
   report(reports: readonly JobReport[]): Promise<void>;
   reportReplicas(reports: readonly ReplicaReport[]): Promise<void>;
+  /** Says what this runner is by its present options. */
+  hello(own: RunnerSelf): Promise<void>;
   sendMetrics(batch: MetricsBatch, doNotPropagate: boolean, stamp: number): Promise<void>;
   /** @returns the certificate, PEM */
   renew(csr: string): Promise<string>;
@@ -185,6 +195,9 @@ export function openLink(options: LinkOptions): Link {
     },
     async reportReplicas(reports) {
       await request({ type: 'replicas', reports: [...reports] });
+    },
+    async hello({ labels, capacity, version }) {
+      await request({ type: 'hello', labels, capacity, version });
     },
     async sendMetrics(batch, doNotPropagate, quoted) {
       await request({ type: 'metrics', batch, doNotPropagate, stamp: quoted });

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
 import { LEASE_MS, SAMPLE_MS } from '../lease';
 import { bootId, createAgent } from './agent';
-import { type Link, openLink, type Trust } from './link';
+import { type Link, openLink, type RunnerSelf, type Trust } from './link';
 import { createMeasure } from './measure';
 import { type Carrier, createOutbox } from './outbox';
 import { createReplicas } from './replicas/replicas';
@@ -16,6 +16,7 @@ export interface RunnerOptions {
   /** Who it is: what another runner left in `dir` is ended. */
   readonly id: string;
   readonly dir: string;
+  readonly self: RunnerSelf;
   /** Cluster addresses to begin with; the cores tell of changes. */
   readonly cores: readonly string[];
   readonly tls: () => ClientOptions;
@@ -94,6 +95,12 @@ export function startRunner(options: RunnerOptions): Runner {
     options.onCores(addresses);
   }
 
+  function onOpen(link: Link): void {
+    outbox.connected(carrierOf(link));
+    // Any core can write it down; the next connection says it again.
+    link.hello(options.self).catch((error: unknown) => logger.debug({ err: error }, 'a core did not take the hello'));
+  }
+
   function keepLink(address: string): Entry {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, stopping.signal]);
@@ -105,7 +112,7 @@ export function startRunner(options: RunnerOptions): Runner {
           agent.assign(work);
           replicas.assign({ owner: options.id, index: work.index, replicas: work.replicas });
         },
-        onOpen: (opened) => outbox.connected(carrierOf(opened)),
+        onOpen,
         onRenewed: (sentAt) => {
           renewedAt = Math.max(renewedAt, sentAt);
         },

@@ -27,7 +27,8 @@ function bindings(token: JoinToken): string {
 }
 
 function Redemptions({ token }: { token: JoinToken }) {
-  if (token.redemptions.length === 0) return <span className="text-ink-3">nobody yet</span>;
+  if (token.redemptions.length + token.runner_redemptions.length === 0)
+    return <span className="text-ink-3">nobody yet</span>;
   return (
     <ul className="space-y-0.5">
       {token.redemptions.map((redemption) => (
@@ -35,6 +36,14 @@ function Redemptions({ token }: { token: JoinToken }) {
           <span className="text-ink">{redemption.node_name}</span>{' '}
           <span className="text-ink-3 text-xs">
             node {redemption.node_id} · <Time at={redemption.at} />
+          </span>
+        </li>
+      ))}
+      {token.runner_redemptions.map((redemption) => (
+        <li key={redemption.runner_id}>
+          <span className="text-ink">{redemption.runner_name}</span>{' '}
+          <span className="text-ink-3 text-xs">
+            runner · <Time at={redemption.at} />
           </span>
         </li>
       ))}

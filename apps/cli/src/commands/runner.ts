@@ -1,0 +1,123 @@
+import { type Runner, runnerRoutes } from '@quorate/shared/runners';
+import { CliError } from '../cli-error';
+import { relativeTime, utcTime } from '../duration';
+import type { Invocation } from '../invocation';
+import { type Column, listView, recordView } from '../output';
+import { collectPages, MAX_LISTED, type Register } from '../register';
+
+const percent = (value: number | null): string => (value === null ? '-' : `${Math.round(value)}%`);
+const labelText = (runner: Runner): string =>
+  Object.entries(runner.labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+const statusOf = (runner: Runner): string => (runner.drained ? `${runner.status}, drained` : runner.status);
+
+const COLUMNS: readonly Column<Runner>[] = [
+  { header: 'NAME', value: (r) => r.name },
+  {
+    header: 'STATUS',
+    value: statusOf,
+    paint: (text, r, colors) => (r.status === 'online' && !r.drained ? colors.green(text) : colors.yellow(text)),
+  },
+  { header: 'SINCE', value: (r) => relativeTime(r.status_since, Date.now()) },
+  { header: 'NODE', value: (r) => r.node_id },
+  { header: 'JOBS', value: (r) => r.jobs },
+  { header: 'REPLICAS', value: (r) => r.replicas },
+  { header: 'CAPACITY', value: (r) => r.capacity },
+  { header: 'CPU', value: (r) => percent(r.cpu_percent) },
+  { header: 'MEMORY', value: (r) => percent(r.memory_percent) },
+  { header: 'LABELS', value: labelText },
+  { header: 'VERSION', value: (r) => r.version },
+];
+
+const list = (inv: Invocation) => collectPages(MAX_LISTED, (query) => inv.call(runnerRoutes.list, { query }));
+
+/** By name or id. @throws CliError notFound */
+async function find(inv: Invocation, which: string): Promise<Runner> {
+  const { items } = await list(inv);
+  const found = items.find(({ id, name }) => id === which || name === which);
+  if (found) return found;
+  throw new CliError('notFound', `there is no runner ${which}`, { hint: 'see: quorate runner list' });
+}
+
+function fieldsOf(runner: Runner): [string, string | number | null][] {
+  const programs = runner.programs.map(
+    ({ kind, name, cpu_percent, rss_bytes }) =>
+      `${kind} ${name} (${percent(cpu_percent)} of a processor, ${Math.round(rss_bytes / 1048576)} MiB)`,
+  );
+  return [
+    ['Name', runner.name],
+    ['Id', runner.id],
+    ['Status', `${statusOf(runner)} since ${utcTime(runner.status_since)}`],
+    ['Embedded in node', runner.node_id],
+    ['Connected to nodes', runner.connected_to.join(', ')],
+    ['Jobs, replicas, capacity', `${runner.jobs}, ${runner.replicas}, ${runner.capacity}`],
+    ['CPU', percent(runner.cpu_percent)],
+    ['Memory', percent(runner.memory_percent)],
+    ['Measured', utcTime(runner.measured_at)],
+    ['Runs', programs.join('\n')],
+    ['Labels', labelText(runner)],
+    ['Version', runner.version],
+    ['Certificate expires', utcTime(runner.certificate_expires_at)],
+    ['Joined', utcTime(runner.joined_at)],
+  ];
+}
+
+export const registerRunner: Register = (program, run) => {
+  const runner = program.command('runner').description('Runners: the hosts that run jobs and services');
+  runner
+    .command('list')
+    .description('Runners with their load')
+    .action(
+      run(async (inv) => {
+        const data = await list(inv);
+        const empty = 'No runners. Add one with: quorate token create --kind runner';
+        inv.print(listView({ data, rows: data.items, columns: COLUMNS, name: (r) => r.name, empty }));
+      }),
+    );
+  runner
+    .command('show')
+    .description('One runner, and what it runs')
+    .argument('<runner>', 'its name or id')
+    .action(
+      run(async (inv, which: string) => {
+        const { id } = await find(inv, which);
+        const data = await inv.call(runnerRoutes.get, { params: { id } });
+        inv.print(recordView({ data, name: data.name, fields: fieldsOf(data) }));
+      }),
+    );
+  runner
+    .command('drain')
+    .description('Give it no new work; its replicas move away, its jobs finish')
+    .argument('<runner>', 'its name or id')
+    .action(
+      run(async (inv, which: string) => {
+        const { id } = await find(inv, which);
+        const data = await inv.call(runnerRoutes.drain, { params: { id } });
+        inv.note(`${data.name} is drained. Put it back with: quorate runner resume ${data.name}`);
+      }),
+    );
+  runner
+    .command('resume')
+    .description('Give a drained runner work again')
+    .argument('<runner>', 'its name or id')
+    .action(
+      run(async (inv, which: string) => {
+        const { id } = await find(inv, which);
+        const data = await inv.call(runnerRoutes.resume, { params: { id } });
+        inv.note(`${data.name} gets work again.`);
+      }),
+    );
+  runner
+    .command('remove')
+    .description('Forget a runner: its key opens nothing any more, its work goes elsewhere')
+    .argument('<runner>', 'its name or id')
+    .action(
+      run(async (inv, which: string) => {
+        const { id, name, jobs, replicas } = await find(inv, which);
+        await inv.confirm(`Remove the runner ${name}, which has ${jobs} jobs and ${replicas} replicas?`);
+        await inv.call(runnerRoutes.remove, { params: { id } });
+        inv.note(`The runner ${name} was removed.`);
+      }),
+    );
+};
