@@ -40,7 +40,62 @@ const connectorClaimant = { nodeId: memberId, session: smallId };
 const connectorHeld = { ...connectorClaimant, generation: fc.constantFrom(1, 2, 1_000_001, 1_000_002) };
 const takeoverReason = fc.constantFrom('shutdown', 'node_lost', 'upstream_lost');
 
+const jobSpec = fc.constantFrom(
+  { kind: 'backup', target: 'local', note: '', node_id: null },
+  { kind: 'exec', command: 'true', args: [], env: {}, stdin: '', timeout_seconds: 60, labels: {} },
+);
+const retries = { maxAttempts: fc.integer({ min: 1, max: 3 }), backoffMs: fc.nat({ max: 2_000 }) };
+const jobSchedule = {
+  ...{ name, enabled: fc.boolean(), cron: fc.constantFrom('* * * * *', '0 * * * *'), timeZone: fc.constant('UTC') },
+  ...{ spec: jobSpec, priority: fc.integer({ min: -1, max: 1 }), ...retries },
+  ...{ overlap: fc.constantFrom('skip', 'allow'), missed: fc.constantFrom('run_latest', 'skip') },
+};
+const attemptNumber = fc.integer({ min: 1, max: 2 });
+const jobEnd = fc.record({
+  outcome: fc.constantFrom('succeeded', 'failed', 'timed_out', 'cancelled', 'lost'),
+  exitCode: fc.option(fc.nat({ max: 3 })),
+  signal: fc.constant(null),
+  error: name,
+  outputTail: name,
+  outputBytes: fc.nat({ max: 9 }),
+});
+
 const inputs: Record<string, fc.Arbitrary<unknown>> = {
+  'jobs.submit': fc.record({ id: newId, spec: jobSpec, priority: fc.integer({ min: -1, max: 1 }), ...retries }),
+  'jobs.assign': fc.record({ limit: fc.integer({ min: 1, max: 5 }) }),
+  'jobs.start_core': fc.constant({}),
+  'jobs.report': fc.record({
+    runnerId: fc.constant('core'),
+    reports: fc.array(
+      fc.oneof(
+        fc.record({ id: smallId, attempt: attemptNumber, step: fc.constant('started') }),
+        fc.record({ id: smallId, attempt: attemptNumber, step: fc.constant('finished'), end: jobEnd }),
+      ),
+      { minLength: 1, maxLength: 6 },
+    ),
+  }),
+  'jobs.lost': fc.record({ id: smallId, attempt: attemptNumber, runnerId: fc.constant('core'), reason: name }),
+  'jobs.prune': fc.record({ limit: fc.integer({ min: 1, max: 9 }) }),
+  'jobs.cancel': fc.record({ id: smallId }),
+  'jobs.retry': fc.record({ id: smallId }),
+  'jobs.retry_dead_letters': fc.record({
+    kind: fc.option(fc.constantFrom('exec', 'backup')),
+    scheduleId: fc.option(smallId),
+    before: fc.option(fc.nat({ max: 10_000 })),
+    limit: fc.integer({ min: 1, max: 9 }),
+  }),
+  'job_schedules.create': fc.record({ id: newId, ...jobSchedule }),
+  'job_schedules.update': fc.record({ id: smallId, ...jobSchedule }),
+  'job_schedules.enable': fc.record({ id: smallId, enabled: fc.boolean() }),
+  'job_schedules.delete': fc.record({ id: smallId }),
+  'job_schedules.run': fc.record({ id: smallId, jobId: fc.uuid() }),
+  'job_schedules.run_due': fc.record({
+    id: smallId,
+    jobId: fc.uuid(),
+    dueAt: fc.nat({ max: 10_000 }),
+    missed: fc.nat({ max: 2 }),
+    revision: fc.integer({ min: 1, max: 3 }),
+  }),
   'cluster.initialize': fc.record({
     clusterId: smallId,
     name,

@@ -5,6 +5,9 @@ import type { Logger } from '../../lib/logger';
 /** The only variable that a program gets beside those that were asked for. */
 export const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Output that was written before the end is read within this time. */
+const OUTPUT_AFTER_EXIT_MS = 2_000;
+
 export interface ProgramSpec {
   readonly command: string;
   readonly args: readonly string[];
@@ -88,7 +91,12 @@ export function startProgram(
   const ended = new Promise<ProgramEnd>((resolve) => {
     child.once('error', (error) => resolve(notStarted(spec, error)));
     // Not "exit": the output is complete by then, too. A child that lives on would hold it open, so the group goes first.
-    child.once('exit', () => child.pid && signalGroup(child.pid, 'SIGKILL'));
+    child.once('exit', () => {
+      if (child.pid) signalGroup(child.pid, 'SIGKILL');
+      // One that has left the group may hold the output open for ever: the program is over all the same.
+      const cut = setTimeout(() => child.stdout?.destroy() && child.stderr?.destroy(), OUTPUT_AFTER_EXIT_MS);
+      child.once('close', () => clearTimeout(cut));
+    });
     child.once('close', (exitCode, signal) => resolve({ exitCode, signal, error: '' }));
   });
   return {
