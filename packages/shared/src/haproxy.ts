@@ -140,9 +140,9 @@ function checkTogether(settings: BindFields, context: z.RefinementCtx): void {
     const other = taken.get(bind);
     const at = (field: string, message: string) =>
       context.addIssue({ code: 'custom', path: ['services', index, field], message });
-    if (other !== undefined) at('bind', `is the same address as ${other}; choose another port`);
+    if (other !== undefined) at('bind', `is the address of ${other}, too; choose another port`);
     if (names.has(service)) at('service', 'is published already; each service has one address');
-    taken.set(bind, `services/${index}/bind`);
+    taken.set(bind, `the service ${service}`);
     names.add(service);
   }
 }

@@ -12,7 +12,6 @@ import { Badge } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
-import { asSentence } from '@/lib/format';
 import { balancersQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
 import { PublishedServices } from './published-services';
@@ -69,7 +68,7 @@ function BalancerRow({ balancer, onRemove }: { balancer: HaproxyBalancer; onRemo
           </Badge>
         </p>
         <p className="text-ink-2">{sentenceOf(balancer)}</p>
-        {detail ? <p className="break-words font-mono text-bad text-xs">{asSentence(detail)}</p> : null}
+        {detail ? <p className="break-words font-mono text-bad text-xs">{detail}</p> : null}
       </div>
       <dl className="grid grid-cols-[auto_auto] gap-x-3 text-xs [&>dt]:text-ink-3">
         <dt>Last heard</dt>

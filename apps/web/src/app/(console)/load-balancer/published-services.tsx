@@ -1,7 +1,7 @@
 'use client';
 
 import { type HaproxySettings, haproxyRoutes, type Publication } from '@quorate/shared/haproxy';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Network } from 'lucide-react';
 import Link from 'next/link';
 import { useState } from 'react';
@@ -11,7 +11,7 @@ import { EmptyState } from '@/components/states';
 import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
-import { haproxySettingsQuery } from '@/lib/queries';
+import { haproxySettingsQuery, servicesQuery } from '@/lib/queries';
 import type { Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 import { PublishDialog } from './publish-dialog';
@@ -42,6 +42,24 @@ export function PublishedServices() {
         <PublishDialog current={settings.data} onClose={() => setPublishing(false)} />
       ) : null}
     </Panel>
+  );
+}
+
+/** How much of it takes traffic. */
+function Replicas({ of }: { of: string }) {
+  const services = useInfiniteQuery(servicesQuery);
+  const known = services.data?.pages.flatMap((page) => page.items);
+  const service = known?.find(({ name }) => name === of);
+  if (!known || (!service && services.hasNextPage)) return null;
+  if (!service) return <span className="text-warn text-xs">there is no such service</span>;
+  if (service.spec.publish === '')
+    return <span className="text-warn text-xs">its specification publishes no port</span>;
+  const { healthy, desired } = service.replicas;
+  const tone = healthy === 0 ? 'text-bad' : healthy < desired ? 'text-warn' : 'text-ink-2';
+  return (
+    <span className={`text-xs ${tone}`}>
+      {healthy} of {desired} healthy
+    </span>
   );
 }
 
@@ -77,16 +95,19 @@ function PublicationList({ current, published }: ListProps) {
                 {certificate_path === null ? '' : `, TLS with ${certificate_path}`} · {balance}
               </p>
             </div>
-            <span className="font-mono text-xs">{bind}</span>
-            <WriteButton
-              needs="operator"
-              size="sm"
-              pending={save.pending}
-              onClick={() => unpublish(service)}
-              aria-label={`Unpublish ${service}`}
-            >
-              Unpublish
-            </WriteButton>
+            <Replicas of={service} />
+            <div className="ml-auto flex items-center gap-3">
+              <span className="break-all font-mono text-xs">{bind}</span>
+              <WriteButton
+                needs="operator"
+                size="sm"
+                pending={save.pending}
+                onClick={() => unpublish(service)}
+                aria-label={`Unpublish ${service}`}
+              >
+                Unpublish
+              </WriteButton>
+            </div>
           </li>
         ))}
       </ul>
