@@ -164,14 +164,10 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       runners: runtime.runners,
       outputs: runtime.outputs,
       jobKinds: [backupJobs(version)],
-<<<<<<< Updated upstream
       cores: () => liveMembers(core.store.db),
       barrier: runtime.barrier,
       metrics: metrics.registry,
-=======
       ha: { control: createHaControl(runtime, core.proposer.propose), commands: haCommands },
-      cores: () => liveMembers(core.store.db).map(({ clusterAddress }) => clusterAddress),
->>>>>>> Stashed changes
     });
     undo.push(() => work.stop());
     const upstream = createUpstreamSide({ ...common, logger, version, watching });

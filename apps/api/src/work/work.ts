@@ -13,16 +13,12 @@ import { type RunnerSight, runnerEndpoints } from '../resources/runners/routes';
 import { type RunnerRow, runners } from '../resources/runners/table';
 import { createAssigner } from './assigner';
 import { createEmbeddedRunner } from './embedded';
-<<<<<<< Updated upstream
 import { createFreshness } from './freshness';
-import { createRunnerHub, type HubDeps, type RunnerHub } from './hub';
-=======
 import type { HaCommands } from './ha/commands';
 import type { HaNodeControl } from './ha/nodes';
 import { haEndpoints } from './ha/routes';
 import { createHaUpdater } from './ha/updater';
-import { createRunnerHub, type RunnerHub } from './hub';
->>>>>>> Stashed changes
+import { createRunnerHub, type HubDeps, type RunnerHub } from './hub';
 import { createCoreRunner } from './jobs/core-runner';
 import { createJobPruner } from './jobs/pruner';
 import { jobsOf } from './jobs/queries';
@@ -115,12 +111,8 @@ export function startWork(deps: WorkDeps): Work {
     freshness,
     createScheduleRunner(common),
     createJobPruner(common),
-<<<<<<< Updated upstream
-    createAutoscaler({ ...common, usage: (service) => usage.replicas(service) }),
-=======
     createHaUpdater({ ...common, ...deps.ha }),
-    createAutoscaler({ ...common, usage: () => new Map() }),
->>>>>>> Stashed changes
+    createAutoscaler({ ...common, usage: (service) => usage.replicas(service) }),
   ].map((one) => startReconciler(one, logger));
   const planning = startPlanner(common);
   const unsubscribe = deps.applier.onApplied(() => {
@@ -155,17 +147,11 @@ export function startWork(deps: WorkDeps): Work {
     };
   }
   return {
-<<<<<<< Updated upstream
     usage,
     endpoints: (stopping) => [
       ...jobEndpoints({ clock, logs: output.logs, stopping }),
       ...serviceEndpoints(),
-=======
-    endpoints: [
-      ...jobEndpoints({ clock }),
-      ...serviceEndpoints(),
       ...haEndpoints({ commands: deps.ha.commands, nodes: deps.ha.control.nodes }),
->>>>>>> Stashed changes
       ...runnerEndpoints({ sight }),
     ],
     async stop() {
