@@ -64,7 +64,7 @@ describe('the connection to an upstream', () => {
     return next;
   }
 
-  async function configure(body: Settings & { role: 'viewer' | 'operator' }): Promise<void> {
+  async function configure(body: Settings & { role: 'viewer' | 'admin' }): Promise<void> {
     await cluster
       .node(0)
       .client()
@@ -95,18 +95,11 @@ describe('the connection to an upstream', () => {
   it('lets the upstream call the API with the role that it was given, audited, and once for each key', async () => {
     const version = await call('GET', '/v1/cluster');
     expect(JSON.parse(version.body)).toMatchObject({ id: clusterId });
-    const token = { name: 'from-upstream', kind: 'cluster' };
+    const token = { kind: 'cluster' };
     expect((await call('POST', '/v1/nodes/join-tokens', token)).status).toBe(403);
     const from = history().length;
-    await configure({ role: 'operator' });
-    const drained = await call('POST', '/v1/haproxy/check', { config: 'global' });
-    expect(drained.status).toBeLessThan(500);
-    await cluster
-      .node(0)
-      .client()
-      .call(connectorRoutes.put, {
-        body: { url: upstream.url, ca_cert: upstream.ca, role: 'admin' },
-      });
+    await configure({ role: 'admin' });
+    expect((await call('POST', '/v1/nodes/join-tokens', token)).status).toBe(201);
     const headers = { 'idempotency-key': 'once' };
     const [first, again] = [
       await call('POST', '/v1/api-tokens', { name: 'from-upstream', role: 'viewer' }, headers),
@@ -118,21 +111,39 @@ describe('the connection to an upstream', () => {
       .node(0)
       .client()
       .call(auditRoutes.list, { query: { actor: 'upstream' } });
-    expect(items.map(({ actor_kind, action }) => [actor_kind, action])).toEqual([['upstream', 'api_tokens.create']]);
+    expect(items.map(({ actor_kind, action, target }) => [actor_kind, action, target].join(' '))).toEqual([
+      'upstream api_tokens.create from-upstream',
+      expect.stringMatching(/^upstream join_tokens\.create /),
+    ]);
     // Another role is no reason to connect anew.
     expect(history()).toHaveLength(from);
   });
 
-  it('is taken over when the active node is stopped, and again when it is killed', async () => {
-    for (const how of ['stop', 'killAll'] as const) {
-      const node = await active();
-      const before = history().length;
-      await node[how]();
-      const next = await takenOver(how === 'stop' ? 'SIGTERM' : 'kill -9', before, node);
-      expect(next.reason).toBe(how === 'stop' ? 'shutdown' : 'node_lost');
-      await cluster.restart(node);
-      await cluster.waitHealthy(3);
-    }
+  it('is taken over when the active node is stopped, and goes back to it once it is well and the primary', async () => {
+    const node = await active();
+    const before = history().length;
+    await node.stop();
+    const next = await takenOver('SIGTERM', before, node);
+    expect(next.reason).toBe('shutdown');
+    const other = await active();
+    await cluster.restart(node, { 'connector.is_primary': 'true' });
+    const back = await takenOver('primary is back', history().indexOf(next) + 1, other);
+    expect(back).toMatchObject({ node: { name: node.name }, reason: 'primary_back' });
+    const { takeovers } = await until('the takeover is in the history', async () => {
+      const view = await look(node);
+      return view.takeovers[0]?.gap_ms !== null && view;
+    });
+    expect(takeovers[0]).toMatchObject({ reason: 'primary_back', from_node_id: await cluster.idOf(other) });
+  });
+
+  it('is taken over when the active node is killed', async () => {
+    const node = await active();
+    const before = history().length;
+    await node.killAll();
+    const next = await takenOver('kill -9', before, node);
+    expect(next.reason).toBe('node_lost');
+    await cluster.restart(node);
+    await cluster.waitHealthy(3);
   });
 
   it('is yielded by a node that is cut from the quorum alone, before another one connects', async () => {
@@ -167,21 +178,6 @@ describe('the connection to an upstream', () => {
       else network.heal(placeOf(node));
       await cluster.waitHealthy(3);
     }
-  });
-
-  it('goes back to the primary once that is well', async () => {
-    const node = await active();
-    const [primary] = others(node) as [Daemon];
-    const before = history().length;
-    await primary.stop();
-    await cluster.restart(primary, { 'connector.is_primary': 'true' });
-    const next = await takenOver('primary is back', before, node);
-    expect(next).toMatchObject({ node: { name: primary.name }, reason: 'primary_back' });
-    const { takeovers } = await until('the takeover is in the history', async () => {
-      const view = await look(primary);
-      return view.takeovers[0]?.gap_ms !== null && view;
-    });
-    expect(takeovers[0]).toMatchObject({ reason: 'primary_back', from_node_id: await cluster.idOf(node) });
   });
 
   it('never had two connections that could act, and lost no event in any of this', async () => {
