@@ -153,6 +153,24 @@ const revisionSchema = z.object({
   created_at: timestamp,
 });
 
+/** Events of `GET /v1/services/{name}/replicas/{slot}/logs?follow=true`, by their name. */
+export const replicaLogEvents = {
+  /** Where the slot is and how it fares; again with each change. What follows is of this generation. */
+  replica: z.object({
+    generation: z.int(),
+    runner: z.string().nullable(),
+    state: z.enum(REPLICA_STATES),
+    reason: z.string(),
+  }),
+  /** `text` begins at byte `offset` of all that the generation wrote. */
+  output: z.object({ generation: z.int(), offset: z.int(), text: z.string() }),
+  /** These bytes are not kept any more. */
+  gap: z.object({ generation: z.int(), offset: z.int(), bytes: z.int() }),
+  /** There is no such slot any more; the stream ends with it. */
+  end: z.object({ reason: z.string() }),
+} as const;
+export type ReplicaLogEvents = { [Name in keyof typeof replicaLogEvents]: z.infer<(typeof replicaLogEvents)[Name]> };
+
 const nameParam = z.object({ name: serviceName });
 const one = { tag: 'Services', params: nameParam, response: serviceSchema } as const;
 
@@ -266,6 +284,21 @@ export const serviceRoutes = {
     params: nameParam,
     query: pageQuery,
     response: pageOf(scalingDecisionSchema),
+    errors: ['not_found'],
+  }),
+  replicaLogs: defineRoute({
+    id: 'services.replica_logs',
+    method: 'get',
+    path: '/v1/services/{name}/replicas/{slot}/logs',
+    access: 'viewer',
+    tag: 'Services',
+    summary: 'What a replica wrote: as it is, or with follow=true as it comes (server-sent events)',
+    description:
+      'Its runner keeps at least the last 384 KiB of each generation. Without `follow`: those bytes. With `follow`: the events `replica`, `output`, `gap` and `end`, over all further generations of the slot. An id is the generation, a dot, and the number of bytes that came so far.',
+    params: nameParam.extend({ slot: z.coerce.number().int().min(0) }),
+    query: z.object({ follow: z.enum(['true', 'false']).default('false') }),
+    requestHeaders: { 'Last-Event-ID': 'The id of the last event that was seen: the stream goes on after it.' },
+    contentType: 'text/event-stream',
     errors: ['not_found'],
   }),
   restart: defineRoute({

@@ -9,7 +9,10 @@ import type { RunnerHub } from './hub';
 import type { LogSource } from './jobs/logs/follow';
 import { createLogStreams, type LogStreams } from './jobs/logs/stream';
 import { runnerLoads } from './jobs/queries';
+import type { JobRow } from './jobs/table';
 import { whyWaiting } from './jobs/view';
+import { createOutputStreams } from './output-stream';
+import { createReplicaLogs, type ReplicaLogs } from './services/logs/follow';
 import { watchState } from './state-change';
 
 type ReadOutput = (runnerId: string, range: OutputRange) => Promise<OutputChunk | undefined>;
@@ -38,6 +41,7 @@ export interface OutputDeps {
 export interface Output {
   readonly read: ReadAnywhere;
   readonly logs: LogStreams;
+  readonly replicaLogs: ReplicaLogs;
   stop(): void;
 }
 
@@ -58,12 +62,14 @@ export function createOutput(deps: OutputDeps): Output {
     const others = nodes.filter((id) => id !== deps.nodeId);
     return deps.elsewhere.ask(others, runnerId, range, signal);
   };
-  const logs = createLogStreams({
+  const streams = createOutputStreams();
+  const source = {
     db,
     read,
-    nameOf: (runnerId) => rowOf(runnerId)?.name ?? runnerId,
-    whyWaiting: (job) => whyWaiting(job, runnerLoads(db()), deps.clock()),
+    nameOf: (runnerId: string) => rowOf(runnerId)?.name ?? runnerId,
+    whyWaiting: (job: JobRow) => whyWaiting(job, runnerLoads(db()), deps.clock()),
     changed: change.next,
-  });
-  return { read, logs, stop: change.stop };
+  } satisfies LogSource;
+  const logs = createLogStreams(source, streams);
+  return { read, logs, replicaLogs: createReplicaLogs(source, streams), stop: change.stop };
 }

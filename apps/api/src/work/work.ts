@@ -150,7 +150,7 @@ export function startWork(deps: WorkDeps): Work {
     usage,
     endpoints: (stopping) => [
       ...jobEndpoints({ clock, logs: output.logs, stopping }),
-      ...serviceEndpoints(),
+      ...serviceEndpoints({ logs: output.replicaLogs, stopping }),
       ...haEndpoints({ commands: deps.ha.commands, nodes: deps.ha.control.nodes }),
       ...runnerEndpoints({ sight }),
     ],

@@ -1,8 +1,10 @@
 import { type ScalingDecision, type Service, serviceRoutes } from '@quorate/shared/services';
 import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
+import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
 import { numberCursor, pageOf, textCursor } from '../../http/page';
 import { toTimestamp } from '../../lib/clock';
+import { placeOf } from '../jobs/logs/stream';
 import {
   createService,
   removeService,
@@ -13,7 +15,8 @@ import {
   setAutoscaling,
   updateService,
 } from './commands';
-import { findService } from './queries';
+import type { ReplicaLogs } from './logs/follow';
+import { findService, replicaAt } from './queries';
 import { autoscaleDecisions, type ServiceRow, serviceRevisions, services } from './table';
 import { viewService } from './view';
 
@@ -28,7 +31,13 @@ const viewDecision = (row: typeof autoscaleDecisions.$inferSelect): ScalingDecis
   return { at: toTimestamp(at), from, to, metric, value, target, reason };
 };
 
-export const serviceEndpoints = (): Endpoint[] => [
+export interface ServiceEndpointDeps {
+  readonly logs: ReplicaLogs;
+  /** Ends the streams. */
+  readonly stopping: AbortSignal;
+}
+
+export const serviceEndpoints = ({ logs, stopping }: ServiceEndpointDeps): Endpoint[] => [
   // Before those with a name in the same place.
   endpoint(serviceRoutes.scaleAll, (ctx, { body }) => ctx.propose(scaleAllServices, body)),
   endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit } }) => {
@@ -88,6 +97,15 @@ export const serviceEndpoints = (): Endpoint[] => [
       .all();
     const path = serviceRoutes.decisions.path.replace('{name}', name);
     return pageOf(ctx, path, rows, limit, (row) => row.id, viewDecision);
+  }),
+  endpoint(serviceRoutes.replicaLogs, (ctx, { params: { name: service, slot }, query: { follow } }) => {
+    findService(ctx.db, service);
+    if (!replicaAt(ctx.db, service, slot)) {
+      throw new DomainError('not_found', `there is no replica ${slot} of ${service}; see GET /v1/services/${service}`);
+    }
+    const signal = AbortSignal.any([ctx.signal, stopping]);
+    const of = { service, slot };
+    return follow === 'true' ? logs.follow(of, placeOf(ctx.header('last-event-id')), signal) : logs.asItIs(of, signal);
   }),
   endpoint(serviceRoutes.restart, (ctx, { body }) => ctx.propose(restartServices, body)),
 ];

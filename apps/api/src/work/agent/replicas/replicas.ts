@@ -190,7 +190,9 @@ export function createReplicas(options: ReplicasOptions): Replicas {
       if (replica?.assigned.generation !== of.generation) return undefined;
       const { output } = replica;
       const until = performance.now() + waitMs;
-      while (!over && output.total <= offset && performance.now() < until) await delay(OUTPUT_POLL_MS);
+      const isHere = (): boolean => !over && slots.get(keyOf(of))?.replica === replica;
+      while (isHere() && output.total <= offset && performance.now() < until) await delay(OUTPUT_POLL_MS);
+      if (!isHere()) return undefined;
       const { offset: from, data } = output.read(offset, MAX_OUTPUT_CHUNK_BYTES);
       return { offset: from, data: data.toString('base64'), total: output.total, ended: false };
     },
