@@ -3,7 +3,7 @@
 import { ArrowDownToLine, CircleCheck, LoaderCircle, Unplug } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { formatInt } from '@/lib/format';
-import { type LogText, SHOWN_CHARS, textOf } from '@/lib/log-text';
+import { type LogSource, type LogText, SHOWN_CHARS, textOf } from '@/lib/log-text';
 import { type StreamState, useLogStream } from '@/lib/use-log-stream';
 import { CopyButton } from './copy-button';
 import { Badge } from './ui/badge';
@@ -12,6 +12,7 @@ import { Panel } from './ui/panel';
 
 interface LogPanelProps {
   title: string;
+  source: LogSource;
   /** Streams it as events. */
   follow: string;
   /** The same as plain text. */
@@ -21,8 +22,8 @@ interface LogPanelProps {
 }
 
 /** Output as it comes, newest at the bottom. */
-export function LogPanel({ title, follow, download, file }: LogPanelProps) {
-  const { log, state } = useLogStream(follow);
+export function LogPanel({ title, source, follow, download, file }: LogPanelProps) {
+  const { log, state } = useLogStream(follow, source);
   return (
     <Panel
       title={title}

@@ -20,10 +20,11 @@ const TOUCHES: Record<string, readonly Resource[]> = {
   backup: ['backups', 'backup-targets'],
   session: [],
   haproxy: ['haproxy'],
-  runner: ['runners', 'join-tokens', 'services'],
+  runner: ['runners', 'join-tokens', 'services', 'ha'],
   job: ['jobs', 'job-schedules', 'runners'],
+  ha: ['ha', 'services'],
   service: ['services', 'runners', 'haproxy'],
-  replica: ['services', 'runners', 'haproxy'],
+  replica: ['services', 'ha', 'runners', 'haproxy'],
 };
 
 /** The resources whose lists an event makes stale; the audit always is. */

@@ -88,6 +88,7 @@ function openStream(client: QueryClient, onState: (streaming: boolean) => void):
           'jobs',
           'job-schedules',
           'services',
+          'ha',
         ]);
       openedBefore = true;
     };

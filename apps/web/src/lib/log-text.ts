@@ -1,7 +1,20 @@
 import type { JobLogEvents } from '@quorate/shared/jobs';
 
-/** The newest so many characters of an output are shown; the whole of it is a download. */
+/** The newest so many characters of an output are shown; all that is kept of it is a download. */
 export const SHOWN_CHARS = 400_000;
+
+/** What an event of a stream of output means to the reader. */
+export type LogEntry =
+  | { readonly kind: 'output' | 'remark'; readonly text: string }
+  /** There is nothing to show yet, for this reason. */
+  | { readonly kind: 'waiting'; readonly text: string }
+  | { readonly kind: 'over' };
+
+/** A kind of stream: the events that it has, and what each means. */
+export interface LogSource {
+  readonly names: readonly string[];
+  readonly read: (name: string, data: unknown) => LogEntry;
+}
 
 /** A stretch of output, or a remark of ours between two of them. */
 export interface LogPiece {
@@ -16,22 +29,11 @@ export interface LogText {
   readonly chars: number;
   /** Older output that was here is not shown any more. */
   readonly cut: boolean;
-  /** Why it has no runner yet. */
   readonly waiting: string | null;
-  readonly end: JobLogEvents['end'] | null;
   readonly nextKey: number;
 }
 
-export const EMPTY_LOG: LogText = { pieces: [], chars: 0, cut: false, waiting: null, end: null, nextKey: 0 };
-
-export type LogEvent = { [Name in keyof JobLogEvents]: { name: Name; data: JobLogEvents[Name] } }[keyof JobLogEvents];
-
-const add = (log: LogText, kind: LogPiece['kind'], text: string): LogText => ({
-  ...log,
-  pieces: [...log.pieces, { key: log.nextKey, kind, text }],
-  chars: log.chars + text.length,
-  nextKey: log.nextKey + 1,
-});
+export const EMPTY_LOG: LogText = { pieces: [], chars: 0, cut: false, waiting: null, nextKey: 0 };
 
 /** Drops whole pieces from the front until it is short enough; the newest piece always stays. */
 function bounded(log: LogText): LogText {
@@ -44,33 +46,27 @@ function bounded(log: LogText): LogText {
   return drop === 0 ? log : { ...log, pieces: log.pieces.slice(drop), chars, cut: true };
 }
 
-function one(log: LogText, event: LogEvent): LogText {
-  switch (event.name) {
-    case 'waiting':
-      return { ...log, waiting: event.data.waiting_for ?? 'for a runner to take it' };
-    case 'attempt': {
-      const { attempt, runner } = event.data;
-      return { ...add(log, 'remark', `attempt ${attempt} on ${runner}`), waiting: null, end: null };
-    }
-    case 'output':
-      return { ...add(log, 'output', event.data.text), waiting: null };
-    case 'gap': {
-      const { bytes, reason } = event.data;
-      return add(log, 'remark', `${bytes === null ? 'some output' : `${bytes} bytes`} left out: ${reason}`);
-    }
-    case 'end':
-      return { ...log, waiting: null, end: event.data };
-  }
+function one(log: LogText, entry: LogEntry): LogText {
+  if (entry.kind === 'waiting') return { ...log, waiting: entry.text };
+  if (entry.kind === 'over') return { ...log, waiting: null };
+  const { kind, text } = entry;
+  return {
+    ...log,
+    pieces: [...log.pieces, { key: log.nextKey, kind, text }],
+    chars: log.chars + text.length,
+    waiting: null,
+    nextKey: log.nextKey + 1,
+  };
 }
 
-/** What is shown after these events. Neighbouring output becomes one piece, so that a chatty program draws few. */
-export function withEvents(log: LogText, events: readonly LogEvent[]): LogText {
-  const merged: LogEvent[] = [];
-  for (const event of events) {
+/** What is shown after these entries. Neighbouring output becomes one piece, so that a chatty program draws few. */
+export function withEntries(log: LogText, entries: readonly LogEntry[]): LogText {
+  const merged: LogEntry[] = [];
+  for (const entry of entries) {
     const last = merged.at(-1);
-    if (event.name === 'output' && last?.name === 'output' && last.data.attempt === event.data.attempt) {
-      merged[merged.length - 1] = { name: 'output', data: { ...last.data, text: last.data.text + event.data.text } };
-    } else merged.push(event);
+    if (entry.kind === 'output' && last?.kind === 'output') {
+      merged[merged.length - 1] = { kind: 'output', text: last.text + entry.text };
+    } else merged.push(entry);
   }
   return bounded(merged.reduce(one, log));
 }
@@ -80,3 +76,21 @@ export const textOf = ({ pieces }: LogText): string =>
     .filter(({ kind }) => kind === 'output')
     .map(({ text }) => text)
     .join('');
+
+const leftOut = (bytes: number | null, why: string): string =>
+  `${bytes === null ? 'some output' : `${bytes} bytes`} left out: ${why}`;
+
+const JOB: { [Name in keyof JobLogEvents]: (data: JobLogEvents[Name]) => LogEntry } = {
+  waiting: (data) => ({ kind: 'waiting', text: data.waiting_for ?? 'for a runner to take it' }),
+  attempt: ({ attempt, runner }) => ({ kind: 'remark', text: `attempt ${attempt} on ${runner}` }),
+  output: ({ text }) => ({ kind: 'output', text }),
+  gap: ({ bytes, reason }) => ({ kind: 'remark', text: leftOut(bytes, reason) }),
+  end: () => ({ kind: 'over' }),
+};
+
+/** The output of a job, over all of its further attempts. */
+export const JOB_LOG: LogSource = {
+  names: Object.keys(JOB),
+  // The contract says what data comes with which name.
+  read: (name, data) => JOB[name as 'output'](data as JobLogEvents['output']),
+};

@@ -7,6 +7,7 @@ import { clusterRoutes } from '@quorate/shared/cluster';
 import { connectorRoutes } from '@quorate/shared/connector';
 import { eventRoutes } from '@quorate/shared/events';
 import { failoverRoutes } from '@quorate/shared/failovers';
+import { haRoutes } from '@quorate/shared/ha';
 import { haproxyRoutes } from '@quorate/shared/haproxy';
 import { balancerRoutes } from '@quorate/shared/haproxy-balancers';
 import { jobScheduleRoutes } from '@quorate/shared/job-schedules';
@@ -49,6 +50,7 @@ export type Resource =
   | 'jobs'
   | 'job-schedules'
   | 'services'
+  | 'ha'
   | 'users'
   | 'api-tokens';
 
@@ -150,6 +152,7 @@ export const usersQuery = pages('users', userRoutes.list, {});
 export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 /** Load and connections move without an event. */
 export const runnersQuery = { ...pages('runners', runnerRoutes.list, {}), refetchInterval: 4_000 };
+export const haFailoversQuery = pages('ha', haRoutes.failovers, {});
 /** Replicas start and become healthy without an event each. */
 export const servicesQuery = { ...pages('services', serviceRoutes.list, {}), refetchInterval: 2_500 };
 /** So do the steps of a job, and that somebody submitted one. */
@@ -194,6 +197,8 @@ export const backupEncryptionQuery = settings(['backups', 'encryption'], backupR
 export const haproxySettingsQuery = settings(['haproxy', 'settings'], haproxyRoutes.getSettings);
 /** What the nodes find out of the upstream moves without an event. */
 export const connectorQuery = queryOptions({ ...settings(['connector'], connectorRoutes.get), refetchInterval: 2_000 });
+/** Updates go on, and moves come near, without an event each. */
+export const haQuery = { ...settings(['ha'], haRoutes.get), refetchInterval: 2_000 };
 export const retentionQuery = settings(['retention'], retentionRoutes.get);
 
 /** One schedule with its ETag. */

@@ -1,13 +1,11 @@
 'use client';
 
-import { type JobLogEvents, jobLogEvents } from '@quorate/shared/jobs';
 import { useEffect, useState } from 'react';
-import { EMPTY_LOG, type LogEvent, type LogText, withEvents } from './log-text';
+import { EMPTY_LOG, type LogEntry, type LogSource, type LogText, withEntries } from './log-text';
 
 /** Output is drawn in batches: a program that floods does not freeze the page. */
 const DRAW_MS = 100;
 const RETRY_MS = 2_000;
-const NAMES = Object.keys(jobLogEvents) as (keyof JobLogEvents)[];
 
 export type StreamState = 'connecting' | 'live' | 'broken' | 'over';
 
@@ -15,36 +13,37 @@ export type StreamState = 'connecting' | 'live' | 'broken' | 'over';
  * Follows the output that `path` streams, from its beginning. The browser opens the stream again by itself and names the last
  * event that it has; where the server refuses that, the stream is begun anew.
  */
-export function useLogStream(path: string): { log: LogText; state: StreamState } {
+export function useLogStream(path: string, source: LogSource): { log: LogText; state: StreamState } {
   const [log, setLog] = useState(EMPTY_LOG);
   const [state, setState] = useState<StreamState>('connecting');
   useEffect(() => {
-    let waiting: LogEvent[] = [];
+    let waiting: LogEntry[] = [];
     let draw: ReturnType<typeof setTimeout> | undefined;
     let retry: ReturnType<typeof setTimeout> | undefined;
-    let source: EventSource | undefined;
+    let stream: EventSource | undefined;
     const flush = () => {
       draw = undefined;
-      const events = waiting;
+      const entries = waiting;
       waiting = [];
-      setLog((before) => withEvents(before, events));
+      setLog((before) => withEntries(before, entries));
     };
     function open() {
       setLog(EMPTY_LOG);
       waiting = [];
       const current = new EventSource(path);
-      source = current;
+      stream = current;
       current.onopen = () => setState('live');
       current.onerror = () => {
         setState('broken');
         // Refused, not merely interrupted: the browser does not try again.
         if (current.readyState === EventSource.CLOSED) retry = setTimeout(open, RETRY_MS);
       };
-      for (const name of NAMES) {
+      for (const name of source.names) {
         current.addEventListener(name, (message) => {
-          waiting.push({ name, data: JSON.parse(message.data as string) } as LogEvent);
+          const entry = source.read(name, JSON.parse(message.data as string));
+          waiting.push(entry);
           draw ??= setTimeout(flush, DRAW_MS);
-          if (name !== 'end') return;
+          if (entry.kind !== 'over') return;
           current.close();
           setState('over');
         });
@@ -54,8 +53,8 @@ export function useLogStream(path: string): { log: LogText; state: StreamState }
     return () => {
       clearTimeout(draw);
       clearTimeout(retry);
-      source?.close();
+      stream?.close();
     };
-  }, [path]);
+  }, [path, source]);
   return { log, state };
 }

@@ -11,6 +11,7 @@ import {
   Radio,
   ScrollText,
   Settings2,
+  ShieldCheck,
   Split,
   SquareTerminal,
   Users,
@@ -69,6 +70,13 @@ export const NAVIGATION: readonly Group[] = [
         icon: Boxes,
         needs: 'viewer',
         keywords: ['replicas', 'scale', 'rollout', 'autoscaling', 'restart'],
+      },
+      {
+        href: '/ha',
+        label: 'HA mode',
+        icon: ShieldCheck,
+        needs: 'viewer',
+        keywords: ['failover', 'high availability', 'system services', 'update', 'moves'],
       },
       {
         href: '/jobs',

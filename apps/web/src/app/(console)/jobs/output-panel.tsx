@@ -3,6 +3,7 @@
 import type { Job } from '@quorate/shared/jobs';
 import { useState } from 'react';
 import { LogPanel } from '@/components/log-view';
+import { JOB_LOG } from '@/lib/log-text';
 import { isFinal } from '@/lib/queries';
 
 /** What its attempts write, as it comes. */
@@ -16,6 +17,7 @@ export function OutputPanel({ job }: { job: Job }) {
     <LogPanel
       key={run.count}
       title="Output"
+      source={JOB_LOG}
       follow={`${path}?follow=true`}
       download={path}
       file={`job-${job.id}.log`}

@@ -42,7 +42,7 @@ export function SchedulesTab({ onOpenJob, onShowJobs }: SchedulesTabProps) {
         <EmptyState
           icon={CalendarClock}
           title="No schedule yet"
-          cli='quorate job schedule create nightly --cron "0 3 * * *" -- /usr/local/bin/report'
+          cli='quorate job schedule create nightly "0 3 * * *" -- /usr/local/bin/report'
         >
           One submits a job at each due time of a cron expression.
         </EmptyState>

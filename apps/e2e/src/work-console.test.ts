@@ -1,0 +1,266 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { serviceRoutes } from '@quorate/shared/services';
+import { userRoutes } from '@quorate/shared/users';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collectComplaints, launchBrowser, screenshot, violationsOf } from './harness/browser';
+import { ADMIN } from './harness/cluster';
+import { Runner } from './harness/runner';
+import { addNodes, useCluster } from './harness/suite';
+import { PATIENCE_MS, until } from './harness/until';
+
+const JOIN_STRING = /^127\.[\d.]+:\d+\/qj_[\w-]{43}\/\S+$/;
+const VIEWER = { username: 'watcher', password: 'a viewer of the console' };
+/** Listens where it is told to, and tells that it does. */
+const SERVER = `require('node:http').createServer((_, answer) => answer.end('ok')).listen(process.env.PORT)`;
+
+describe('runners, jobs and services in the console', () => {
+  const suite = useCluster(async (it) => {
+    addNodes(it, 1);
+    await it.cluster.found();
+  });
+  const { cluster, workspace } = suite;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let complaints: string[] = [];
+  let runner: Runner;
+
+  async function signIn(at: BrowserContext, username: string, password: string): Promise<Page> {
+    const opened = await at.newPage();
+    await opened.goto(`${cluster.node(0).url}/sign-in`);
+    await opened.getByLabel('User name').fill(username);
+    await opened.getByLabel('Password').fill(password);
+    await opened.getByRole('button', { name: 'Sign in' }).click();
+    await opened.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    return opened;
+  }
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
+    context.setDefaultTimeout(PATIENCE_MS);
+    page = await signIn(context, ADMIN, cluster.password);
+    complaints = collectComplaints(page);
+    runner = new Runner(cluster, { name: 'runner-1', labels: { zone: 'a' } });
+  });
+  afterAll(() => browser?.close());
+
+  const button = (name: string | RegExp) => page.getByRole('button', { name });
+  const go = (name: string) => page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click();
+  const looksGood = async (name: string): Promise<void> => {
+    expect(await violationsOf(page), name).toEqual([]);
+    await screenshot(page, `work-${name}`);
+  };
+
+  it('mints a token for a runner, which appears while the dialog is open', async () => {
+    await go('Runners');
+    await page.getByRole('row', { name: /node-1.*inside node 1/ }).waitFor();
+    await button('Add a runner').click();
+    await looksGood('runner-mint');
+    await button('Mint token').click();
+    const dialog = page.getByRole('dialog', { name: 'Run this on the runner host' });
+    const joinString = await until('the join string is shown', async () =>
+      (await dialog.locator('code').allTextContents()).find((text) => JOIN_STRING.test(text)),
+    );
+    runner.spawn(joinString);
+    const joins = dialog.getByRole('region', { name: 'Joins with this token' });
+    await joins.getByText('runner-1').waitFor();
+    await looksGood('runner-minted');
+    await button('Done').click();
+    const row = page.getByRole('row', { name: /runner-1.*own host/ });
+    await row.getByText('zone=a').waitFor();
+    await row.getByText('Online').waitFor();
+  });
+
+  it('submits a job and shows its output while it runs', async () => {
+    const gate = join(workspace.dir, 'gate');
+    await go('Jobs');
+    await page.getByText('No job yet').waitFor();
+    await looksGood('jobs-empty');
+    await button('Submit a job').click();
+    const form = page.getByRole('dialog', { name: 'Submit a job' });
+    await form.getByLabel('Environment').fill('GATE');
+    await form.getByRole('button', { name: 'Submit job' }).click();
+    await form.getByText('“GATE” has no value').waitFor();
+    await form.getByLabel('Command').fill('/bin/sh');
+    await form
+      .getByLabel('Arguments')
+      .fill('-c\necho at first; until [ -e "$GATE" ]; do sleep 0.1; done; echo at last');
+    await form.getByLabel('Environment').fill(`GATE=${gate}`);
+    await form.getByLabel('Runner must have labels').fill('zone=a');
+    await looksGood('job-submit');
+    await form.getByRole('button', { name: 'Submit job' }).click();
+
+    const output = page.getByRole('region', { name: 'Output' });
+    await output.getByText('at first').waitFor();
+    await page.getByText('Running', { exact: true }).first().waitFor();
+    expect(await output.getByText('at last').count()).toBe(0);
+    await looksGood('job-running');
+    writeFileSync(gate, '');
+    await output.getByText('at last').waitFor();
+    await page.getByText('Succeeded', { exact: true }).first().waitFor();
+    await page.getByText('Complete', { exact: true }).waitFor();
+  });
+
+  it('says why a job waits, cancels it, and schedules another', async () => {
+    await button('Submit one like it').click();
+    const form = page.getByRole('dialog', { name: 'Submit a job like it' });
+    await form.getByLabel('Runner must have labels').fill('zone=nowhere');
+    await form.getByRole('button', { name: 'Submit job' }).click();
+    await page.getByText('No runner has the labels zone=nowhere').first().waitFor();
+    await button('Cancel job').click();
+    await page.getByText('Cancelled', { exact: true }).first().waitFor();
+    await button('All jobs').click();
+    await page.getByRole('tab', { name: 'Schedules' }).click();
+    await button('New schedule').click();
+    const schedule = page.getByRole('dialog', { name: 'New schedule' });
+    await schedule.getByLabel('Name').fill('nightly');
+    await schedule.getByLabel('Cron expression').fill('61 * * * *');
+    await schedule.getByLabel('Command').fill('/bin/true');
+    await schedule.getByRole('button', { name: 'Create schedule' }).click();
+    // The server alone reads cron; its pointer marks the field.
+    await until(
+      'the expression is refused',
+      async () => (await schedule.getByLabel('Cron expression').getAttribute('aria-invalid')) === 'true',
+    );
+    await looksGood('schedule-refused');
+    await schedule.getByLabel('Cron expression').fill('0 3 * * *');
+    await schedule.getByRole('button', { name: 'Create schedule' }).click();
+    await page.getByText('has not run yet').waitFor();
+    await looksGood('schedules');
+  });
+
+  it('runs a service, scales it, and rolls a bad revision back', async () => {
+    await go('Services');
+    await page.getByText('No service yet').waitFor();
+    await looksGood('services-empty');
+    await button('New service').click();
+    const form = page.getByRole('dialog', { name: 'New service' });
+    await form.getByLabel('Name', { exact: true }).fill('Web');
+    await form.getByLabel('Command', { exact: true }).fill(process.execPath);
+    await form.getByLabel('Arguments').fill(`-e\n${SERVER}`);
+    await form.getByLabel('Names').fill('http');
+    await form.getByLabel('Check').selectOption('http');
+    await form.getByLabel('Every (s)').fill('1');
+    await form.getByRole('button', { name: 'Run service' }).click();
+    await form.getByText('use lower-case letters').waitFor();
+    await form.getByText('name one of the ports').waitFor();
+    await looksGood('service-refused');
+    await form.getByLabel('Name', { exact: true }).fill('web');
+    await form.getByLabel('Port', { exact: true }).selectOption('http');
+    await form.getByRole('button', { name: 'Run service' }).click();
+    await page.getByText('1 of 1 healthy').first().waitFor();
+
+    await button('Scale').click();
+    const scale = page.getByRole('dialog', { name: 'Scale web' });
+    await scale.getByLabel('Replicas').fill('3');
+    await scale.getByRole('button', { name: 'Scale' }).click();
+    await page.getByText('3 of 3 healthy').first().waitFor();
+    const table = page.getByRole('region', { name: 'Replicas' });
+    await until('three replicas are healthy', async () => (await table.getByText('Healthy').count()) === 3);
+    await looksGood('service');
+
+    await button('Edit').click();
+    const edit = page.getByRole('dialog', { name: 'Edit web' });
+    await edit.getByLabel('Command', { exact: true }).fill('/no/such/program');
+    await edit.getByRole('button', { name: 'Roll out' }).click();
+    await page.getByText('Rolled back', { exact: true }).first().waitFor();
+    await page.getByText('3 of 3 healthy').first().waitFor();
+    await looksGood('service-rolled-back');
+    await page.getByRole('tab', { name: 'Revisions' }).click();
+    await page.getByText('/no/such/program').first().waitFor();
+    await looksGood('service-revisions');
+    const { spec } = await cluster
+      .node(0)
+      .client()
+      .call(serviceRoutes.get, { params: { name: 'web' } });
+    expect(spec.command).toBe(process.execPath);
+  });
+
+  it('lets the load decide, and then takes no number by hand', async () => {
+    await page.getByRole('tab', { name: 'Autoscaling' }).click();
+    await page.getByLabel('Let the load decide').click();
+    await page.getByLabel('At least').fill('4');
+    await page.getByLabel('At most').fill('3');
+    await button('Save').click();
+    await page.getByText('must not be below min').waitFor();
+    await page.getByLabel('At least').fill('2');
+    await button('Save').click();
+    await page.getByRole('img', { name: /^Replicas wanted/ }).waitFor();
+    await looksGood('autoscaling');
+    await button('Scale').waitFor({ state: 'detached' });
+  });
+
+  it('says why HA mode cannot be switched on with one node', async () => {
+    await go('HA mode');
+    await page.getByText('HA mode needs 3 voting nodes; this cluster has 1.').waitFor();
+    expect(await page.getByRole('switch', { name: 'HA mode' }).isDisabled()).toBe(true);
+    await page.getByText('Cannot be switched on: 1 of the 3 voting nodes that it needs.').waitFor();
+    await page.getByLabel('Move replicas after (s)').fill('5');
+    await button('Save').click();
+    await until('the delay is refused', async () => {
+      const marked = await page.getByLabel('Move replicas after (s)').getAttribute('aria-invalid');
+      return marked === 'true';
+    });
+    await looksGood('ha-one-node');
+  });
+
+  it('shows everything to a viewer, who can change nothing', async () => {
+    const create = { ...VIEWER, role: 'viewer' as const };
+    await cluster.node(0).client().call(userRoutes.create, { body: create });
+    const other = await browser.newContext();
+    other.setDefaultTimeout(PATIENCE_MS);
+    const watcher = await signIn(other, VIEWER.username, VIEWER.password);
+    for (const [path, action] of [
+      ['/runners', 'Add a runner'],
+      ['/jobs', 'Submit a job'],
+      ['/services', 'New service'],
+      ['/ha', 'Update node by node'],
+      ['/services?service=web', 'Restart'],
+    ] as const) {
+      await watcher.goto(cluster.node(0).url + path);
+      const locked = watcher.getByRole('button', { name: action, exact: true });
+      await until(`${action} is locked`, async () => (await locked.getAttribute('aria-disabled')) === 'true');
+    }
+    await watcher
+      .getByText(/of \d healthy/)
+      .first()
+      .waitFor();
+    await other.close();
+  });
+
+  it('has no accessibility violation in light and dark, and fits a phone', async () => {
+    const pages: readonly [path: string, title: string][] = [
+      ['/runners', 'Runners'],
+      ['/runners?runner=runner-1', 'Runners'],
+      ['/jobs', 'Jobs'],
+      ['/jobs?tab=schedules', 'Jobs'],
+      ['/services', 'Services'],
+      ['/ha', 'HA mode'],
+      ['/', 'Overview'],
+      ['/services?service=web', 'web'],
+      ['/services?service=web&tab=autoscaling', 'web'],
+    ];
+    const found: string[] = [];
+    for (const [path, title] of pages) {
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await page.goto(cluster.node(0).url + path);
+      // Not by its role: a dialog hides what is behind it.
+      await page.locator('h1', { hasText: title }).waitFor();
+      await page.locator('[role="status"][aria-label="Loading"]').first().waitFor({ state: 'detached' });
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.locator(`html.${colorScheme}`).waitFor();
+        found.push(...(await violationsOf(page)).map((violation) => `${path}, ${colorScheme}: ${violation}`));
+      }
+      await page.setViewportSize({ width: 390, height: 844 });
+      const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
+      if (width > 390) found.push(`${path} at 390 pixels is ${width} pixels wide`);
+      await screenshot(page, `work${path.replace(/\W+/g, '-')}-phone`);
+    }
+    expect(found).toEqual([]);
+    expect(complaints).toEqual([]);
+  }, 240_000);
+});

@@ -1,0 +1,5 @@
+import { HaModePage } from './ha-mode';
+
+export default function HaPage() {
+  return <HaModePage />;
+}

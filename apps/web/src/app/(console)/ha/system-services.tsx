@@ -1,0 +1,46 @@
+'use client';
+
+import { useInfiniteQuery } from '@tanstack/react-query';
+import Link from 'next/link';
+import { ErrorState } from '@/components/states';
+import { Panel } from '@/components/ui/panel';
+import { SkeletonRows } from '@/components/ui/skeleton';
+import { servicesQuery } from '@/lib/queries';
+import { ReplicaMeter, replicaWords } from '../services/replica-meter';
+import { ServiceBadge } from '../services/service-badges';
+
+/** The services that HA mode keeps on distinct nodes. */
+export function SystemServices() {
+  const services = useInfiniteQuery(servicesQuery);
+  const system = (services.data?.pages.flatMap((page) => page.items) ?? []).filter((service) => service.system);
+  return (
+    <Panel title="System services" flush>
+      {services.isPending ? <SkeletonRows rows={2} /> : null}
+      {services.isError && !services.data ? (
+        <ErrorState error={services.error} onRetry={() => void services.refetch()} />
+      ) : null}
+      {services.data && system.length === 0 ? (
+        <p className="px-3.5 py-3 text-ink-2">No service is marked as a system service. Edit one to mark it.</p>
+      ) : null}
+      {system.length > 0 ? (
+        <ul className="divide-y">
+          {system.map((service) => (
+            <li key={service.name} className="space-y-1.5 px-3.5 py-2.5">
+              <p className="flex flex-wrap items-center gap-2">
+                <Link
+                  href={`/services?service=${encodeURIComponent(service.name)}`}
+                  className="mr-auto font-medium text-ink underline-offset-2 hover:underline"
+                >
+                  {service.name}
+                </Link>
+                <ServiceBadge service={service} />
+              </p>
+              <p className="text-ink-2 text-xs">{replicaWords(service.replicas)}</p>
+              <ReplicaMeter replicas={service.replicas} />
+            </li>
+          ))}
+        </ul>
+      ) : null}
+    </Panel>
+  );
+}
