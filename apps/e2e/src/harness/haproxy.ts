@@ -54,7 +54,7 @@ export interface ManagedHaproxy {
   /** For `--reload`: counts and reloads. */
   readonly reloadScript: string;
   reloads(): number;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Runs HAProxy as systemd does, with a file that somebody else keeps up to date. */
@@ -74,7 +74,12 @@ export async function startManagedHaproxy(
     return accepts(host, Number(port));
   });
   const reloads = (): number => (existsSync(counter) ? readFileSync(counter, 'utf8').length : 0);
-  return { file, reloadScript, reloads, stop: () => running.signalGroup('SIGKILL') };
+  const stop = async (): Promise<void> => {
+    running.signalGroup('SIGKILL');
+    await running.ended;
+    await until(`nobody accepts on ${options.bind}`, async () => !(await accepts(host, Number(port))));
+  };
+  return { file, reloadScript, reloads, stop };
 }
 
 /**
