@@ -11,8 +11,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await api?.call('DELETE', '/v1/services/web', { token });
   const gone = async () => (await api.call('GET', '/v1/runners', { token })).body.items[0].replicas === 0;
-  await until(gone, 'nothing is left', 20_000).finally(() => api?.stop());
-});
+  await until(gone, 'nothing is left', 45_000).finally(() => api?.stop());
+}, 60_000);
 
 const LOGS = '/v1/services/web/replicas/0/logs';
 
@@ -22,7 +22,7 @@ it('streams what a replica writes, from where the reader was, and over a restart
   const made = await api.call('POST', '/v1/services', { token, body: { name: 'web', spec } });
   expect(made.status, made.text).toBe(201);
   const isHealthy = async () => (await api.call('GET', '/v1/services/web', { token })).body.replicas.healthy === 1;
-  await until(isHealthy, 'it is healthy', 20_000);
+  await until(isHealthy, 'it is healthy', 45_000);
   const asItIs = await api.call('GET', LOGS, { token });
   expect(asItIs).toMatchObject({ status: 200, text: expect.stringMatching(/^hello\n(tick\n)*$/) });
 
@@ -36,7 +36,7 @@ it('streams what a replica writes, from where the reader was, and over a restart
   const restarted = readUntil({ 'last-event-id': id }, ({ text }) => text.includes('hello'));
   await api.call('POST', '/v1/services/restart', { token, body: { services: ['web'] } });
   expect((await restarted).events.filter(({ name }) => name === 'replica').length).toBeGreaterThan(1);
-});
+}, 90_000);
 
 it('knows which replicas there are', async () => {
   expect(await api.call('GET', '/v1/services/web/replicas/7/logs', { token })).toMatchObject({ status: 404 });
@@ -51,7 +51,7 @@ interface Seen {
 /** Reads the stream until `isEnough`. */
 async function readUntil(headers: Record<string, string>, isEnough: (seen: Seen) => boolean): Promise<Seen> {
   const cut = new AbortController();
-  const signal = AbortSignal.any([cut.signal, AbortSignal.timeout(20_000)]);
+  const signal = AbortSignal.any([cut.signal, AbortSignal.timeout(45_000)]);
   const all = { authorization: `Bearer ${token}`, ...headers };
   const response = await fetch(`${api.url}${LOGS}?follow=true`, { headers: all, signal });
   let raw = '';
