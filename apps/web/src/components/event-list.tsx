@@ -71,6 +71,12 @@ const TONES: Partial<Record<EventType, Tone>> = {
   'runner.offline': 'bad',
   'runner.drained': 'warn',
   'job.failed': 'bad',
+  'service.rolled_back': 'warn',
+  'service.rollout_failed': 'bad',
+  'replica.unhealthy': 'bad',
+  'replica.recovered': 'ok',
+  'replica.moved': 'warn',
+  'ha.update_failed': 'bad',
 };
 
 interface EventListProps {

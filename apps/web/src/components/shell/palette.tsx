@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query';
 import { Command } from 'cmdk';
-import { FileCheck2, KeyRound, type LucideIcon, Search, Server } from 'lucide-react';
+import { Boxes, Cpu, FileCheck2, KeyRound, type LucideIcon, Search, Server, SquareTerminal } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { useTheme } from 'next-themes';
 import { Dialog as Radix } from 'radix-ui';
@@ -19,6 +19,9 @@ interface PaletteProps {
 
 const ACTIONS = [
   { label: 'Mint a join token', href: '/join-tokens?mint=true', icon: KeyRound, needs: 'admin' },
+  { label: 'Run a new service', href: '/services?create=true', icon: Boxes, needs: 'operator' },
+  { label: 'Submit a job', href: '/jobs?submit=true', icon: SquareTerminal, needs: 'operator' },
+  { label: 'Add a runner', href: '/runners?add=true', icon: Cpu, needs: 'admin' },
   { label: 'Check an older configuration', href: '/load-balancer?tab=check', icon: FileCheck2, needs: 'viewer' },
 ] as const;
 
