@@ -57,7 +57,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   let stopped = false;
 
   const dir = join(deps.dataDir, 'work');
-  const agent = createAgent({ dir, logger, report, leaseHeld });
+  const agent = createAgent({ dir, logger, report, leaseHeld, leaseEndsAt: () => heldAt + LEASE_MS });
   const replicas = createReplicas({ dir: join(dir, 'replicas'), bootId: bootId(), logger, report: reportReplicas });
 
   async function reportReplicas(reports: ReplicaReport[]): Promise<void> {

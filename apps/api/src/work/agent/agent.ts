@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AssignedWork, JobEnd, JobOutputRange, JobReport, OutputChunk } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
+import { createGuard } from './guard';
 import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
 import { createReportQueue } from './report-queue';
 
@@ -14,6 +15,8 @@ export interface AgentOptions {
   readonly report: (reports: JobReport[]) => Promise<void>;
   /** True while this runner may run jobs: the lease holds. */
   readonly leaseHeld: () => boolean;
+  /** When it is over as things stand, on the clock of performance.now(). */
+  readonly leaseEndsAt: () => number;
 }
 
 /** A program that runs now: its process group, and whose it is. */
@@ -66,7 +69,8 @@ interface Known {
 /** Runs what is assigned: each attempt once, whatever is told however often, and across restarts of this process. */
 export function createAgent(options: AgentOptions): Agent {
   const { dir, logger } = options;
-  const store = createJobStore({ dir: join(dir, 'jobs'), logger });
+  const guard = createGuard({ leaseEndsAt: options.leaseEndsAt, logger });
+  const store = createJobStore({ dir: join(dir, 'jobs'), guard, logger });
   const reports = createReportQueue(options.report, logger);
   const known = new Map<string, Known>();
   let wanted: AssignedWork['jobs'] = [];
@@ -159,6 +163,7 @@ export function createAgent(options: AgentOptions): Agent {
       const ending = runs().map(({ ended }) => ended);
       stopAll('stopped');
       await Promise.all(ending);
+      guard.stop();
       await reports.close(LAST_REPORTS_MS);
     },
   };

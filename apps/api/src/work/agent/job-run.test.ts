@@ -1,14 +1,17 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../lib/ids';
 import { silentLogger } from '../../lib/logger';
 import { until } from '../../testing/until';
+import { createGuard } from './guard';
 import { createJobStore, type JobRun } from './job-run';
 
 let dir: string;
 const runs: JobRun[] = [];
+const guard = createGuard({ leaseEndsAt: () => performance.now() + 3_600_000, logger: silentLogger() });
+afterAll(() => guard.stop());
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'quorate-runs-'));
 });
@@ -25,7 +28,7 @@ const spec = (command: string, ...args: string[]) => ({
 });
 function start(...what: Parameters<typeof spec>) {
   const of = { id: uuidv7(), attempt: 1 };
-  const store = createJobStore({ dir, logger: silentLogger() });
+  const store = createJobStore({ dir, guard, logger: silentLogger() });
   const run = store.start(of, spec(...what));
   runs.push(run);
   return { of, store, run };
@@ -83,7 +86,7 @@ describe('a program', () => {
   it('that was begun by a runner that is gone is ended, and never begun again', async () => {
     const { of, run } = start('sleep', '300');
     const { pid } = JSON.parse(readFileSync(join(dir, `${of.id}.1.json`), 'utf8'));
-    const next = createJobStore({ dir, logger: silentLogger() });
+    const next = createJobStore({ dir, guard, logger: silentLogger() });
     expect(next.recover(of)).toMatchObject({ outcome: 'lost', error: 'the runner was restarted while it ran' });
     await run.ended;
     expect(isAlive(pid)).toBe(false);

@@ -4,6 +4,7 @@ import type { ExecSpec } from '@quorate/shared/jobs';
 import { type JobEnd, jobEndSchema, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
 import type { Logger } from '../../lib/logger';
+import type { Guard } from './guard';
 import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
 import { endLeftover, identityOf, type ProcessGroup, startProgram } from './process-group';
 
@@ -50,7 +51,7 @@ export interface JobStore {
   prune(): void;
 }
 
-export function createJobStore({ dir, logger }: { dir: string; logger: Logger }): JobStore {
+export function createJobStore({ dir, guard, logger }: { dir: string; guard: Guard; logger: Logger }): JobStore {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
   const pathOf = (name: string, suffix: '.json' | '.log'): string => join(dir, `${name}${suffix}`);
@@ -93,7 +94,10 @@ export function createJobStore({ dir, logger }: { dir: string; logger: Logger })
     const log = createOutputLog(path);
     const group = startProgram(spec, { cwd: dir, onOutput: (chunk) => log.write(chunk), logger });
     const identity = group.pid === undefined ? undefined : identityOf(group.pid);
-    if (identity) save(of, { ...identity, total: 0, end: null });
+    if (identity) {
+      guard.watch(identity);
+      save(of, { ...identity, total: 0, end: null });
+    }
     const { ended, stop } = watch(group, spec);
     let over = false;
     return {
@@ -105,6 +109,7 @@ export function createJobStore({ dir, logger }: { dir: string; logger: Logger })
       },
       ended: ended.then((end) => {
         over = true;
+        if (identity) guard.forget(identity);
         log.close();
         const { total } = log;
         const whole = { ...end, outputTail: readTail(path, total), outputBytes: total };

@@ -59,7 +59,10 @@ export function startRunner(options: RunnerOptions): Runner {
   let renewedAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - renewedAt < LEASE_MS;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const agent = createAgent({ dir, logger, report: (reports) => byOne((link) => link.report(reports)), leaseHeld });
+  const agent = createAgent({
+    ...{ dir, logger, leaseHeld, leaseEndsAt: () => renewedAt + LEASE_MS },
+    report: (reports) => byOne((link) => link.report(reports)),
+  });
   const replicas = createReplicas({
     ...{ dir: join(dir, 'replicas'), bootId: bootId(), logger },
     report: (reports) => byOne((link) => link.reportReplicas(reports)),
