@@ -41,6 +41,8 @@ describe('bash completion', () => {
   it('offers nouns and verbs', () => {
     expect(offers('st')).toEqual(['status']);
     expect(offers('token', '')).toEqual(['create', 'list', 'revoke']);
+    expect(offers('service', '')).toEqual(['list', 'show', 'create', 'update', 'restart', 'remove']);
+    expect(offers('ha', 'up')).toEqual(['update']);
     expect(offers('connector', '')).toEqual(['show', 'set', 'on', 'off', 'history', 'ca']);
     expect(offers('agent', 'cluster', 're')).toEqual(['remove', 'resume', 'restore-from-db']);
   });

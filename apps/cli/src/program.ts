@@ -14,11 +14,13 @@ import { registerCompletion } from './commands/completion';
 import { registerConnector } from './commands/connector';
 import { registerContext } from './commands/context';
 import { registerEvent } from './commands/event';
+import { registerHa } from './commands/ha';
 import { registerHaproxy } from './commands/haproxy';
 import { registerJob } from './commands/job';
 import { registerJoin } from './commands/join';
 import { registerLogin } from './commands/login';
 import { registerRunner } from './commands/runner';
+import { registerScale, registerService } from './commands/service';
 import { registerSettings } from './commands/settings';
 import { registerSetup } from './commands/setup';
 import { addSnapshotCommands } from './commands/snapshot';
@@ -51,6 +53,9 @@ const NOUNS: readonly Register[] = [
   registerUser,
   registerApiToken,
   registerSettings,
+  registerService,
+  registerScale,
+  registerHa,
   registerConnector,
   registerSupport,
   registerJob,

@@ -1,0 +1,111 @@
+import { type HaFailover, type HaMode, type HaUpdate, haRoutes } from '@quorate/shared/ha';
+import { utcTime } from '../duration';
+import { integerBetween } from '../globals';
+import type { Invocation } from '../invocation';
+import { type Column, fieldsText, listView, tableText } from '../output';
+import { collectPages, MAX_LISTED, type Register } from '../register';
+
+const STEPS: readonly Column<HaUpdate['nodes'][number]>[] = [
+  { header: 'NODE', value: (s) => `${s.node_id} (${s.name})` },
+  { header: 'STATE', value: (s) => s.state },
+  { header: 'SINCE', value: (s) => utcTime(s.since) },
+  { header: 'DETAIL', value: (s) => s.detail || null },
+];
+const MOVES: readonly Column<HaMode['pending_moves'][number]>[] = [
+  { header: 'REPLICA', value: (m) => `${m.service}/${m.slot}` },
+  { header: 'RUNNER', value: (m) => m.runner },
+  { header: 'MOVES AT', value: (m) => utcTime(m.moves_at) },
+];
+const FAILOVERS: readonly Column<HaFailover>[] = [
+  { header: 'REPLICA', value: (f) => `${f.service}/${f.slot}` },
+  { header: 'FROM', value: (f) => f.runner },
+  { header: 'TO', value: (f) => f.to_runner },
+  { header: 'DUE', value: (f) => utcTime(f.due_at) },
+  { header: 'LATE', value: (f) => `${f.late_ms} ms` },
+  { header: 'HEALTHY', value: (f) => (f.healthy_at ? utcTime(f.healthy_at) : null) },
+];
+
+function showUpdate(inv: Invocation, data: HaUpdate): void {
+  const head = `update ${data.state}${data.detail ? `: ${data.detail}` : ''}`;
+  inv.print({ data, names: [data.id], text: (colors) => [head, '', tableText(data.nodes, STEPS, colors)].join('\n') });
+}
+
+function show(inv: Invocation, data: HaMode): void {
+  inv.print({
+    data,
+    names: [data.enabled ? 'on' : 'off'],
+    text: (colors) =>
+      [
+        fieldsText(
+          [
+            ['HA mode', data.enabled ? 'on' : 'off'],
+            ['system replicas', data.system_replicas],
+            ['failover', `after ${data.failover_seconds} s`],
+            ['voting nodes', `${data.nodes} (needs ${data.nodes_needed})`],
+            ['warning', data.warning || null],
+            ['last update', data.update ? data.update.state : null],
+          ],
+          colors,
+        ),
+        ...(data.pending_moves.length > 0 ? ['', tableText(data.pending_moves, MOVES, colors)] : []),
+      ].join('\n'),
+  });
+}
+
+interface SetOptions {
+  systemReplicas?: number;
+  failoverSeconds?: number;
+}
+
+async function change(inv: Invocation, enabled: boolean | undefined, options: SetOptions): Promise<void> {
+  const now = await inv.call(haRoutes.get, {});
+  const body = {
+    enabled: enabled ?? now.enabled,
+    system_replicas: options.systemReplicas ?? now.system_replicas,
+    failover_seconds: options.failoverSeconds ?? now.failover_seconds,
+  };
+  show(inv, await inv.call(haRoutes.put, { body }));
+}
+
+export const registerHa: Register = (parent, run) => {
+  const ha = parent
+    .command('ha')
+    .description('HA mode: system services on distinct nodes, failover, updates node by node');
+  const replicas = integerBetween(3, 1_000);
+  const seconds = integerBetween(10, 300);
+  ha.command('show')
+    .description('Settings, replicas that are about to move, the last update')
+    .action(run(async (inv) => show(inv, await inv.call(haRoutes.get, {}))));
+  for (const [name, enabled, description] of [
+    ['enable', true, 'Switch it on; it needs three voting nodes'],
+    ['disable', false, 'Switch it off'],
+    ['set', undefined, 'Change its settings'],
+  ] as const) {
+    ha.command(name)
+      .description(description)
+      .option('--system-replicas <count>', 'replicas of each system service, on distinct nodes', replicas)
+      .option('--failover-seconds <seconds>', 'how long a runner is offline before its replicas move', seconds)
+      .action(run((inv, options: SetOptions) => change(inv, enabled, options)));
+  }
+  ha.command('update')
+    .description('Update the nodes one by one, or go on where the last update stopped')
+    .option('--from-start', 'begin with the first node again')
+    .action(
+      run(async (inv, { fromStart = false }: { fromStart?: boolean }) => {
+        await inv.confirm('Update every node, one after the other?');
+        showUpdate(inv, await inv.call(haRoutes.update, { body: { from_start: fromStart } }));
+      }),
+    );
+  ha.command('cancel-update')
+    .description('Stop the update; the node that it is at goes back into service')
+    .action(run(async (inv) => showUpdate(inv, await inv.call(haRoutes.cancelUpdate, {}))));
+  ha.command('failovers')
+    .description('Replicas that moved since their runner failed, newest first')
+    .action(
+      run(async (inv) => {
+        const data = await collectPages(MAX_LISTED, (query) => inv.call(haRoutes.failovers, { query }));
+        const empty = 'No replica had to move.';
+        inv.print(listView({ data, rows: data.items, columns: FAILOVERS, name: (f) => String(f.id), empty }));
+      }),
+    );
+};
