@@ -4,6 +4,7 @@ import { catchUp } from './figures/catch-up';
 import { idleMemory, joinToVoter, leaderFailover, plannedTransfer, worstFailover } from './figures/cluster';
 import { connectorKilled, connectorStopped } from './figures/connector';
 import { httpReads } from './figures/http';
+import { jobStart, jobsAgainstSpawns, jobThroughput } from './figures/jobs';
 import { localLog } from './figures/local-log';
 import { ready } from './figures/ready';
 import { replay } from './figures/replay';
@@ -32,6 +33,9 @@ const FIGURES: readonly Figure[] = [
   restoreByCopy,
   scaleOut,
   idleMemory,
+  jobStart,
+  jobThroughput,
+  jobsAgainstSpawns,
 ];
 
 interface Result {
