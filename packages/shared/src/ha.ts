@@ -20,7 +20,6 @@ export const haSettingsSchema = z.object({
     .max(300)
     .describe('How long a runner is offline before its replicas go elsewhere. Holds without HA mode, too.'),
 });
-export type HaSettings = z.infer<typeof haSettingsSchema>;
 
 const place = { service: serviceName, slot: z.int(), runner: z.string().describe('The name of the runner.') };
 

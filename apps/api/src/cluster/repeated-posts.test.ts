@@ -76,7 +76,7 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
     },
     'keys.continue_ca_rotation': 'there is none that waits: it is one command',
     'snapshots.create': {},
-    'ha.update': 'needs three nodes: see ha.test.ts of the end-to-end tests; it is one command',
+    'ha.update': 'needs three nodes; it is one command',
     'ha.cancel_update': 'there is none that runs: it is one command',
     'services.create': { body: { name: 'web', spec: { command: 'sleep', args: ['1000'] }, replicas: 0 } },
     'services.restart': { body: {} },

@@ -55,12 +55,6 @@ export const countReplicas = (db: StateDb, runnerId: string): number =>
 export const desiredReplicas = (service: ServiceRow, ha: HaState): number =>
   ha.enabled && service.system ? ha.systemReplicas : service.replicas;
 
-/** The same by name; 0 for a service that is gone. */
-export function desiredOf(db: StateDb, name: string): number {
-  const service = serviceNamed(db, name);
-  return service ? desiredReplicas(service, haState(db)) : 0;
-}
-
 export const specOf = (db: StateDb, service: string, revision: number): ServiceSpec | undefined =>
   db
     .select({ spec: serviceRevisions.spec })
