@@ -4,7 +4,7 @@ import { and, asc, count, eq, isNotNull } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
-import { type HaState, haState } from '../ha/settings';
+import type { HaState } from '../ha/settings';
 import { type ReplicaRow, type ServiceRow, serviceReplicas, serviceRevisions, services } from './table';
 
 export const serviceNamed = (db: StateDb, name: string): ServiceRow | undefined =>
