@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { nodeId } from './names';
+import { nodeId, serviceName } from './names';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute, IF_MATCH } from './route';
-import { serviceName } from './services';
 
 /** HA mode needs so many voting core nodes, and system services run in at least so many replicas. */
 export const HA_MIN_NODES = 3;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { serviceName } from './names';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute, IF_MATCH } from './route';
-import { serviceName } from './services';
 
 export const HAPROXY_VERSIONS = ['2.4', '2.5', '2.6', '2.7', '2.8', '2.9', '3.0', '3.1', '3.2', '3.3'] as const;
 export const haproxyVersion = z.enum(HAPROXY_VERSIONS);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nodeId, uuidParam } from './names';
+import { nodeId, serviceName, uuidParam } from './names';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute } from './route';
 import { labelsSchema } from './runners';
@@ -44,11 +44,17 @@ const backupSpecSchema = z.object({
   node_id: nodeId.nullable().default(null).describe('The node that makes it; null = the leader.'),
 });
 
+/** Does what `POST /v1/services/restart` does, and ends when every replica is healthy again. */
+const serviceRestartSpecSchema = z.object({
+  kind: z.literal('service.restart'),
+  services: z.array(serviceName).max(500).default([]).describe('Empty = all of them.'),
+});
+
 /**
- * What a job does. `exec` is executed by a runner; the other kinds by the cluster itself: see `work/jobs/kinds.ts` of the
- * daemon, where a resource adds one.
+ * What a job does. `exec` is executed by a runner; the other kinds by the cluster itself: a resource adds
+ * one with a `JobKind` of the daemon.
  */
-export const jobSpecSchema = z.discriminatedUnion('kind', [execSpecSchema, backupSpecSchema]);
+export const jobSpecSchema = z.discriminatedUnion('kind', [execSpecSchema, backupSpecSchema, serviceRestartSpecSchema]);
 export type JobSpec = z.infer<typeof jobSpecSchema>;
 export const JOB_KINDS: readonly JobSpec['kind'][] = jobSpecSchema.options.map(({ shape }) => shape.kind.value);
 /** The runner of an attempt that the cluster makes itself. */

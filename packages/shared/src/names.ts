@@ -14,6 +14,14 @@ export const nodeName = z
     'use letters, digits, dots and dashes, and begin and end with a letter or digit',
   );
 
+/** Words that stand in the place of a name: `/v1/services/scale`, `quorate scale all`. */
+const RESERVED: ReadonlySet<string> = new Set(['all', 'restart', 'scale']);
+
+export const serviceName = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/, 'use lower-case letters, digits and dashes, beginning with a letter')
+  .refine((name) => !RESERVED.has(name), 'this word means something else to the API or the client');
+
 /** `host:port`; IPv6 in brackets. */
 export const hostPort = z
   .string()

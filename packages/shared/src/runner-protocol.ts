@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { execSpecSchema } from './jobs';
 import { joinTokenPlain } from './join-tokens';
-import { hostPort, nodeName } from './names';
+import { hostPort, nodeName, serviceName } from './names';
 import { labelsSchema } from './runners';
-import { serviceName, serviceSpecSchema } from './services';
+import { serviceSpecSchema } from './services';
 
 // What a runner and a core node say to each other on the cluster listener. Not part of the public REST API.
 

@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { commandSchema } from './jobs';
+import { serviceName } from './names';
 import { pageOf, pageQuery, timestamp } from './pagination';
 import { defineRoute, IF_MATCH } from './route';
 import { labelsSchema } from './runners';
 
-/** Words that stand in the place of a name: `/v1/services/scale`, `quorate scale all`. */
-const RESERVED: ReadonlySet<string> = new Set(['all', 'restart', 'scale']);
-
-export const serviceName = z
-  .string()
-  .regex(/^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/, 'use lower-case letters, digits and dashes, beginning with a letter')
-  .refine((name) => !RESERVED.has(name), 'this word means something else to the API or the client');
 export const MAX_REPLICAS = 1_000;
 const replicas = z.int().min(0).max(MAX_REPLICAS);
 

@@ -60,6 +60,8 @@ const canonical = (labels: Labels): string => JSON.stringify(Object.entries(labe
 const HEARD_MS = 60_000;
 /** Everybody is looked after so often, whether or not anything is known to have changed. */
 const SWEEP_MS = 2_000;
+/** Sweeps until all are told their work again: a core that has died may have told them something that is over. */
+const RETELL_SWEEPS = 10;
 const REMOVED = 4403;
 const CERTIFICATE_EXPIRED = 4401;
 
@@ -76,8 +78,8 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
 
   /** Undefined for one that is none any more. */
   const currentStatus = (runnerId: string): string | undefined => statusOf(db()).get(runnerId);
-  const renews = (runnerId: string): boolean =>
-    performance.now() - deps.provenAt() < PROOF_MAX_AGE_MS && currentStatus(runnerId) === 'online';
+  const isFresh = (): boolean => performance.now() - deps.provenAt() < PROOF_MAX_AGE_MS;
+  const renews = (runnerId: string): boolean => isFresh() && currentStatus(runnerId) === 'online';
 
   function open(runnerId: string, socket: WebSocket): Session {
     return openSession(socket, {
@@ -104,15 +106,16 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     await deps.propose(describeRunner, { id, ...now }, systemProposal(deps.nodeId));
   }
 
-  function tell(runnerId: string): void {
+  function tell(runnerId: string, again = false): void {
     const entry = sessions.get(runnerId);
     if (!entry || closed) return;
     const { session, notAfter } = entry;
     if (currentStatus(runnerId) === undefined) session.close(REMOVED, 'this runner was removed');
     else if (clock() > notAfter) session.close(CERTIFICATE_EXPIRED, 'its certificate has expired');
     else {
-      const work = assignedWork(db(), runnerId, applier.position.index);
-      session.tell({ work, cores: deps.cores(), trust: deps.trust() });
+      // By an old state a runner that has just come back would start what is elsewhere by now.
+      const work = isFresh() ? assignedWork(db(), runnerId, applier.position.index) : undefined;
+      session.tell({ work, cores: deps.cores(), trust: deps.trust() }, again);
     }
   }
 
@@ -130,8 +133,10 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     });
   }
   const unsubscribe = applier.onApplied(onApplied);
+  let sweeps = 0;
   const sweep = setInterval(() => {
-    for (const runnerId of sessions.keys()) tell(runnerId);
+    sweeps += 1;
+    for (const runnerId of sessions.keys()) tell(runnerId, sweeps % RETELL_SWEEPS === 0);
     for (const [id, { heardAt }] of seen) if (clock() - heardAt > HEARD_MS) seen.delete(id);
   }, SWEEP_MS);
 

@@ -28,10 +28,17 @@ export interface SessionDeps {
   readonly logger: Logger;
 }
 
+interface Told {
+  /** Undefined while this core cannot know it. */
+  readonly work: AssignedWork | undefined;
+  readonly cores: readonly string[];
+  readonly trust: { ca: string; issuer: string } | undefined;
+}
+
 /** One runner that is connected to this core. */
 export interface Session {
-  /** Tells what has changed since it was last told. */
-  tell(now: { work: AssignedWork; cores: readonly string[]; trust: { ca: string; issuer: string } | undefined }): void;
+  /** Tells what has changed since it was last told; the work `again` even so, since others may have told it otherwise. */
+  tell(now: Told, again: boolean): void;
   /** Output of an attempt that the runner has; undefined when it has none, or does not answer. */
   output(range: OutputRange): Promise<OutputChunk | undefined>;
   close(code: number, reason: string): void;
@@ -105,9 +112,9 @@ export function openSession(socket: WebSocket, deps: SessionDeps): Session {
   send({ type: 'welcome', node_id: deps.nodeId, heartbeat_ms: HEARTBEAT_MS, lease_ms: LEASE_MS, stamp: stamp() });
 
   return {
-    tell({ work, cores, trust }) {
-      const text = JSON.stringify([work.jobs, work.replicas]);
-      if (text !== toldWork) send({ type: 'work', work });
+    tell({ work, cores, trust }, again) {
+      const text = work ? JSON.stringify([work.jobs, work.replicas]) : toldWork;
+      if (work && (again || text !== toldWork)) send({ type: 'work', work });
       toldWork = text;
       if (cores.join() !== toldCores) send({ type: 'cores', addresses: [...cores] });
       toldCores = cores.join();

@@ -30,6 +30,7 @@ import { createUsageView, type UsageView } from './measured/usage-view';
 import { createObserver } from './observer';
 import { createOutput, type OutputElsewhere } from './output';
 import { createAutoscaler } from './services/autoscaler';
+import { restartJobs } from './services/job-kind';
 import { startPlanner } from './services/planner';
 import { countReplicas } from './services/queries';
 import { serviceEndpoints } from './services/routes';
@@ -104,7 +105,7 @@ export function startWork(deps: WorkDeps): Work {
   const common = { ...deps, nodeId: node.id, cores: addresses, isCore, measured, provenAt: freshness.provenAt };
   const embedded = createEmbeddedRunner(common);
   const assigning = startReconciler(createAssigner(common), logger);
-  const coreJobs = startReconciler(createCoreRunner({ ...common, kinds: deps.jobKinds }), logger);
+  const coreJobs = startReconciler(createCoreRunner({ ...common, kinds: [...deps.jobKinds, restartJobs] }), logger);
   const others = [
     createObserver({ ...common, lastHeard }),
     embedded,

@@ -21,6 +21,7 @@ export interface SpecOptions {
   backoff?: number;
   backup?: string;
   note?: string;
+  restartServices?: string[] | true;
 }
 
 const pair = (value: string, previous: string[] | undefined): string[] => {
@@ -40,7 +41,8 @@ export const addSpecOptions = (command: Command): Command =>
     .option('--attempts <count>', 'how often it is tried (default: 1)', integerBetween(1, 20))
     .option('--backoff <duration>', 'before the second attempt; doubles each time', durationBetween('0s', '1h'))
     .option('--backup <target>', 'make a backup instead: to local, or the id of a target')
-    .option('--note <text>', 'a note on that backup');
+    .option('--note <text>', 'a note on that backup')
+    .option('--restart-services [names...]', 'restart services instead, rolling: these, or all');
 
 const pairs = (values: readonly string[] = []): Record<string, string> =>
   Object.fromEntries(values.map((value) => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]));
@@ -49,10 +51,14 @@ const seconds = (ms: number): number => Math.round(ms / 1000);
 
 /** @throws CliError when it is not clear what to do */
 async function specOf(inv: Invocation, command: string | undefined, args: string[], options: SpecOptions) {
-  const { backup, note, env, label, stdin, limit } = options;
+  const { backup, note, restartServices, env, label, stdin, limit } = options;
   if (backup !== undefined) {
     if (command !== undefined) throw new CliError('usage', 'give a program or --backup, not both');
     return { kind: 'backup' as const, target: backup, ...(note === undefined ? {} : { note }) };
+  }
+  if (restartServices !== undefined) {
+    if (command !== undefined) throw new CliError('usage', 'give a program or --restart-services, not both');
+    return { kind: 'service.restart' as const, services: restartServices === true ? [] : restartServices };
   }
   if (command === undefined) throw new CliError('usage', 'say what to run: … -- PROGRAM ARGUMENTS');
   return {

@@ -1,4 +1,5 @@
-import { autoscalingSchema, MAX_REPLICAS, serviceName, serviceSpecSchema } from '@quorate/shared/services';
+import { serviceName } from '@quorate/shared/names';
+import { autoscalingSchema, MAX_REPLICAS, serviceSpecSchema } from '@quorate/shared/services';
 import { and, count, eq, inArray, isNotNull } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../commands/define-command';

@@ -4,7 +4,7 @@ import { and, asc, count, eq, isNotNull } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
-import type { HaState } from '../ha/settings';
+import { type HaState, haState } from '../ha/settings';
 import { type ReplicaRow, type ServiceRow, serviceReplicas, serviceRevisions, services } from './table';
 
 export const serviceNamed = (db: StateDb, name: string): ServiceRow | undefined =>
@@ -54,6 +54,12 @@ export const countReplicas = (db: StateDb, runnerId: string): number =>
 /** How many replicas shall run: a system service follows HA mode while that is on. */
 export const desiredReplicas = (service: ServiceRow, ha: HaState): number =>
   ha.enabled && service.system ? ha.systemReplicas : service.replicas;
+
+/** The same by name; 0 for a service that is gone. */
+export function desiredOf(db: StateDb, name: string): number {
+  const service = serviceNamed(db, name);
+  return service ? desiredReplicas(service, haState(db)) : 0;
+}
 
 export const specOf = (db: StateDb, service: string, revision: number): ServiceSpec | undefined =>
   db

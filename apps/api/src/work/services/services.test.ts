@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ApiNode, startApiNode } from '../../testing/api-node';
 import { until } from '../../testing/until';
 
-// Replicas without a check count as healthy after three seconds, and some tests roll several.
+// Some tests roll several replicas, one after the other.
 vi.setConfig({ testTimeout: 180_000 });
 
 let api: ApiNode;
@@ -104,6 +104,25 @@ describe('a service', () => {
     expect(updated.instances.map(({ revision }: Instance) => revision)).toEqual([2, 2]);
     expect(Math.min(...generations(updated))).toBeGreaterThan(Math.max(...generations(restarted)));
     expect((await call('GET', '/app/revisions')).body.items).toMatchObject([{ revision: 2 }, { revision: 1 }]);
+  });
+
+  it('is restarted by a job, which ends when all are well again', async () => {
+    const before: Instance[] = (await look('app')).instances;
+    const submit = async (service: string) => {
+      const spec = { kind: 'service.restart', services: [service] };
+      const { id } = (await api.call('POST', '/v1/jobs', { token: admin, body: { spec } })).body;
+      const now = async () => (await api.call('GET', `/v1/jobs/${id}`, { token: admin })).body;
+      await until(async () => (await now()).finished_at !== null, `the restart of ${service} is over`, 60_000);
+      return now();
+    };
+    expect(await submit('app')).toMatchObject({ state: 'succeeded', output_tail: 'app has restarted\n' });
+    const after = await look('app');
+    expect(after.replicas.healthy).toBe(before.length);
+    for (const { slot, generation } of before) {
+      expect(after.instances.find((one: Instance) => one.slot === slot).generation).toBeGreaterThan(generation);
+    }
+    const failed = (await submit('nope')).attempts[0];
+    expect(failed).toMatchObject({ outcome: 'failed', error: expect.stringContaining('nope') });
   });
 
   it('goes back to the revision before when the new one is not healthy', async () => {

@@ -1,6 +1,6 @@
+import { serviceName } from '@quorate/shared/names';
 import { MAX_REPLICA_REPORTS, replicaReportSchema } from '@quorate/shared/runner-protocol';
 import { hasLabels } from '@quorate/shared/runners';
-import { serviceName } from '@quorate/shared/services';
 import { and, count, eq, inArray, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../../commands/define-command';

@@ -1,4 +1,4 @@
-import { serviceName } from '@quorate/shared/services';
+import { serviceName } from '@quorate/shared/names';
 import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../../commands/define-command';
