@@ -8,7 +8,7 @@ export interface ClockGuard {
   aheadMs(): number;
   /** The refusal of a write now, or undefined. */
   refusal(): DomainError | undefined;
-  /** Takes the others' clocks minus ours, ms, as just measured. */
+  /** Takes the others' clocks minus our monotonic one, ms, as last measured. */
   measured(offsetsMs: readonly number[]): void;
 }
 
@@ -20,15 +20,16 @@ export function aheadOfMajority(offsetsMs: readonly number[]): number {
 
 /**
  * Time in the replicated state never goes back, so one command from a clock that is an hour ahead would move the whole
- * cluster an hour ahead: tokens would live longer, sessions end. A clock that is behind does no harm. Between two
- * measurements a jump shows against the monotonic clock.
+ * cluster an hour ahead: tokens would live longer, sessions end. A clock that is behind does no harm. The others are
+ * measured by the monotonic clock, so a jump shows at once, also one in the middle of a measurement.
  */
 export function createClockGuard(clock: Clock, monotonic: () => number = () => performance.now()): ClockGuard {
-  let ahead = 0;
-  let hasPeers = false;
-  let offsetAtMeasure = clock() - monotonic();
+  let others: readonly number[] = [];
 
-  const aheadMs = (): number => (hasPeers ? Math.max(0, ahead + clock() - monotonic() - offsetAtMeasure) : 0);
+  function aheadMs(): number {
+    const own = clock() - monotonic();
+    return aheadOfMajority(others.map((offset) => offset - own));
+  }
 
   return {
     aheadMs,
@@ -40,9 +41,7 @@ export function createClockGuard(clock: Clock, monotonic: () => number = () => p
       return new DomainError('not_ready', `${detail}; set it right (NTP), and send writes to another node`, [], 1);
     },
     measured(offsetsMs) {
-      hasPeers = offsetsMs.length > 0;
-      ahead = aheadOfMajority(offsetsMs);
-      offsetAtMeasure = clock() - monotonic();
+      others = offsetsMs;
     },
   };
 }

@@ -50,6 +50,8 @@ export interface PeerObservation {
   readonly roundTripMs: number | null;
   /** The peer's clock minus ours, by half the round trip. */
   readonly clockOffsetMs: number | null;
+  /** The peer's clock minus our monotonic one, as last measured: it stays true when our clock jumps, and while nobody answers. */
+  readonly monotonicOffsetMs: number | null;
   readonly lastSeenAt: number | null;
   readonly error: string;
 }
@@ -92,7 +94,9 @@ export function startLiveness(options: {
       const status = await options.ask(peer);
       const roundTripMs = Math.round((performance.now() - started) * 10) / 10;
       const clockOffsetMs = Math.round(status.now - startedAt - roundTripMs / 2);
-      const seen = { status, reachable: true, roundTripMs, clockOffsetMs, lastSeenAt: clock(), error: '' };
+      const monotonicOffsetMs = status.now - started - roundTripMs / 2;
+      const offsets = { clockOffsetMs, monotonicOffsetMs };
+      const seen = { status, reachable: true, roundTripMs, ...offsets, lastSeenAt: clock(), error: '' };
       observations.set(peer.nodeId, seen);
       answeredMs.set(peer.nodeId, performance.now());
     } catch (error) {
@@ -106,6 +110,7 @@ export function startLiveness(options: {
         reachable,
         roundTripMs: null,
         clockOffsetMs: null,
+        monotonicOffsetMs: before?.monotonicOffsetMs ?? null,
         lastSeenAt,
         error: why,
       };

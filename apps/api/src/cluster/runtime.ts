@@ -211,7 +211,7 @@ export function createClusterRuntime(options: ClusterRuntimeOptions): ClusterRun
     clock,
   });
   const clockGuard = createClockGuard(clock);
-  liveness.onRound((ids) => clockGuard.measured(ids.flatMap((id) => liveness.observe(id)?.clockOffsetMs ?? [])));
+  liveness.onRound((ids) => clockGuard.measured(ids.flatMap((id) => liveness.observe(id)?.monotonicOffsetMs ?? [])));
   applier.onApplied(({ events }) => {
     for (const { type, data } of events) {
       if (type === 'member.removed' && typeof data['node'] === 'number') fence(data['node']);
