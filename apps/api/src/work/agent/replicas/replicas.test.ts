@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -126,9 +125,9 @@ describe('a replica', () => {
     await leave(agent);
     process.kill(pidOf(agent) || processesIn(dir)[0] || 0, 'SIGKILL');
     await until(() => processesIn(dir).length === 0, 'it is gone');
-    const thief = createServer().listen(http);
-    // Where another program was quicker, that one is the thief.
-    await new Promise((resolve) => thief.once('listening', resolve).once('error', resolve));
+    // A process that ends lets go of its port a little after it is gone from sight.
+    const thief = createServer().on('error', () => undefined);
+    await until(() => thief.listening || !thief.listen(http), 'the port is taken');
     try {
       const next = agentOf();
       tell(next, replica(server({ health: HTTP })));
