@@ -19,7 +19,7 @@ export interface RunnerSpec {
   readonly options?: readonly string[];
 }
 
-/** One `quorated runner` with its own data directory. What it started ends with the workspace, too. */
+/** One `quorated runner` with its own data directory. What it started ends with the workspace. */
 export class Runner {
   readonly dataDir: string;
   readonly logFile: string;
@@ -32,10 +32,6 @@ export class Runner {
     const { workspace } = cluster;
     this.dataDir = join(workspace.dir, spec.name);
     this.logFile = join(workspace.dir, 'logs', `${spec.name}.log`);
-    // Programs live on after kill -9 of their runner, in process groups of their own.
-    workspace.defer(() => {
-      for (const pid of this.programs()) killQuietly(pid);
-    });
   }
 
   get name(): string {
@@ -168,13 +164,5 @@ function workingDirOf(pid: string): string {
     return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
     return '';
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Ended meanwhile.
   }
 }

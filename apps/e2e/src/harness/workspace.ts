@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { until } from './until';
 
 const PREFIX = 'quorate-e2e-';
+const MAX_KILL_ROUNDS = 20;
 
 export interface RunningProcess {
   readonly pid: number;
@@ -68,6 +69,15 @@ export function stopOrderly(): void {
   orderly = true;
 }
 
+/** One that is gone stays gone. */
+function signalQuietly(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -77,15 +87,29 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** Ends what names `dir` in its command line. HAProxy drops to another user, which undoes its tie to the parent. */
-function killUsersOf(dir: string): void {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+/**
+ * Ends what works below `dir` or names it in its command line or environment, whoever started it: replicas outlive nodes and
+ * runners by design, and HAProxy drops to another user, which undoes its tie to the parent.
+ */
+function endUsersOf(dir: string): void {
+  const reads = (path: string, read: (path: string) => string): string => {
     try {
-      const named = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${dir}/`);
-      if (named) process.kill(Number(pid), 'SIGKILL');
+      return read(path);
     } catch {
-      // Ended meanwhile, or another user's.
+      return ''; // It is gone, or not ours to look at.
     }
+  };
+  const isUser = (pid: string): boolean =>
+    Number(pid) !== process.pid &&
+    (`${reads(`/proc/${pid}/cwd`, readlinkSync)}/`.startsWith(`${dir}/`) ||
+      ['cmdline', 'environ'].some((name) =>
+        reads(`/proc/${pid}/${name}`, (path) => readFileSync(path, 'utf8')).includes(`${dir}/`),
+      ));
+  // Again, since one of them may have had a child meanwhile. What is killed is a zombie at most, and names nothing.
+  for (let round = 0; round < MAX_KILL_ROUNDS && existsSync('/proc'); round++) {
+    const users = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isUser(name));
+    if (users.length === 0) return;
+    for (const pid of users) signalQuietly(Number(pid), 'SIGKILL');
   }
 }
 
@@ -95,7 +119,7 @@ function sweepLeftovers(): void {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split('-')[0]) : Number.NaN;
     if (!(pid > 0) || isAlive(pid)) continue;
     const dir = join(tmpdir(), name);
-    if (existsSync('/proc')) killUsersOf(dir);
+    endUsersOf(dir);
     rmSync(dir, { recursive: true, force: true });
   }
 }
@@ -121,13 +145,6 @@ function launch(command: readonly string[], logFile: string, cwd: string): Runni
     child.once('exit', end);
     child.once('error', () => end(null, null));
   });
-  const send = (target: number, signal: NodeJS.Signals): void => {
-    try {
-      process.kill(target, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  };
   const pid = child.pid ?? 0;
   return {
     pid,
@@ -135,20 +152,9 @@ function launch(command: readonly string[], logFile: string, cwd: string): Runni
     get running() {
       return running;
     },
-    signalGroup: (signal) => pid > 0 && send(-pid, signal),
-    signal: (signal) => pid > 0 && running && send(pid, signal),
+    signalGroup: (signal) => pid > 0 && signalQuietly(-pid, signal),
+    signal: (signal) => pid > 0 && running && signalQuietly(pid, signal),
   };
-}
-
-/** What nodes and runners have started outlives them by design: each works in a folder of its own below theirs. */
-function endProgramsBelow(dir: string): void {
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      if (readlinkSync(`/proc/${name}/cwd`).startsWith(`${dir}/`)) process.kill(Number(name), 'SIGKILL');
-    } catch {
-      // It is gone, or not ours to look at.
-    }
-  }
 }
 
 export function createWorkspace(): Workspace {
@@ -165,13 +171,20 @@ export function createWorkspace(): Workspace {
     for (const one of processes) one.signalGroup('SIGKILL');
   }
 
-  function destroy(): void {
+  function endAll(): void {
     killAll();
     for (const step of undo.splice(0).reverse()) step();
-    endProgramsBelow(dir);
+    endUsersOf(dir);
+    open.delete(self);
+  }
+  function keep(): void {
+    endAll();
+    process.stderr.write(`kept: ${dir}\n`);
+  }
+  function destroy(): void {
+    endAll();
     // A process that is just dying may still write: once more.
     rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-    open.delete(self);
   }
   const self = { destroy };
   open.add(self);
@@ -187,14 +200,14 @@ export function createWorkspace(): Workspace {
     defer: (step) => undo.push(step),
     async close() {
       killAll();
-      await Promise.all([...processes].map((one) => one.ended));
-      const groups = [...processes].filter((one) => one.pid > 0);
-      await until('the process groups are gone', () => groups.every((one) => !isAlive(-one.pid)));
-      if (process.env['QUORATE_E2E_KEEP'] === '1') {
-        process.stderr.write(`kept: ${dir}\n`);
-        for (const step of undo.splice(0).reverse()) step();
-        open.delete(self);
-      } else destroy();
+      try {
+        await Promise.all([...processes].map((one) => one.ended));
+        const groups = [...processes].filter((one) => one.pid > 0);
+        await until('the process groups are gone', () => groups.every((one) => !isAlive(-one.pid)));
+      } finally {
+        if (process.env['QUORATE_E2E_KEEP'] === '1') keep();
+        else destroy();
+      }
     },
   };
 }
