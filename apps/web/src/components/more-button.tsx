@@ -1,11 +1,13 @@
 import { Button } from './ui/button';
 
-interface MoreButtonProps {
-  query: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => Promise<unknown> };
+export interface MoreQuery {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  fetchNextPage: () => Promise<unknown>;
 }
 
 /** Fetches the next page of a list; nothing when it is complete. */
-export function MoreButton({ query }: MoreButtonProps) {
+export function MoreButton({ query }: { query: MoreQuery }) {
   if (!query.hasNextPage) return null;
   return (
     <div className="flex justify-center border-t p-2">

@@ -1,21 +1,13 @@
 'use client';
 
-import type { ApiError } from '@quorate/shared/client';
+import type { ComponentProps } from 'react';
 import { ProblemNotice } from './problem-notice';
 import { Button } from './ui/button';
 import { Notice } from './ui/notice';
 
 /** Why settings were not saved; where somebody else was faster, with the way to theirs. */
-export function SaveProblem({
-  error,
-  fields,
-  onLoad,
-}: {
-  error: ApiError | null;
-  fields: readonly string[];
-  onLoad: () => void;
-}) {
-  if (error?.code !== 'precondition_failed') return <ProblemNotice error={error} fields={fields} />;
+export function SaveProblem({ onLoad, ...problem }: ComponentProps<typeof ProblemNotice> & { onLoad: () => void }) {
+  if (problem.error?.code !== 'precondition_failed') return <ProblemNotice {...problem} />;
   return (
     <Notice
       tone="warn"

@@ -10,6 +10,10 @@ export interface Versioned<S> {
   readonly etag: string | null;
 }
 
+/** What makes the server refuse a change that is based on an older version than this one. */
+export const ifMatch = (etag: string | null): { headers?: Record<string, string> } =>
+  etag === null ? {} : { headers: { 'If-Match': etag } };
+
 /**
  * Ties a form to settings that others may save, too: what they saved shows at once, unless this operator is in the middle of
  * editing; then `headers` make the server refuse the change instead of overwriting theirs.
@@ -37,7 +41,7 @@ export function useSettingsVersion<S, Values extends FieldValues, Body>(options:
     form.reset(valuesOf(current.settings) as Values);
   }, [current, isDirty, form]);
   return {
-    headers: () => (base.current === null ? {} : { headers: { 'If-Match': base.current } }),
+    headers: () => ifMatch(base.current),
     async loadCurrent() {
       const fresh = await client.fetchQuery({ ...query, staleTime: 0 });
       base.current = fresh.etag;

@@ -4,9 +4,8 @@ import { userRoutes } from '@quorate/shared/users';
 import { toast } from 'sonner';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
+import { FormDialog } from '../form-dialog';
 import { ProblemNotice } from '../problem-notice';
-import { Button } from '../ui/button';
-import { Dialog } from '../ui/dialog';
 import { Field, Input } from '../ui/field';
 
 export function OwnPasswordDialog({ onClose }: { onClose: () => void }) {
@@ -24,38 +23,25 @@ export function OwnPasswordDialog({ onClose }: { onClose: () => void }) {
   });
   const { errors } = form.formState;
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title="Change your password"
       description="Your other sessions end; this one stays."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="own-password" pending={change.pending}>
-            Change password
-          </Button>
-        </>
-      }
+      submit="Change password"
+      pending={change.pending}
+      onSubmit={form.handleSubmit((body) => change.run({ body }))}
+      onClose={onClose}
     >
-      <form id="own-password" className="space-y-4" onSubmit={form.handleSubmit((body) => change.run({ body }))}>
-        <Field label="Current password" error={errors.current_password?.message}>
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('current_password')}
-              type="password"
-              autoComplete="current-password"
-            />
-          )}
-        </Field>
-        <Field label="New password" hint="At least 10 characters." error={errors.new_password?.message}>
-          {(control) => (
-            <Input {...control} {...form.register('new_password')} type="password" autoComplete="new-password" />
-          )}
-        </Field>
-        <ProblemNotice error={change.error} fields={['current_password', 'new_password']} />
-      </form>
-    </Dialog>
+      <Field label="Current password" error={errors.current_password?.message}>
+        {(control) => (
+          <Input {...control} {...form.register('current_password')} type="password" autoComplete="current-password" />
+        )}
+      </Field>
+      <Field label="New password" hint="At least 10 characters." error={errors.new_password?.message}>
+        {(control) => (
+          <Input {...control} {...form.register('new_password')} type="password" autoComplete="new-password" />
+        )}
+      </Field>
+      <ProblemNotice error={change.error} fields={['current_password', 'new_password']} />
+    </FormDialog>
   );
 }

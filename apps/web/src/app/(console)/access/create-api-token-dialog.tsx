@@ -3,6 +3,7 @@
 import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { useState } from 'react';
 import { Command } from '@/components/code';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
@@ -67,31 +68,23 @@ export function CreateApiTokenDialog({ onClose }: { onClose: () => void }) {
   }
   const nameTaken = create.error?.code === 'name_taken' ? 'This name is taken.' : undefined;
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title="Create an API token"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="create-api-token" pending={create.pending}>
-            Create token
-          </Button>
-        </>
-      }
+      submit="Create token"
+      pending={create.pending}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
     >
-      <form id="create-api-token" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
-        <Field label="Name" hint="What uses it." error={errors.name?.message ?? nameTaken}>
-          {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="monitoring" />}
-        </Field>
-        <Field label="Role" error={errors.role?.message}>
-          {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-        </Field>
-        <Field label="Valid for" error={errors.ttl_seconds?.message}>
-          {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
-        </Field>
-        {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'role', 'ttl_seconds']} />}
-      </form>
-    </Dialog>
+      <Field label="Name" hint="What uses it." error={errors.name?.message ?? nameTaken}>
+        {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="monitoring" />}
+      </Field>
+      <Field label="Role" error={errors.role?.message}>
+        {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
+      </Field>
+      <Field label="Valid for" error={errors.ttl_seconds?.message}>
+        {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
+      </Field>
+      {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'role', 'ttl_seconds']} />}
+    </FormDialog>
   );
 }

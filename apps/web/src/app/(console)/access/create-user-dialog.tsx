@@ -2,9 +2,8 @@
 
 import { userRoutes } from '@quorate/shared/users';
 import { toast } from 'sonner';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { Field, Input } from '@/components/ui/field';
 import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
@@ -34,45 +33,35 @@ export function CreateUserDialog({ onClose }: { onClose: () => void }) {
   const { errors } = form.formState;
   const nameTaken = create.error?.code === 'name_taken' ? 'This name is taken.' : undefined;
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title="Add a user"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="create-user" pending={create.pending}>
-            Add user
-          </Button>
-        </>
-      }
+      submit="Add user"
+      pending={create.pending}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
     >
-      <form id="create-user" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
-        <Field
-          label="User name"
-          hint="Lower-case letters, digits, dot, dash and underscore."
-          error={errors.username?.message ?? nameTaken}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('username')}
-              autoComplete="off"
-              autoCapitalize="none"
-              spellCheck={false}
-            />
-          )}
-        </Field>
-        <Field label="Password" hint="At least 10 characters." error={errors.password?.message}>
-          {(control) => (
-            <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />
-          )}
-        </Field>
-        <Field label="Role" error={errors.role?.message}>
-          {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-        </Field>
-        {nameTaken ? null : <ProblemNotice error={create.error} fields={['username', 'password', 'role']} />}
-      </form>
-    </Dialog>
+      <Field
+        label="User name"
+        hint="Lower-case letters, digits, dot, dash and underscore."
+        error={errors.username?.message ?? nameTaken}
+      >
+        {(control) => (
+          <Input
+            {...control}
+            {...form.register('username')}
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+          />
+        )}
+      </Field>
+      <Field label="Password" hint="At least 10 characters." error={errors.password?.message}>
+        {(control) => <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />}
+      </Field>
+      <Field label="Role" error={errors.role?.message}>
+        {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
+      </Field>
+      {nameTaken ? null : <ProblemNotice error={create.error} fields={['username', 'password', 'role']} />}
+    </FormDialog>
   );
 }

@@ -2,9 +2,8 @@
 
 import { type User, userRoutes } from '@quorate/shared/users';
 import { toast } from 'sonner';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { Field, Input } from '@/components/ui/field';
 import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
@@ -36,39 +35,26 @@ export function EditUserDialog({ user, onClose }: { user: User; onClose: () => v
   });
   const { errors, isDirty } = form.formState;
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title={`Change ${user.username}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="edit-user" pending={update.pending} disabled={!isDirty}>
-            Save
-          </Button>
-        </>
-      }
+      submit="Save"
+      pending={update.pending}
+      disabled={!isDirty}
+      onSubmit={form.handleSubmit((body) => update.run({ params: { id: user.id }, body }))}
+      onClose={onClose}
     >
-      <form
-        id="edit-user"
-        className="space-y-4"
-        onSubmit={form.handleSubmit((body) => update.run({ params: { id: user.id }, body }))}
+      <Field label="Role" error={errors.role?.message}>
+        {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
+      </Field>
+      <Field
+        label="New password"
+        optional
+        hint="At least 10 characters. A new password ends the user's sessions."
+        error={errors.password?.message}
       >
-        <Field label="Role" error={errors.role?.message}>
-          {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-        </Field>
-        <Field
-          label="New password"
-          optional
-          hint="At least 10 characters. A new password ends the user's sessions."
-          error={errors.password?.message}
-        >
-          {(control) => (
-            <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />
-          )}
-        </Field>
-        <ProblemNotice error={update.error} fields={['role', 'password']} />
-      </form>
-    </Dialog>
+        {(control) => <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />}
+      </Field>
+      <ProblemNotice error={update.error} fields={['role', 'password']} />
+    </FormDialog>
   );
 }

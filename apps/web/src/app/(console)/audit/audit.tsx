@@ -3,13 +3,12 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { ScrollText } from 'lucide-react';
 import { debounce, parseAsString, useQueryStates } from 'nuqs';
-import { MoreButton } from '@/components/more-button';
+import { ListStates } from '@/components/list-states';
 import { Page } from '@/components/page';
-import { EmptyState, ErrorState } from '@/components/states';
+import { EmptyState } from '@/components/states';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { useListPollMs } from '@/lib/live';
 import { auditQuery } from '@/lib/queries';
 import { useDebounced } from '@/lib/use-debounced';
@@ -59,20 +58,21 @@ export function Audit() {
           ) : null}
         </search>
         <Panel flush>
-          {audit.isPending ? <SkeletonRows rows={8} /> : null}
-          {audit.isError && !audit.data ? (
-            <ErrorState error={audit.error} onRetry={() => void audit.refetch()} />
-          ) : null}
-          {audit.isSuccess && items.length === 0 ? (
-            <EmptyState
-              icon={ScrollText}
-              title={filtered ? 'No record passes the filter' : 'No changes yet'}
-              cli={`quorate audit${actor ? ` --actor ${actor}` : ''}${action ? ` --action ${action}` : ''}`}
-              action={filtered ? <Button onClick={clear}>Show all records</Button> : undefined}
-            />
-          ) : null}
-          {items.length > 0 ? <AuditTable records={items} /> : null}
-          <MoreButton query={audit} />
+          <ListStates
+            query={audit}
+            count={items.length}
+            rows={8}
+            empty={
+              <EmptyState
+                icon={ScrollText}
+                title={filtered ? 'No record passes the filter' : 'No changes yet'}
+                cli={`quorate audit${actor ? ` --actor ${actor}` : ''}${action ? ` --action ${action}` : ''}`}
+                action={filtered ? <Button onClick={clear}>Show all records</Button> : undefined}
+              />
+            }
+          >
+            <AuditTable records={items} />
+          </ListStates>
         </Panel>
       </div>
     </Page>

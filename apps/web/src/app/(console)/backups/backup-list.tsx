@@ -4,13 +4,13 @@ import type { Backup } from '@quorate/shared/backups';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Archive } from 'lucide-react';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
-import { EmptyState, ErrorState } from '@/components/states';
+import { ACTIONS } from '@/components/actions-menu';
+import { DataTable } from '@/components/data-list';
+import { ListStates } from '@/components/list-states';
+import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { WriteButton } from '@/components/write-button';
 import { formatBytes, formatInt } from '@/lib/format';
 import { useListPollMs } from '@/lib/live';
@@ -36,17 +36,18 @@ export function BackupList({ onRestore }: { onRestore: (backup: Backup) => void 
   return (
     <>
       <Panel title="Backups" flush>
-        {backups.isPending ? <SkeletonRows rows={4} /> : null}
-        {backups.isError && !backups.data ? (
-          <ErrorState error={backups.error} onRetry={() => void backups.refetch()} />
-        ) : null}
-        {backups.isSuccess && items.length === 0 ? (
-          <EmptyState icon={Archive} title="No backups yet" cli="quorate backup create">
-            Make one now, or set a schedule. Replication repeats a mistake on every node; a backup undoes it.
-          </EmptyState>
-        ) : null}
-        {items.length > 0 ? <BackupTable items={items} onOpen={setOpenId} onRestore={onRestore} /> : null}
-        <MoreButton query={backups} />
+        <ListStates
+          query={backups}
+          count={items.length}
+          rows={4}
+          empty={
+            <EmptyState icon={Archive} title="No backups yet" cli="quorate backup create">
+              Make one now, or set a schedule. Replication repeats a mistake on every node; a backup undoes it.
+            </EmptyState>
+          }
+        >
+          <BackupTable items={items} onOpen={setOpenId} onRestore={onRestore} />
+        </ListStates>
       </Panel>
       {opened ? (
         <BackupDialog
@@ -70,62 +71,72 @@ interface TableProps {
 
 function BackupTable({ items, onOpen, onRestore }: TableProps) {
   return (
-    <Table label="Backups">
-      <thead>
-        <tr>
-          <Th>Made</Th>
-          <Th>State</Th>
-          <Th className="max-md:hidden">Kind</Th>
-          <Th className="text-right max-sm:hidden">Index</Th>
-          <Th className="text-right max-sm:hidden">Size</Th>
-          <Th className="max-md:hidden">Where</Th>
-          <Th>
-            <span className="sr-only">Actions</span>
-          </Th>
-        </tr>
-      </thead>
-      <tbody>
-        {items.map((backup) => (
-          <Tr key={backup.id}>
-            <Td>
-              <Time at={backup.created_at} show="stacked" />
-              {backup.note ? <p className="max-w-56 truncate text-ink-3 text-xs">{backup.note}</p> : null}
-            </Td>
-            <Td>
+    <DataTable
+      label="Backups"
+      rows={items}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          head: 'Made',
+          cell: ({ created_at: at, note }) => (
+            <>
+              <Time at={at} show="stacked" />
+              {note ? <p className="max-w-56 truncate text-ink-3 text-xs">{note}</p> : null}
+            </>
+          ),
+        },
+        {
+          head: 'State',
+          cell: (backup) => (
+            <>
               <BackupBadge backup={backup} />
               {backup.error ? (
                 <p className="mt-0.5 line-clamp-2 max-w-72 text-ink-3 text-xs" title={backup.error.detail}>
                   {backup.error.detail}
                 </p>
               ) : null}
-            </Td>
-            <Td className="capitalize max-md:hidden">{backup.kind}</Td>
-            <Td className="text-right tabular-nums max-sm:hidden">
-              {backup.index === null ? '–' : formatInt(backup.index)}
-            </Td>
-            <Td className="whitespace-nowrap text-right tabular-nums max-sm:hidden">{formatBytes(backup.bytes)}</Td>
-            <Td className="max-md:hidden">{whereOf(backup)}</Td>
-            <Td className="w-px whitespace-nowrap text-right">
-              <span className="inline-flex gap-1.5">
-                {backup.state === 'completed' ? (
-                  <WriteButton
-                    needs="admin"
-                    size="sm"
-                    className="max-sm:hidden"
-                    aria-label={`Restore ${backup.file}`}
-                    onClick={() => onRestore(backup)}
-                  >
-                    Restore
-                  </WriteButton>
-                ) : null}
-                <Button size="sm" onClick={() => onOpen(backup.id)} aria-label={`Open ${backup.file}`}>
-                  Open
-                </Button>
-              </span>
-            </Td>
-          </Tr>
-        ))}
-      </tbody>
-    </Table>
+            </>
+          ),
+        },
+        { head: 'Kind', from: 'md', className: 'capitalize', cell: ({ kind }) => kind },
+        {
+          head: 'Index',
+          right: true,
+          from: 'sm',
+          className: 'tabular-nums',
+          cell: ({ index }) => (index === null ? '–' : formatInt(index)),
+        },
+        {
+          head: 'Size',
+          right: true,
+          from: 'sm',
+          className: 'whitespace-nowrap tabular-nums',
+          cell: ({ bytes }) => formatBytes(bytes),
+        },
+        { head: 'Where', from: 'md', cell: whereOf },
+        {
+          ...ACTIONS,
+          className: 'w-px whitespace-nowrap',
+          cell: (backup) => (
+            <span className="inline-flex gap-1.5">
+              {backup.state === 'completed' ? (
+                <WriteButton
+                  needs="admin"
+                  size="sm"
+                  className="max-sm:hidden"
+                  aria-label={`Restore ${backup.file}`}
+                  onClick={() => onRestore(backup)}
+                >
+                  Restore
+                </WriteButton>
+              ) : null}
+              <Button size="sm" onClick={() => onOpen(backup.id)} aria-label={`Open ${backup.file}`}>
+                Open
+              </Button>
+            </span>
+          ),
+        },
+      ]}
+    />
   );
 }

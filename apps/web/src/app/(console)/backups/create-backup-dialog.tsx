@@ -3,9 +3,8 @@
 import { backupRoutes, LOCAL_TARGET } from '@quorate/shared/backups';
 import { useQuery } from '@tanstack/react-query';
 import { toast } from 'sonner';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { Field, Input } from '@/components/ui/field';
 import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
@@ -45,40 +44,32 @@ export function CreateBackupDialog({ onClose }: { onClose: () => void }) {
   const { errors } = form.formState;
   const nodes = cluster.data?.members.map(({ id, name }) => ({ value: String(id), label: name })) ?? [];
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title="Back up now"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="create-backup" pending={create.pending}>
-            Back up
-          </Button>
-        </>
-      }
+      submit="Back up"
+      pending={create.pending}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
     >
-      <form id="create-backup" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
-        <Field label="Target" error={errors.target?.message}>
-          {(control) => <Select {...control} {...form.register('target')} options={targets} />}
-        </Field>
-        <Field label="Node" hint="Makes it; with the local disk it keeps the file." error={errors.node_id?.message}>
-          {(control) => (
-            <Select
-              {...control}
-              {...form.register('node_id')}
-              options={[{ value: '', label: 'The one that answers' }, ...nodes]}
-            />
-          )}
-        </Field>
-        <Field label="Note" optional error={errors.note?.message}>
-          {(control) => (
-            <Input {...control} {...form.register('note')} autoComplete="off" placeholder="before the upgrade" />
-          )}
-        </Field>
-        {encryption.data ? <p className="text-ink-3 text-xs">{ENCRYPTION[encryption.data.settings.mode]}</p> : null}
-        <ProblemNotice error={create.error} fields={['target', 'node_id', 'note']} />
-      </form>
-    </Dialog>
+      <Field label="Target" error={errors.target?.message}>
+        {(control) => <Select {...control} {...form.register('target')} options={targets} />}
+      </Field>
+      <Field label="Node" hint="Makes it; with the local disk it keeps the file." error={errors.node_id?.message}>
+        {(control) => (
+          <Select
+            {...control}
+            {...form.register('node_id')}
+            options={[{ value: '', label: 'The one that answers' }, ...nodes]}
+          />
+        )}
+      </Field>
+      <Field label="Note" optional error={errors.note?.message}>
+        {(control) => (
+          <Input {...control} {...form.register('note')} autoComplete="off" placeholder="before the upgrade" />
+        )}
+      </Field>
+      {encryption.data ? <p className="text-ink-3 text-xs">{ENCRYPTION[encryption.data.settings.mode]}</p> : null}
+      <ProblemNotice error={create.error} fields={['target', 'node_id', 'note']} />
+    </FormDialog>
   );
 }

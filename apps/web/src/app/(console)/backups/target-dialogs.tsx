@@ -5,9 +5,8 @@ import type { ApiError } from '@quorate/shared/client';
 import type { FormEventHandler } from 'react';
 import type { FieldErrors, UseFormRegister } from 'react-hook-form';
 import { toast } from 'sonner';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { Field, Input } from '@/components/ui/field';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
@@ -103,41 +102,27 @@ function TargetDialog(props: {
   onSubmit: FormEventHandler;
   onClose: () => void;
 }) {
-  const { errors, write } = props;
+  const { action, errors, write, onClose } = props;
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && props.onClose()}
-      title={props.title}
-      footer={
-        <>
-          <Button onClick={props.onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="target" pending={write.pending}>
-            {props.action}
-          </Button>
-        </>
-      }
-    >
-      <form id="target" className="space-y-4" onSubmit={props.onSubmit}>
-        {FIELDS.map(({ name, label, ...rest }) => {
-          const hint = name === 'secret_access_key' ? props.secretHint : 'hint' in rest ? rest.hint : undefined;
-          return (
-            <Field key={name} label={label} error={errors[name]?.message} {...(hint === undefined ? {} : { hint })}>
-              {(control) => (
-                <Input
-                  {...control}
-                  {...props.register(name)}
-                  type={name === 'secret_access_key' ? 'password' : 'text'}
-                  autoComplete="off"
-                  spellCheck={false}
-                  placeholder={'placeholder' in rest ? rest.placeholder : undefined}
-                />
-              )}
-            </Field>
-          );
-        })}
-        <ProblemNotice error={write.error} fields={FIELDS.map(({ name }) => name)} />
-      </form>
-    </Dialog>
+    <FormDialog title={props.title} submit={action} pending={write.pending} onSubmit={props.onSubmit} onClose={onClose}>
+      {FIELDS.map(({ name, label, ...rest }) => {
+        const hint = name === 'secret_access_key' ? props.secretHint : 'hint' in rest ? rest.hint : undefined;
+        return (
+          <Field key={name} label={label} error={errors[name]?.message} {...(hint === undefined ? {} : { hint })}>
+            {(control) => (
+              <Input
+                {...control}
+                {...props.register(name)}
+                type={name === 'secret_access_key' ? 'password' : 'text'}
+                autoComplete="off"
+                spellCheck={false}
+                placeholder={'placeholder' in rest ? rest.placeholder : undefined}
+              />
+            )}
+          </Field>
+        );
+      })}
+      <ProblemNotice error={write.error} fields={FIELDS.map(({ name }) => name)} />
+    </FormDialog>
   );
 }

@@ -5,14 +5,14 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Cloud, Plus } from 'lucide-react';
 import { useState } from 'react';
 import { toast } from 'sonner';
+import { ACTIONS } from '@/components/actions-menu';
 import { ConfirmDialog } from '@/components/confirm-dialog';
-import { MoreButton } from '@/components/more-button';
+import { DataTable } from '@/components/data-list';
+import { ListStates } from '@/components/list-states';
 import { ProblemNotice } from '@/components/problem-notice';
-import { EmptyState, ErrorState } from '@/components/states';
+import { EmptyState } from '@/components/states';
 import { Notice } from '@/components/ui/notice';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { WriteButton } from '@/components/write-button';
 import { asSentence, formatInt, formatMs } from '@/lib/format';
 import { backupTargetsQuery } from '@/lib/queries';
@@ -48,80 +48,86 @@ export function TargetsTab() {
       ) : null}
       <ProblemNotice error={test.error} />
       <Panel title="S3-compatible targets" flush actions={add}>
-        {targets.isPending ? <SkeletonRows rows={2} /> : null}
-        {targets.isError && !targets.data ? (
-          <ErrorState error={targets.error} onRetry={() => void targets.refetch()} />
-        ) : null}
-        {targets.isSuccess && items.length === 0 ? (
-          <EmptyState
-            icon={Cloud}
-            title="No targets besides the local disks"
-            cli="quorate backup target add offsite --endpoint https://… --bucket backups --access-key-id …"
-          >
-            A backup on another machine survives what happens to these.
-          </EmptyState>
-        ) : null}
-        {items.length > 0 ? (
-          <Table label="Targets">
-            <thead>
-              <tr>
-                <Th>Name</Th>
-                <Th className="max-sm:hidden">Bucket</Th>
-                <Th className="text-right max-sm:hidden">Backups</Th>
-                <Th>
-                  <span className="sr-only">Actions</span>
-                </Th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((target) => (
-                <Tr key={target.id}>
-                  <Td>
-                    <p className="break-all font-medium">{target.name}</p>
-                    <p className="break-all font-mono text-2xs text-ink-3">{target.endpoint}</p>
-                  </Td>
-                  <Td className="break-all max-sm:hidden">
-                    {target.bucket}/{target.prefix}
-                  </Td>
-                  <Td className="text-right tabular-nums max-sm:hidden">{formatInt(target.backups)}</Td>
-                  <Td className="w-px whitespace-nowrap text-right">
-                    <span className="inline-flex gap-1.5">
-                      <WriteButton
-                        needs="admin"
-                        size="sm"
-                        pending={test.pending && tested === target.name}
-                        aria-label={`Test ${target.name}`}
-                        onClick={() => {
-                          setTested(target.name);
-                          test.run({ params: { id: target.id } });
-                        }}
-                      >
-                        Test
-                      </WriteButton>
-                      <WriteButton
-                        needs="admin"
-                        size="sm"
-                        aria-label={`Change ${target.name}`}
-                        onClick={() => setEditing(target)}
-                      >
-                        Change
-                      </WriteButton>
-                      <WriteButton
-                        needs="admin"
-                        size="sm"
-                        aria-label={`Remove ${target.name}`}
-                        onClick={() => setRemoving(target)}
-                      >
-                        Remove
-                      </WriteButton>
-                    </span>
-                  </Td>
-                </Tr>
-              ))}
-            </tbody>
-          </Table>
-        ) : null}
-        <MoreButton query={targets} />
+        <ListStates
+          query={targets}
+          count={items.length}
+          rows={2}
+          empty={
+            <EmptyState
+              icon={Cloud}
+              title="No targets besides the local disks"
+              cli="quorate backup target add offsite --endpoint https://… --bucket backups --access-key-id …"
+            >
+              A backup on another machine survives what happens to these.
+            </EmptyState>
+          }
+        >
+          <DataTable
+            label="Targets"
+            rows={items}
+            keyOf={({ id }) => id}
+            columns={[
+              {
+                head: 'Name',
+                cell: ({ name, endpoint }) => (
+                  <>
+                    <p className="break-all font-medium">{name}</p>
+                    <p className="break-all font-mono text-2xs text-ink-3">{endpoint}</p>
+                  </>
+                ),
+              },
+              {
+                head: 'Bucket',
+                from: 'sm',
+                className: 'break-all',
+                cell: ({ bucket, prefix }) => `${bucket}/${prefix}`,
+              },
+              {
+                head: 'Backups',
+                right: true,
+                from: 'sm',
+                className: 'tabular-nums',
+                cell: ({ backups }) => formatInt(backups),
+              },
+              {
+                ...ACTIONS,
+                className: 'w-px whitespace-nowrap',
+                cell: (target) => (
+                  <span className="inline-flex gap-1.5">
+                    <WriteButton
+                      needs="admin"
+                      size="sm"
+                      pending={test.pending && tested === target.name}
+                      aria-label={`Test ${target.name}`}
+                      onClick={() => {
+                        setTested(target.name);
+                        test.run({ params: { id: target.id } });
+                      }}
+                    >
+                      Test
+                    </WriteButton>
+                    <WriteButton
+                      needs="admin"
+                      size="sm"
+                      aria-label={`Change ${target.name}`}
+                      onClick={() => setEditing(target)}
+                    >
+                      Change
+                    </WriteButton>
+                    <WriteButton
+                      needs="admin"
+                      size="sm"
+                      aria-label={`Remove ${target.name}`}
+                      onClick={() => setRemoving(target)}
+                    >
+                      Remove
+                    </WriteButton>
+                  </span>
+                ),
+              },
+            ]}
+          />
+        </ListStates>
       </Panel>
       {creating ? <CreateTargetDialog onClose={() => setCreating(false)} /> : null}
       {editing ? <EditTargetDialog target={editing} onClose={() => setEditing(undefined)} /> : null}

@@ -6,13 +6,12 @@ import { Radio } from 'lucide-react';
 import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryState, useQueryStates } from 'nuqs';
 import { useState } from 'react';
 import { EventList } from '@/components/event-list';
-import { MoreButton } from '@/components/more-button';
+import { ListStates } from '@/components/list-states';
 import { Page } from '@/components/page';
-import { EmptyState, ErrorState } from '@/components/states';
+import { EmptyState } from '@/components/states';
 import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { Tabs } from '@/components/ui/tabs';
 import { useListPollMs } from '@/lib/live';
 import { clusterQuery, type EventFilter, eventsQuery } from '@/lib/queries';
@@ -129,20 +128,21 @@ function EventPages({ filter, filtered, onClear }: EventPagesProps) {
   if (seenSeq === undefined && events.isSuccess) setSeenSeq(items[0]?.seq ?? 0);
   return (
     <Panel flush>
-      {events.isPending ? <SkeletonRows rows={8} /> : null}
-      {events.isError && !events.data ? (
-        <ErrorState error={events.error} onRetry={() => void events.refetch()} />
-      ) : null}
-      {events.isSuccess && items.length === 0 ? (
-        <EmptyState
-          icon={Radio}
-          title={filtered ? 'No event passes the filter' : 'Nothing happened yet'}
-          cli="quorate event --follow"
-          action={filtered ? <Button onClick={onClear}>Show all events</Button> : undefined}
-        />
-      ) : null}
-      <EventList events={items} {...(seenSeq === undefined ? {} : { newAfterSeq: seenSeq })} />
-      <MoreButton query={events} />
+      <ListStates
+        query={events}
+        count={items.length}
+        rows={8}
+        empty={
+          <EmptyState
+            icon={Radio}
+            title={filtered ? 'No event passes the filter' : 'Nothing happened yet'}
+            cli="quorate event --follow"
+            action={filtered ? <Button onClick={onClear}>Show all events</Button> : undefined}
+          />
+        }
+      >
+        <EventList events={items} {...(seenSeq === undefined ? {} : { newAfterSeq: seenSeq })} />
+      </ListStates>
     </Panel>
   );
 }

@@ -4,16 +4,15 @@ import { type Failover, failoverRoutes } from '@quorate/shared/failovers';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { ArrowRight, Crown } from 'lucide-react';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
+import { ListStates } from '@/components/list-states';
 import { ProblemNotice } from '@/components/problem-notice';
-import { EmptyState, ErrorState } from '@/components/states';
+import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Badge, type Tone } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { Notice } from '@/components/ui/notice';
 import { Facts, Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { WriteButton } from '@/components/write-button';
 import { formatMs } from '@/lib/format';
@@ -53,16 +52,16 @@ export function FailoversPanel() {
   return (
     <>
       <Panel title="Failovers" flush actions={test}>
-        {failovers.isPending ? <SkeletonRows rows={3} /> : null}
-        {failovers.isError && !failovers.data ? (
-          <ErrorState error={failovers.error} onRetry={() => void failovers.refetch()} />
-        ) : null}
-        {failovers.isSuccess && items.length === 0 ? (
-          <EmptyState icon={Crown} title="Leadership has not changed yet" cli="quorate cluster failovers test">
-            Each change is listed with the time for which no write was committed.
-          </EmptyState>
-        ) : null}
-        {items.length > 0 ? (
+        <ListStates
+          query={failovers}
+          count={items.length}
+          rows={3}
+          empty={
+            <EmptyState icon={Crown} title="Leadership has not changed yet" cli="quorate cluster failovers test">
+              Each change is listed with the time for which no write was committed.
+            </EmptyState>
+          }
+        >
           <Table label="Failovers">
             <thead>
               <tr>
@@ -79,8 +78,7 @@ export function FailoversPanel() {
               ))}
             </tbody>
           </Table>
-        ) : null}
-        <MoreButton query={failovers} />
+        </ListStates>
       </Panel>
       {testing ? <TestDialog nameOf={nameOf} onClose={() => setTesting(false)} /> : null}
     </>

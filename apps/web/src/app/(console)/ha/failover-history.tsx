@@ -3,11 +3,10 @@
 import type { HaFailover } from '@quorate/shared/ha';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { ArrowRight, ShieldCheck } from 'lucide-react';
-import { MoreButton } from '@/components/more-button';
-import { EmptyState, ErrorState } from '@/components/states';
+import { ListStates } from '@/components/list-states';
+import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { cn } from '@/lib/cn';
 import { formatMs } from '@/lib/format';
@@ -26,16 +25,16 @@ export function FailoverHistory() {
   const items = failovers.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <Panel title="Failovers of replicas" flush>
-      {failovers.isPending ? <SkeletonRows rows={3} /> : null}
-      {failovers.isError && !failovers.data ? (
-        <ErrorState error={failovers.error} onRetry={() => void failovers.refetch()} />
-      ) : null}
-      {failovers.isSuccess && items.length === 0 ? (
-        <EmptyState icon={ShieldCheck} title="No replica had to move yet" cli="quorate ha failovers">
-          Each move is listed with when it was due and when it was done.
-        </EmptyState>
-      ) : null}
-      {items.length > 0 ? (
+      <ListStates
+        query={failovers}
+        count={items.length}
+        rows={3}
+        empty={
+          <EmptyState icon={ShieldCheck} title="No replica had to move yet" cli="quorate ha failovers">
+            Each move is listed with when it was due and when it was done.
+          </EmptyState>
+        }
+      >
         <Table label="Failovers of replicas">
           <thead>
             <tr>
@@ -53,8 +52,7 @@ export function FailoverHistory() {
             ))}
           </tbody>
         </Table>
-      ) : null}
-      <MoreButton query={failovers} />
+      </ListStates>
     </Panel>
   );
 }

@@ -2,9 +2,8 @@
 
 import { useInfiniteQuery } from '@tanstack/react-query';
 import Link from 'next/link';
-import { ErrorState } from '@/components/states';
+import { ListStates } from '@/components/list-states';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { servicesQuery } from '@/lib/queries';
 import { ReplicaMeter, replicaWords } from '../services/replica-meter';
 import { ServiceBadge } from '../services/service-badges';
@@ -15,14 +14,12 @@ export function SystemServices() {
   const system = (services.data?.pages.flatMap((page) => page.items) ?? []).filter((service) => service.system);
   return (
     <Panel title="System services" flush>
-      {services.isPending ? <SkeletonRows rows={2} /> : null}
-      {services.isError && !services.data ? (
-        <ErrorState error={services.error} onRetry={() => void services.refetch()} />
-      ) : null}
-      {services.data && system.length === 0 ? (
-        <p className="px-3.5 py-3 text-ink-2">No service is marked as a system service. Edit one to mark it.</p>
-      ) : null}
-      {system.length > 0 ? (
+      <ListStates
+        query={services}
+        count={system.length}
+        rows={2}
+        empty={<p className="px-3.5 py-3 text-ink-2">No service is marked as a system service. Edit one to mark it.</p>}
+      >
         <ul className="divide-y">
           {system.map((service) => (
             <li key={service.name} className="space-y-1.5 px-3.5 py-2.5">
@@ -40,7 +37,7 @@ export function SystemServices() {
             </li>
           ))}
         </ul>
-      ) : null}
+      </ListStates>
     </Panel>
   );
 }

@@ -1,8 +1,8 @@
 'use client';
 
 import type { Job } from '@quorate/shared/jobs';
+import { DataList } from '@/components/data-list';
 import { Time } from '@/components/time';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { JobBadge } from '@/components/work-status';
 import { asSentence } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
@@ -13,73 +13,68 @@ interface JobListProps {
   onOpen: (id: string) => void;
 }
 
-/** Jobs, newest first: a table from tablet width up, cards below. */
+/** Jobs, newest first. */
 export function JobList({ jobs, onOpen }: JobListProps) {
   return (
-    <>
-      <div className="hidden md:block">
-        <Table label="Jobs">
-          <thead>
-            <tr>
-              <Th>State</Th>
-              <Th>Job</Th>
-              <Th>Runner</Th>
-              <Th className="text-right">Attempts</Th>
-              <Th className="text-right">Took</Th>
-              <Th>Submitted</Th>
-            </tr>
-          </thead>
-          <tbody>
-            {jobs.map((job) => (
-              <Tr key={job.id}>
-                <Td>
-                  <JobBadge job={job} />
-                </Td>
-                <Td className="w-full max-w-0">
-                  <JobTitle job={job} onOpen={onOpen} />
-                  <Why job={job} />
-                </Td>
-                <Td className="whitespace-nowrap">{job.attempts.at(-1)?.runner ?? <Dash />}</Td>
-                <Td className="whitespace-nowrap text-right">
-                  {job.attempts.length} of {job.retry.max_attempts}
-                </Td>
-                <Td className="whitespace-nowrap text-right">
-                  <Took job={job} />
-                </Td>
-                <Td className="whitespace-nowrap">
-                  <Time at={job.created_at} />
-                  <p className="text-ink-3 text-xs">by {job.created_by}</p>
-                </Td>
-              </Tr>
-            ))}
-          </tbody>
-        </Table>
-      </div>
-      <ul className="divide-y md:hidden">
-        {jobs.map((job) => (
-          <li key={job.id} className="space-y-1.5 p-3.5">
-            <div className="flex flex-wrap items-center gap-2">
-              <JobBadge job={job} />
-              <span className="text-ink-2">
-                <Took job={job} />
-              </span>
-              <span className="ml-auto text-ink-3 text-xs">
-                <Time at={job.created_at} /> by {job.created_by}
-              </span>
-            </div>
-            <JobTitle job={job} onOpen={onOpen} />
-            <Why job={job} />
-            <p className="text-ink-3 text-xs">
-              {job.attempts.length} of {job.retry.max_attempts} attempts
-              {job.attempts.length > 0 ? ` · ${job.attempts.at(-1)?.runner}` : ''}
-            </p>
-          </li>
-        ))}
-      </ul>
-    </>
+    <DataList
+      label="Jobs"
+      rows={jobs}
+      keyOf={({ id }) => id}
+      from="md"
+      columns={[
+        { head: 'State', cell: (job) => <JobBadge job={job} /> },
+        {
+          head: 'Job',
+          className: 'w-full max-w-0',
+          cell: (job) => (
+            <>
+              <JobTitle job={job} onOpen={onOpen} />
+              <Why job={job} />
+            </>
+          ),
+        },
+        {
+          head: 'Runner',
+          className: 'whitespace-nowrap',
+          cell: ({ attempts }) => attempts.at(-1)?.runner ?? <Dash />,
+        },
+        { head: 'Attempts', right: true, className: 'whitespace-nowrap', cell: attemptsOf },
+        { head: 'Took', right: true, className: 'whitespace-nowrap', cell: (job) => <Took job={job} /> },
+        {
+          head: 'Submitted',
+          className: 'whitespace-nowrap',
+          cell: (job) => (
+            <>
+              <Time at={job.created_at} />
+              <p className="text-ink-3 text-xs">by {job.created_by}</p>
+            </>
+          ),
+        },
+      ]}
+      card={(job) => (
+        <>
+          <div className="flex flex-wrap items-center gap-2">
+            <JobBadge job={job} />
+            <span className="text-ink-2">
+              <Took job={job} />
+            </span>
+            <span className="ml-auto text-ink-3 text-xs">
+              <Time at={job.created_at} /> by {job.created_by}
+            </span>
+          </div>
+          <JobTitle job={job} onOpen={onOpen} />
+          <Why job={job} />
+          <p className="text-ink-3 text-xs">
+            {attemptsOf(job)} attempts
+            {job.attempts.length > 0 ? ` · ${job.attempts.at(-1)?.runner}` : ''}
+          </p>
+        </>
+      )}
+    />
   );
 }
 
+const attemptsOf = ({ attempts, retry }: Job): string => `${attempts.length} of ${retry.max_attempts}`;
 const Dash = () => <span className="text-ink-3">–</span>;
 
 function JobTitle({ job, onOpen }: { job: Job; onOpen: (id: string) => void }) {

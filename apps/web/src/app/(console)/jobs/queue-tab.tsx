@@ -5,14 +5,13 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { RotateCcw, SearchX, SquareTerminal } from 'lucide-react';
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { toast } from 'sonner';
-import { MoreButton } from '@/components/more-button';
+import { ListStates } from '@/components/list-states';
 import { ProblemNotice } from '@/components/problem-notice';
-import { EmptyState, ErrorState } from '@/components/states';
+import { EmptyState } from '@/components/states';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { JOB } from '@/components/work-status';
 import { WriteButton } from '@/components/write-button';
 import { formatInt, plural } from '@/lib/format';
@@ -61,24 +60,27 @@ export function QueueTab({ onOpen }: { onOpen: (id: string) => void }) {
       ) : null}
       {state === 'failed' ? <DeadLetters schedule={schedule} /> : null}
       <Panel flush>
-        {jobs.isPending ? <SkeletonRows rows={6} /> : null}
-        {jobs.isError && !jobs.data ? <ErrorState error={jobs.error} onRetry={() => void jobs.refetch()} /> : null}
-        {jobs.isSuccess && items.length === 0 ? (
-          filtered ? (
-            <EmptyState
-              icon={SearchX}
-              title="No such job"
-              cli={`quorate job list${state ? ` --state ${state}` : ''}`}
-              action={<Button onClick={clear}>Show all jobs</Button>}
-            />
-          ) : (
-            <EmptyState icon={SquareTerminal} title="No job yet" cli="quorate job run -- /bin/echo hello">
-              Submit one: it goes to a runner that has a free slot and the labels it asks for.
-            </EmptyState>
-          )
-        ) : null}
-        {items.length > 0 ? <JobList jobs={items} onOpen={onOpen} /> : null}
-        <MoreButton query={jobs} />
+        <ListStates
+          query={jobs}
+          count={items.length}
+          rows={6}
+          empty={
+            filtered ? (
+              <EmptyState
+                icon={SearchX}
+                title="No such job"
+                cli={`quorate job list${state ? ` --state ${state}` : ''}`}
+                action={<Button onClick={clear}>Show all jobs</Button>}
+              />
+            ) : (
+              <EmptyState icon={SquareTerminal} title="No job yet" cli="quorate job run -- /bin/echo hello">
+                Submit one: it goes to a runner that has a free slot and the labels it asks for.
+              </EmptyState>
+            )
+          }
+        >
+          <JobList jobs={items} onOpen={onOpen} />
+        </ListStates>
       </Panel>
     </div>
   );

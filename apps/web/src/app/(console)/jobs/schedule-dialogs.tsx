@@ -1,19 +1,14 @@
 'use client';
 
 import { type JobSchedule, jobScheduleRoutes } from '@quorate/shared/job-schedules';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
 import { toast } from 'sonner';
 import { ConfirmDialog } from '@/components/confirm-dialog';
+import { EditDialog, FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
 import { SaveProblem } from '@/components/save-problem';
-import { ErrorState } from '@/components/states';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { useBodyForm } from '@/lib/body-form';
 import { jobScheduleQuery } from '@/lib/queries';
-import type { Versioned } from '@/lib/settings-version';
+import { ifMatch, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 import { ScheduleFields } from './schedule-fields';
 import {
@@ -44,44 +39,33 @@ export function CreateScheduleDialog({ onClose }: { onClose: () => void }) {
     refuse: refuseText,
   });
   return (
-    <Dialog
-      open
+    <FormDialog
       width="wide"
-      onOpenChange={(open) => !open && onClose()}
       title="New schedule"
       description="A job is submitted at each due time, once, whichever node leads."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="schedule-form" pending={create.pending}>
-            Create schedule
-          </Button>
-        </>
-      }
+      submit="Create schedule"
+      pending={create.pending}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
     >
-      <form id="schedule-form" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
-        <ScheduleFields form={form} />
-        <ProblemNotice error={create.error} fields={SCHEDULE_FIELDS} fieldOf={submitField} />
-      </form>
-    </Dialog>
+      <ScheduleFields form={form} />
+      <ProblemNotice error={create.error} fields={SCHEDULE_FIELDS} fieldOf={submitField} />
+    </FormDialog>
   );
 }
 
 /** Edits a schedule from the version that is shown when it opens. */
-export function EditScheduleDialog({ schedule, onClose }: { schedule: JobSchedule; onClose: () => void }) {
-  const query = jobScheduleQuery(schedule.id);
-  const { data, error, refetch } = useQuery(query);
-  const [base, setBase] = useState<Versioned<JobSchedule>>();
-  const client = useQueryClient();
-  if (!base && data) setBase(data);
-  if (base) {
-    const reload = async () => setBase(await client.fetchQuery({ ...query, staleTime: 0 }));
-    return <EditForm key={base.etag} base={base} onReload={() => void reload()} onClose={onClose} />;
-  }
+export function EditScheduleDialog({
+  schedule: { id, name },
+  onClose,
+}: {
+  schedule: JobSchedule;
+  onClose: () => void;
+}) {
   return (
-    <Dialog open width="wide" onOpenChange={(open) => !open && onClose()} title={`Edit ${schedule.name}`}>
-      {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : <SkeletonRows rows={5} />}
-    </Dialog>
+    <EditDialog title={`Edit ${name}`} query={jobScheduleQuery(id)} onClose={onClose}>
+      {(base, reload) => <EditForm base={base} onReload={reload} onClose={onClose} />}
+    </EditDialog>
   );
 }
 
@@ -107,38 +91,20 @@ function EditForm({ base: { settings: schedule, etag }, onReload, onClose }: Edi
     fieldOf: submitField,
     refuse: refuseText,
   });
-  const headers = etag === null ? {} : { headers: { 'If-Match': etag } };
-  const submit = form.handleSubmit((body) => update.run({ params: { id: schedule.id }, body, ...headers }));
+  const params = { id: schedule.id };
   return (
-    <Dialog
-      open
+    <FormDialog
       width="wide"
-      onOpenChange={(open) => !open && onClose()}
       title={`Edit ${schedule.name}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            variant="primary"
-            type="submit"
-            form="schedule-form"
-            pending={update.pending}
-            disabled={!form.formState.isDirty}
-          >
-            Save schedule
-          </Button>
-        </>
-      }
+      submit="Save schedule"
+      pending={update.pending}
+      disabled={!form.formState.isDirty}
+      onSubmit={form.handleSubmit((body) => update.run({ params, body, ...ifMatch(etag) }))}
+      onClose={onClose}
     >
-      <form id="schedule-form" className="space-y-4" onSubmit={submit}>
-        <ScheduleFields form={form} />
-        {update.error?.code === 'precondition_failed' ? (
-          <SaveProblem error={update.error} fields={[]} onLoad={onReload} />
-        ) : (
-          <ProblemNotice error={update.error} fields={SCHEDULE_FIELDS} fieldOf={submitField} />
-        )}
-      </form>
-    </Dialog>
+      <ScheduleFields form={form} />
+      <SaveProblem error={update.error} fields={SCHEDULE_FIELDS} fieldOf={submitField} onLoad={onReload} />
+    </FormDialog>
   );
 }
 

@@ -1,12 +1,11 @@
 'use client';
 
 import { type JobSchedule, jobScheduleRoutes } from '@quorate/shared/job-schedules';
-import { CircleCheck, CirclePause, CirclePlay, Ellipsis, List, Pencil, Play, Trash2 } from 'lucide-react';
+import { CircleCheck, CirclePause, CirclePlay, List, Pencil, Play, Trash2 } from 'lucide-react';
 import { toast } from 'sonner';
+import { Action, ActionsMenu } from '@/components/actions-menu';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
-import { Button } from '@/components/ui/button';
-import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
 import { useWriteBlock } from '@/lib/access';
 import { asSentence, plural } from '@/lib/format';
 import { useWrite } from '@/lib/use-write';
@@ -86,45 +85,25 @@ function LastRun({
 function ScheduleMenu({ schedule, actions }: { schedule: JobSchedule; actions: ScheduleActions }) {
   const block = useWriteBlock('operator');
   const { toggle, run } = useScheduleWrites(schedule, actions.openJob);
-  // The form knows programs; the other kinds are made by the client.
-  const otherKind = schedule.spec.kind !== 'exec';
+  const blocked = block !== null;
   return (
-    <Menu
-      trigger={
-        <Button variant="ghost" size="icon" className="size-7" aria-label={`Actions for ${schedule.name}`}>
-          <Ellipsis aria-hidden />
-        </Button>
-      }
-    >
-      {block ? (
-        <>
-          <MenuLabel>{block}</MenuLabel>
-          <MenuLine />
-        </>
-      ) : null}
-      <MenuItem onSelect={() => actions.showJobs(schedule)}>
-        <List aria-hidden />
+    <ActionsMenu name={schedule.name} block={block}>
+      <Action icon={List} onSelect={() => actions.showJobs(schedule)}>
         Show its jobs
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={run}>
-        <Play aria-hidden />
+      </Action>
+      <Action icon={Play} disabled={blocked} onSelect={run}>
         Run now
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={toggle}>
-        {schedule.enabled ? <CirclePause aria-hidden /> : <CirclePlay aria-hidden />}
+      </Action>
+      <Action icon={schedule.enabled ? CirclePause : CirclePlay} disabled={blocked} onSelect={toggle}>
         {schedule.enabled ? 'Disable' : 'Enable'}
-      </MenuItem>
-      <MenuItem disabled={block !== null || otherKind} onSelect={() => actions.edit(schedule)}>
-        <Pencil aria-hidden />
-        <span>
-          Edit…{otherKind ? <span className="block text-xs">kind {schedule.spec.kind}: by the client</span> : null}
-        </span>
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={() => actions.remove(schedule)}>
-        <Trash2 aria-hidden />
+      </Action>
+      <Action icon={Pencil} disabled={blocked} onSelect={() => actions.edit(schedule)}>
+        Edit…
+      </Action>
+      <Action icon={Trash2} disabled={blocked} onSelect={() => actions.remove(schedule)}>
         Delete…
-      </MenuItem>
-    </Menu>
+      </Action>
+    </ActionsMenu>
   );
 }
 

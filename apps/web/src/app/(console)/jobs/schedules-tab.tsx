@@ -5,10 +5,9 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { CalendarClock, Plus } from 'lucide-react';
 import { parseAsBoolean, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
-import { EmptyState, ErrorState } from '@/components/states';
+import { ListStates } from '@/components/list-states';
+import { EmptyState } from '@/components/states';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { jobSchedulesQuery } from '@/lib/queries';
 import { CreateScheduleDialog, DeleteScheduleDialog, EditScheduleDialog } from './schedule-dialogs';
@@ -34,26 +33,25 @@ export function SchedulesTab({ onOpenJob, onShowJobs }: SchedulesTabProps) {
   );
   return (
     <Panel title="Schedules" flush actions={create}>
-      {schedules.isPending ? <SkeletonRows rows={4} /> : null}
-      {schedules.isError && !schedules.data ? (
-        <ErrorState error={schedules.error} onRetry={() => void schedules.refetch()} />
-      ) : null}
-      {schedules.isSuccess && items.length === 0 ? (
-        <EmptyState
-          icon={CalendarClock}
-          title="No schedule yet"
-          cli='quorate job schedule create nightly "0 3 * * *" -- /usr/local/bin/report'
-        >
-          One submits a job at each due time of a cron expression.
-        </EmptyState>
-      ) : null}
-      {items.length > 0 ? (
+      <ListStates
+        query={schedules}
+        count={items.length}
+        rows={4}
+        empty={
+          <EmptyState
+            icon={CalendarClock}
+            title="No schedule yet"
+            cli='quorate job schedule create nightly "0 3 * * *" -- /usr/local/bin/report'
+          >
+            One submits a job at each due time of a cron expression.
+          </EmptyState>
+        }
+      >
         <ScheduleList
           schedules={items}
           actions={{ openJob: onOpenJob, showJobs: onShowJobs, edit: setEditing, remove: setDeleting }}
         />
-      ) : null}
-      <MoreButton query={schedules} />
+      </ListStates>
       {creating ? <CreateScheduleDialog onClose={() => void setCreating(null)} /> : null}
       {editing ? <EditScheduleDialog schedule={editing} onClose={() => setEditing(null)} /> : null}
       {deleting ? <DeleteScheduleDialog schedule={deleting} onClose={() => setDeleting(null)} /> : null}

@@ -1,9 +1,8 @@
 'use client';
 
 import { type Job, jobRoutes } from '@quorate/shared/jobs';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import {
@@ -35,25 +34,17 @@ export function SubmitDialog({ like, onClose, onSubmitted }: SubmitDialogProps) 
     refuse: refuseText,
   });
   return (
-    <Dialog
-      open
+    <FormDialog
       width="wide"
-      onOpenChange={(open) => !open && onClose()}
       title={like ? 'Submit a job like it' : 'Submit a job'}
       description="A program is run once on one runner, without a shell."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="submit-form" pending={submit.pending}>
-            Submit job
-          </Button>
-        </>
-      }
+      submit="Submit job"
+      pending={submit.pending}
+      onSubmit={form.handleSubmit((body) => submit.run({ body }))}
+      onClose={onClose}
     >
-      <form id="submit-form" className="space-y-4" onSubmit={form.handleSubmit((body) => submit.run({ body }))}>
-        <SubmitFields register={form.register} errors={form.formState.errors} />
-        <ProblemNotice error={submit.error} fields={SUBMIT_FIELDS} fieldOf={submitField} />
-      </form>
-    </Dialog>
+      <SubmitFields register={form.register} errors={form.formState.errors} />
+      <ProblemNotice error={submit.error} fields={SUBMIT_FIELDS} fieldOf={submitField} />
+    </FormDialog>
   );
 }

@@ -5,19 +5,18 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { parseAsBoolean, parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
+import { ListStates } from '@/components/list-states';
 import { Page } from '@/components/page';
-import { EmptyState, ErrorState } from '@/components/states';
+import { EmptyState } from '@/components/states';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { useListPollMs } from '@/lib/live';
 import { joinsQuery, joinTokensQuery } from '@/lib/queries';
 import { JoinsPanel } from '../overview/joins-panel';
 import { MintDialog } from './mint-dialog';
 import { RevokeDialog } from './revoke-dialog';
-import { TokenTable } from './token-table';
+import { TokenList } from './token-list';
 
 const STATUSES = ['all', 'active', 'used_up', 'expired', 'revoked'] as const;
 const STATUS_OPTIONS = [
@@ -60,21 +59,22 @@ export function JoinTokens() {
           />
         ) : null}
         <Panel flush>
-          {tokens.isPending ? <SkeletonRows rows={4} /> : null}
-          {tokens.isError && !tokens.data ? (
-            <ErrorState error={tokens.error} onRetry={() => void tokens.refetch()} />
-          ) : null}
-          {tokens.isSuccess && items.length === 0 ? (
-            <EmptyState
-              icon={KeyRound}
-              title={all.length === 0 ? 'No join tokens yet' : 'No token has this status'}
-              cli="quorate token create --kind cluster --ttl 1h"
-            >
-              Mint one, run its command on the new host, and watch it become a voter.
-            </EmptyState>
-          ) : null}
-          {items.length > 0 ? <TokenTable tokens={items} onRevoke={setRevoking} /> : null}
-          <MoreButton query={tokens} />
+          <ListStates
+            query={tokens}
+            count={items.length}
+            rows={4}
+            empty={
+              <EmptyState
+                icon={KeyRound}
+                title={all.length === 0 ? 'No join tokens yet' : 'No token has this status'}
+                cli="quorate token create --kind cluster --ttl 1h"
+              >
+                Mint one, run its command on the new host, and watch it become a voter.
+              </EmptyState>
+            }
+          >
+            <TokenList tokens={items} onRevoke={setRevoking} />
+          </ListStates>
         </Panel>
       </div>
       {minting ? <MintDialog onClose={() => void setMinting(null)} /> : null}

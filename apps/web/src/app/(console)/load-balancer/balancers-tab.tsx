@@ -6,11 +6,11 @@ import { CircleCheck, EarOff, Hourglass, Scale, TriangleAlert } from 'lucide-rea
 import { useState } from 'react';
 import { toast } from 'sonner';
 import { ConfirmDialog } from '@/components/confirm-dialog';
-import { EmptyState, ErrorState } from '@/components/states';
+import { ListStates } from '@/components/list-states';
+import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { balancersQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
@@ -34,20 +34,22 @@ export function BalancersTab() {
   return (
     <div className="space-y-4">
       <Panel title="Load balancers" flush>
-        {balancers.isPending ? <SkeletonRows rows={3} /> : null}
-        {balancers.isError && !balancers.data ? (
-          <ErrorState error={balancers.error} onRetry={() => void balancers.refetch()} />
-        ) : null}
-        {balancers.isSuccess && items.length === 0 ? (
-          <EmptyState icon={Scale} title="No load balancer reports" cli={WATCH}>
-            One that runs this keeps its configuration up to date and says here what it runs.
-          </EmptyState>
-        ) : null}
-        <ul className="divide-y">
-          {items.map((balancer) => (
-            <BalancerRow key={balancer.name} balancer={balancer} onRemove={() => setRemoving(balancer)} />
-          ))}
-        </ul>
+        <ListStates
+          query={balancers}
+          count={items.length}
+          rows={3}
+          empty={
+            <EmptyState icon={Scale} title="No load balancer reports" cli={WATCH}>
+              One that runs this keeps its configuration up to date and says here what it runs.
+            </EmptyState>
+          }
+        >
+          <ul className="divide-y">
+            {items.map((balancer) => (
+              <BalancerRow key={balancer.name} balancer={balancer} onRemove={() => setRemoving(balancer)} />
+            ))}
+          </ul>
+        </ListStates>
       </Panel>
       <PublishedServices />
       {removing ? <RemoveBalancerDialog balancer={removing} onClose={() => setRemoving(undefined)} /> : null}

@@ -2,9 +2,8 @@
 
 import { type HaproxySettings, haproxyRoutes } from '@quorate/shared/haproxy';
 import { toast } from 'sonner';
+import { FormDialog } from '@/components/form-dialog';
 import { SaveProblem } from '@/components/save-problem';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { Field, Input } from '@/components/ui/field';
 import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
@@ -71,50 +70,37 @@ export function PublishDialog({ current, onClose }: { current: Versioned<Haproxy
     </Field>
   );
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title="Publish a service"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="publish" pending={save.pending}>
-            Publish
-          </Button>
-        </>
-      }
+      submit="Publish"
+      pending={save.pending}
+      onSubmit={form.handleSubmit((body) => save.run({ body: body as HaproxySettings, ...version.headers() }))}
+      onClose={onClose}
     >
-      <form
-        id="publish"
-        className="space-y-4"
-        noValidate
-        onSubmit={form.handleSubmit((body) => save.run({ body: body as HaproxySettings, ...version.headers() }))}
-      >
-        {text('service', 'Service', 'Its specification says which of its ports is published.')}
-        {text('bind', 'Listen on', 'address:port, or *:port for all addresses of the load balancer.')}
-        <div className="grid grid-cols-2 gap-3">
-          <Field label="Carries" error={errors.mode?.message}>
-            {(control) => <Select {...control} {...form.register('mode')} options={MODES} />}
-          </Field>
-          <Field label="Balance" error={errors.balance?.message}>
-            {(control) => <Select {...control} {...form.register('balance')} options={BALANCE} />}
-          </Field>
-        </div>
-        {text(
-          'certificate_path',
-          'Certificate on the load balancer',
-          'PEM with certificate and key: TLS ends there.',
-          true,
-        )}
-        <SaveProblem
-          error={save.error}
-          fields={['service', 'bind', 'mode', 'balance', 'certificate_path']}
-          onLoad={() => {
-            save.reset();
-            void version.loadCurrent();
-          }}
-        />
-      </form>
-    </Dialog>
+      {text('service', 'Service', 'Its specification says which of its ports is published.')}
+      {text('bind', 'Listen on', 'address:port, or *:port for all addresses of the load balancer.')}
+      <div className="grid grid-cols-2 gap-3">
+        <Field label="Carries" error={errors.mode?.message}>
+          {(control) => <Select {...control} {...form.register('mode')} options={MODES} />}
+        </Field>
+        <Field label="Balance" error={errors.balance?.message}>
+          {(control) => <Select {...control} {...form.register('balance')} options={BALANCE} />}
+        </Field>
+      </div>
+      {text(
+        'certificate_path',
+        'Certificate on the load balancer',
+        'PEM with certificate and key: TLS ends there.',
+        true,
+      )}
+      <SaveProblem
+        error={save.error}
+        fields={['service', 'bind', 'mode', 'balance', 'certificate_path']}
+        onLoad={() => {
+          save.reset();
+          void version.loadCurrent();
+        }}
+      />
+    </FormDialog>
   );
 }

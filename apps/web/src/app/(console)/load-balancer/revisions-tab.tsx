@@ -5,7 +5,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Download, History } from 'lucide-react';
 import { parseAsInteger, useQueryState } from 'nuqs';
 import { CopyButton } from '@/components/copy-button';
-import { MoreButton } from '@/components/more-button';
+import { ListStates } from '@/components/list-states';
 import { EmptyState, ErrorState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Button } from '@/components/ui/button';
@@ -27,27 +27,28 @@ export function RevisionsTab() {
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[20rem_minmax(0,1fr)]">
       <Panel title="Revisions" flush>
-        {revisions.isPending ? <SkeletonRows rows={4} /> : null}
-        {revisions.isError && !revisions.data ? (
-          <ErrorState error={revisions.error} onRetry={() => void revisions.refetch()} />
-        ) : null}
-        {revisions.isSuccess && items.length === 0 ? (
-          <EmptyState icon={History} title="No revisions yet" cli="quorate haproxy config">
-            The first one is made when the settings or the members change.
-          </EmptyState>
-        ) : null}
-        <ul className="max-h-[70vh] divide-y overflow-y-auto">
-          {items.map((revision) => (
-            <li key={revision.revision}>
-              <RevisionButton
-                revision={revision}
-                active={revision.revision === shown}
-                onChoose={() => void setChosen(revision.revision)}
-              />
-            </li>
-          ))}
-        </ul>
-        <MoreButton query={revisions} />
+        <ListStates
+          query={revisions}
+          count={items.length}
+          rows={4}
+          empty={
+            <EmptyState icon={History} title="No revisions yet" cli="quorate haproxy config">
+              The first one is made when the settings or the members change.
+            </EmptyState>
+          }
+        >
+          <ul className="max-h-[70vh] divide-y overflow-y-auto">
+            {items.map((revision) => (
+              <li key={revision.revision}>
+                <RevisionButton
+                  revision={revision}
+                  active={revision.revision === shown}
+                  onChoose={() => void setChosen(revision.revision)}
+                />
+              </li>
+            ))}
+          </ul>
+        </ListStates>
       </Panel>
       {shown === undefined ? null : <RevisionDetail revision={shown} />}
     </div>

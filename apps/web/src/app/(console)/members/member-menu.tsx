@@ -2,10 +2,9 @@
 
 import { clusterRoutes, type Member } from '@quorate/shared/cluster';
 import { useQuery } from '@tanstack/react-query';
-import { CirclePause, CirclePlay, Crown, Ellipsis, Replace, Trash2 } from 'lucide-react';
+import { CirclePause, CirclePlay, Crown, Replace, Trash2 } from 'lucide-react';
 import { toast } from 'sonner';
-import { Button } from '@/components/ui/button';
-import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
+import { Action, ActionsMenu } from '@/components/actions-menu';
 import { useWriteBlock } from '@/lib/access';
 import { asSentence } from '@/lib/format';
 import { clusterQuery } from '@/lib/queries';
@@ -23,43 +22,29 @@ function leadBlock(member: Member, external: boolean): string | null {
 
 export function MemberMenu({ member, actions }: { member: Member; actions: MemberActions }) {
   const block = useWriteBlock('admin');
+  const blocked = block !== null;
   const cluster = useQuery(clusterQuery);
   const cannotLead = leadBlock(member, cluster.data?.external_etcd === true);
   const service = useService(member);
   return (
-    <Menu
-      trigger={
-        <Button variant="ghost" size="icon" className="size-7" aria-label={`Actions for ${member.name}`}>
-          <Ellipsis aria-hidden />
-        </Button>
-      }
-    >
-      {block ? (
-        <>
-          <MenuLabel>{block}</MenuLabel>
-          <MenuLine />
-        </>
-      ) : null}
-      <MenuItem disabled={block !== null || cannotLead !== null} onSelect={() => actions.lead(member)}>
-        <Crown aria-hidden />
-        <span>
-          Make leader
-          {cannotLead ? <span className="block text-xs">{cannotLead}</span> : null}
-        </span>
-      </MenuItem>
-      <MenuItem disabled={service.block !== null} onSelect={service.toggle}>
-        {member.drained ? <CirclePlay aria-hidden /> : <CirclePause aria-hidden />}
+    <ActionsMenu name={member.name} block={block}>
+      <Action icon={Crown} why={cannotLead} disabled={blocked} onSelect={() => actions.lead(member)}>
+        Make leader
+      </Action>
+      <Action
+        icon={member.drained ? CirclePlay : CirclePause}
+        disabled={service.block !== null}
+        onSelect={service.toggle}
+      >
         {member.drained ? 'Put back into service' : 'Drain for maintenance'}
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={() => actions.replace(member)}>
-        <Replace aria-hidden />
+      </Action>
+      <Action icon={Replace} disabled={blocked} onSelect={() => actions.replace(member)}>
         Replace by another host…
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={() => actions.remove(member)}>
-        <Trash2 aria-hidden />
+      </Action>
+      <Action icon={Trash2} disabled={blocked} onSelect={() => actions.remove(member)}>
         Remove from the cluster…
-      </MenuItem>
-    </Menu>
+      </Action>
+    </ActionsMenu>
   );
 }
 

@@ -2,17 +2,13 @@
 
 import type { Member } from '@quorate/shared/cluster';
 import { useQuery } from '@tanstack/react-query';
-import { Plus, SearchX } from 'lucide-react';
+import { Plus } from 'lucide-react';
 import { useRouter } from 'next/navigation';
-import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useState } from 'react';
+import { ListFilter, NoMatch, useListFilter } from '@/components/list-filter';
+import { ListStates } from '@/components/list-states';
 import { Page } from '@/components/page';
-import { EmptyState, ErrorState } from '@/components/states';
-import { Button } from '@/components/ui/button';
-import { Input } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { clusterQuery, joinsQuery } from '@/lib/queries';
 import { MintDialog } from '../join-tokens/mint-dialog';
@@ -20,8 +16,7 @@ import { JoinsPanel } from '../overview/joins-panel';
 import { AddWaitingDialog } from './add-waiting-dialog';
 import { filterMembers, SHOW } from './filter';
 import { LeadershipDialog } from './leadership-dialog';
-import { MemberCards } from './member-cards';
-import { MemberTable } from './member-table';
+import { MemberList } from './member-list';
 import { QuorumTable } from './quorum-table';
 import { RemoveDialog } from './remove-dialog';
 
@@ -31,8 +26,6 @@ const SHOW_OPTIONS = [
   { value: 'learners', label: 'Learners and joining' },
   { value: 'problems', label: 'With problems' },
 ] as const;
-
-const FILTERS = { q: parseAsString.withDefault(''), show: parseAsStringLiteral(SHOW).withDefault('all') };
 
 /** What the operator is about to do to a member. */
 export interface MemberActions {
@@ -45,7 +38,7 @@ export function Members() {
   const router = useRouter();
   const cluster = useQuery(clusterQuery);
   const joins = useQuery(joinsQuery);
-  const [{ q, show }, setFilters] = useQueryStates(FILTERS);
+  const filter = useListFilter(SHOW);
   const [removing, setRemoving] = useState<{ member: Member; replace: boolean } | null>(null);
   const [replacing, setReplacing] = useState<Member | null>(null);
   const [leading, setLeading] = useState<Member | null>(null);
@@ -56,7 +49,7 @@ export function Members() {
     lead: setLeading,
   };
   const all = cluster.data?.members ?? [];
-  const members = filterMembers(all, show, q);
+  const members = filterMembers(all, filter.show, filter.q);
   return (
     <Page
       title="Members"
@@ -75,42 +68,21 @@ export function Members() {
     >
       <div className="space-y-4">
         <JoinsPanel joins={joins.data?.items ?? []} />
-        <search className="flex flex-wrap gap-2">
-          <Input
-            type="search"
-            aria-label="Find a member by name or address"
-            placeholder="Name or address"
-            className="w-full sm:w-56"
-            value={q}
-            onChange={(event) => void setFilters({ q: event.target.value || null })}
-          />
-          <Select
-            aria-label="Show"
-            className="w-full sm:w-48"
-            options={SHOW_OPTIONS}
-            value={show}
-            onChange={(event) => void setFilters({ show: SHOW.find((value) => value === event.target.value) ?? null })}
-          />
-        </search>
+        <ListFilter
+          filter={filter}
+          options={SHOW_OPTIONS}
+          label="Find a member by name or address"
+          placeholder="Name or address"
+        />
         <Panel flush>
-          {cluster.isPending ? <SkeletonRows rows={3} /> : null}
-          {!cluster.data && cluster.isError ? (
-            <ErrorState error={cluster.error} onRetry={() => void cluster.refetch()} />
-          ) : null}
-          {cluster.data && members.length === 0 ? (
-            <EmptyState
-              icon={SearchX}
-              title="No member matches"
-              cli="quorate cluster members"
-              action={<Button onClick={() => void setFilters({ q: null, show: null })}>Show all members</Button>}
-            />
-          ) : null}
-          {members.length > 0 ? (
-            <>
-              <MemberTable members={members} actions={actions} />
-              <MemberCards members={members} actions={actions} />
-            </>
-          ) : null}
+          <ListStates
+            query={cluster}
+            count={members.length}
+            rows={3}
+            empty={<NoMatch what="member" cli="quorate cluster members" onClear={filter.clear} />}
+          >
+            <MemberList members={members} actions={actions} />
+          </ListStates>
         </Panel>
         {cluster.data ? <QuorumTable quorum={cluster.data.quorum} /> : null}
       </div>

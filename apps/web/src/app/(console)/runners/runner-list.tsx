@@ -1,10 +1,11 @@
 'use client';
 
 import type { Runner } from '@quorate/shared/runners';
+import { ACTIONS } from '@/components/actions-menu';
+import { DataList } from '@/components/data-list';
 import { LabelChips } from '@/components/labels';
 import { Expiry } from '@/components/member-cells';
 import { Facts } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { Connections, Percent, RunnerName, RunnerState, Slots } from './runner-cells';
 import { RunnerMenu } from './runner-menu';
 
@@ -18,86 +19,47 @@ interface RunnerListProps {
   actions: RunnerActions;
 }
 
-/** Runners by name: a table where it fits, cards elsewhere. */
+/** Runners by name. */
 export function RunnerList({ runners, actions }: RunnerListProps) {
   return (
-    <>
-      <div className="hidden xl:block">
-        <Table label="Runners">
-          <thead>
-            <tr>
-              <Th>Runner</Th>
-              <Th>State</Th>
-              <Th>Slots</Th>
-              <Th>CPU</Th>
-              <Th>Memory</Th>
-              <Th>Labels</Th>
-              <Th>Connected</Th>
-              <Th>Certificate</Th>
-              <Th>
-                <span className="sr-only">Actions</span>
-              </Th>
-            </tr>
-          </thead>
-          <tbody>
-            {runners.map((runner) => (
-              <Tr key={runner.id}>
-                <Td>
-                  <RunnerName runner={runner} onOpen={actions.open} />
-                </Td>
-                <Td>
-                  <RunnerState runner={runner} />
-                </Td>
-                <Td>
-                  <Slots runner={runner} />
-                </Td>
-                <Td>
-                  <Percent value={runner.cpu_percent} />
-                </Td>
-                <Td>
-                  <Percent value={runner.memory_percent} />
-                </Td>
-                <Td className="max-w-56">
-                  <LabelChips labels={runner.labels} />
-                </Td>
-                <Td>
-                  <Connections runner={runner} />
-                </Td>
-                <Td className="whitespace-nowrap">
-                  <Certificate runner={runner} />
-                </Td>
-                <Td className="w-10 text-right">
-                  <RunnerMenu runner={runner} actions={actions} />
-                </Td>
-              </Tr>
-            ))}
-          </tbody>
-        </Table>
-      </div>
-      <ul className="divide-y xl:hidden">
-        {runners.map((runner) => (
-          <li key={runner.id} className="space-y-3 p-3.5">
-            <div className="flex items-start gap-2">
-              <div className="min-w-0 flex-1 space-y-1.5">
-                <RunnerName runner={runner} onOpen={actions.open} />
-                <RunnerState runner={runner} />
-              </div>
-              <RunnerMenu runner={runner} actions={actions} />
+    <DataList
+      label="Runners"
+      rows={runners}
+      keyOf={({ id }) => id}
+      from="xl"
+      columns={[
+        { head: 'Runner', cell: (runner) => <RunnerName runner={runner} onOpen={actions.open} /> },
+        { head: 'State', cell: (runner) => <RunnerState runner={runner} /> },
+        { head: 'Slots', cell: (runner) => <Slots runner={runner} /> },
+        { head: 'CPU', cell: (runner) => <Percent value={runner.cpu_percent} /> },
+        { head: 'Memory', cell: (runner) => <Percent value={runner.memory_percent} /> },
+        { head: 'Labels', className: 'max-w-56', cell: ({ labels }) => <LabelChips labels={labels} /> },
+        { head: 'Connected', cell: (runner) => <Connections runner={runner} /> },
+        { head: 'Certificate', className: 'whitespace-nowrap', cell: (runner) => <Certificate runner={runner} /> },
+        { ...ACTIONS, cell: (runner) => <RunnerMenu runner={runner} actions={actions} /> },
+      ]}
+      card={(runner) => (
+        <>
+          <div className="flex items-start gap-2">
+            <div className="min-w-0 flex-1 space-y-1.5">
+              <RunnerName runner={runner} onOpen={actions.open} />
+              <RunnerState runner={runner} />
             </div>
-            <Facts
-              items={[
-                { label: 'Slots', value: <Slots runner={runner} /> },
-                { label: 'CPU', value: <Percent value={runner.cpu_percent} /> },
-                { label: 'Memory', value: <Percent value={runner.memory_percent} /> },
-                { label: 'Labels', value: <LabelChips labels={runner.labels} /> },
-                { label: 'Connected', value: <Connections runner={runner} /> },
-                { label: 'Certificate', value: <Certificate runner={runner} /> },
-              ]}
-            />
-          </li>
-        ))}
-      </ul>
-    </>
+            <RunnerMenu runner={runner} actions={actions} />
+          </div>
+          <Facts
+            items={[
+              { label: 'Slots', value: <Slots runner={runner} /> },
+              { label: 'CPU', value: <Percent value={runner.cpu_percent} /> },
+              { label: 'Memory', value: <Percent value={runner.memory_percent} /> },
+              { label: 'Labels', value: <LabelChips labels={runner.labels} /> },
+              { label: 'Connected', value: <Connections runner={runner} /> },
+              { label: 'Certificate', value: <Certificate runner={runner} /> },
+            ]}
+          />
+        </>
+      )}
+    />
   );
 }
 

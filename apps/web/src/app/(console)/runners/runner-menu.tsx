@@ -1,10 +1,9 @@
 'use client';
 
 import { type Runner, runnerRoutes } from '@quorate/shared/runners';
-import { CirclePause, CirclePlay, Ellipsis, ListTree, Trash2 } from 'lucide-react';
+import { CirclePause, CirclePlay, ListTree, Trash2 } from 'lucide-react';
 import { toast } from 'sonner';
-import { Button } from '@/components/ui/button';
-import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
+import { Action, ActionsMenu } from '@/components/actions-menu';
 import { useWriteBlock } from '@/lib/access';
 import { asSentence } from '@/lib/format';
 import { useWrite } from '@/lib/use-write';
@@ -14,41 +13,24 @@ export function RunnerMenu({ runner, actions }: { runner: Runner; actions: Runne
   const block = useWriteBlock('operator');
   const removeBlock = useWriteBlock('admin');
   const toggle = useDrain(runner);
-  const embedded = runner.node_id !== null;
+  const cannotRemove =
+    runner.node_id === null
+      ? block === null
+        ? removeBlock
+        : null
+      : `part of node ${runner.node_id}: set workers.enabled: false there`;
   return (
-    <Menu
-      trigger={
-        <Button variant="ghost" size="icon" className="size-7" aria-label={`Actions for ${runner.name}`}>
-          <Ellipsis aria-hidden />
-        </Button>
-      }
-    >
-      {block ? (
-        <>
-          <MenuLabel>{block}</MenuLabel>
-          <MenuLine />
-        </>
-      ) : null}
-      <MenuItem onSelect={() => actions.open(runner)}>
-        <ListTree aria-hidden />
+    <ActionsMenu name={runner.name} block={block}>
+      <Action icon={ListTree} onSelect={() => actions.open(runner)}>
         Show what it runs
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={toggle}>
-        {runner.drained ? <CirclePlay aria-hidden /> : <CirclePause aria-hidden />}
+      </Action>
+      <Action icon={runner.drained ? CirclePlay : CirclePause} disabled={block !== null} onSelect={toggle}>
         {runner.drained ? 'Give it work again' : 'Drain'}
-      </MenuItem>
-      <MenuItem disabled={removeBlock !== null || embedded} onSelect={() => actions.remove(runner)}>
-        <Trash2 aria-hidden />
-        <span>
-          Remove…
-          {embedded ? (
-            <span className="block text-xs">part of node {runner.node_id}: set workers.enabled: false there</span>
-          ) : removeBlock && !block ? (
-            <span className="block text-xs">{removeBlock}</span>
-          ) : null}
-        </span>
-      </MenuItem>
-    </Menu>
+      </Action>
+      <Action icon={Trash2} why={cannotRemove} disabled={block !== null} onSelect={() => actions.remove(runner)}>
+        Remove…
+      </Action>
+    </ActionsMenu>
   );
 }
 

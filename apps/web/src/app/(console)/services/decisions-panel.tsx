@@ -3,12 +3,11 @@
 import type { ScalingDecision, Service } from '@quorate/shared/services';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { ArrowRight, Scaling } from 'lucide-react';
-import { MoreButton } from '@/components/more-button';
-import { EmptyState, ErrorState } from '@/components/states';
+import { ListStates } from '@/components/list-states';
+import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { TimeChart } from '@/components/time-chart';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { asSentence, plural } from '@/lib/format';
 import { scalingDecisionsQuery } from '@/lib/queries';
@@ -25,19 +24,20 @@ export function DecisionsPanel({ service }: { service: Service }) {
     <>
       {items.length > 0 ? <Charts service={service} decisions={items.toReversed()} /> : null}
       <Panel title="Decisions" flush>
-        {decisions.isPending ? <SkeletonRows rows={3} /> : null}
-        {decisions.isError && !decisions.data ? (
-          <ErrorState error={decisions.error} onRetry={() => void decisions.refetch()} />
-        ) : null}
-        {decisions.isSuccess && items.length === 0 ? (
-          <EmptyState icon={Scaling} title="No decision yet" cli={`quorate service autoscaling ${service.name}`}>
-            {service.autoscaling?.enabled
-              ? 'The first one comes with the first look at the load.'
-              : 'Autoscaling is off: the number of replicas is set by hand.'}
-          </EmptyState>
-        ) : null}
-        {items.length > 0 ? <DecisionTable decisions={items} /> : null}
-        <MoreButton query={decisions} />
+        <ListStates
+          query={decisions}
+          count={items.length}
+          rows={3}
+          empty={
+            <EmptyState icon={Scaling} title="No decision yet" cli={`quorate service autoscaling ${service.name}`}>
+              {service.autoscaling?.enabled
+                ? 'The first one comes with the first look at the load.'
+                : 'Autoscaling is off: the number of replicas is set by hand.'}
+            </EmptyState>
+          }
+        >
+          <DecisionTable decisions={items} />
+        </ListStates>
       </Panel>
     </>
   );

@@ -3,6 +3,7 @@
 import { MAX_REPLICAS, type Service, serviceRoutes } from '@quorate/shared/services';
 import { toast } from 'sonner';
 import { ConfirmDialog } from '@/components/confirm-dialog';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
@@ -41,44 +42,30 @@ export function ScaleDialog({ service, onClose }: { service: Service | null; onC
     service ? one.run({ params: { name: service.name }, body }) : all.run({ body }),
   );
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title={service ? `Scale ${service.name}` : 'Scale all services'}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="scale-form" pending={write.pending}>
-            Scale
-          </Button>
-        </>
-      }
+      submit="Scale"
+      pending={write.pending}
+      onSubmit={submit}
+      onClose={onClose}
     >
-      <form id="scale-form" className="space-y-4" onSubmit={submit}>
-        <Field
-          label={service ? 'Replicas' : 'Replicas of each service'}
-          hint={`0 to ${MAX_REPLICAS}. What finds no room on a runner waits, and says why.`}
-          error={form.formState.errors.replicas?.message}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('replicas')}
-              inputMode="numeric"
-              autoComplete="off"
-              className="w-32"
-            />
-          )}
-        </Field>
-        {service ? null : (
-          <Notice tone="info">
-            If one of them scales itself, nothing is changed: turn its autoscaling off first, or scale the others one by
-            one.
-          </Notice>
+      <Field
+        label={service ? 'Replicas' : 'Replicas of each service'}
+        hint={`0 to ${MAX_REPLICAS}. What finds no room on a runner waits, and says why.`}
+        error={form.formState.errors.replicas?.message}
+      >
+        {(control) => (
+          <Input {...control} {...form.register('replicas')} inputMode="numeric" autoComplete="off" className="w-32" />
         )}
-        <ProblemNotice error={write.error} fields={['replicas']} />
-      </form>
-    </Dialog>
+      </Field>
+      {service ? null : (
+        <Notice tone="info">
+          If one of them scales itself, nothing is changed: turn its autoscaling off first, or scale the others one by
+          one.
+        </Notice>
+      )}
+      <ProblemNotice error={write.error} fields={['replicas']} />
+    </FormDialog>
   );
 }
 

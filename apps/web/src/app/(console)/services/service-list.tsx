@@ -1,8 +1,9 @@
 'use client';
 
 import type { Service } from '@quorate/shared/services';
+import { ACTIONS } from '@/components/actions-menu';
+import { DataList } from '@/components/data-list';
 import { Time } from '@/components/time';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { asSentence, plural } from '@/lib/format';
 import { commandLine } from '@/lib/lines';
 import { ReplicaMeter, replicaWords } from './replica-meter';
@@ -16,78 +17,77 @@ interface ServiceListProps {
   actions: ServiceActions;
 }
 
-/** Services by name: a table from tablet width up, cards below. */
+/** Services by name. */
 export function ServiceList({ services, actions }: ServiceListProps) {
   return (
-    <>
-      <div className="hidden lg:block">
-        <Table label="Services">
-          <thead>
-            <tr>
-              <Th>Service</Th>
-              <Th>State</Th>
-              <Th>Replicas</Th>
-              <Th>On</Th>
-              <Th>Scaled</Th>
-              <Th>Updated</Th>
-              <Th>
-                <span className="sr-only">Actions</span>
-              </Th>
-            </tr>
-          </thead>
-          <tbody>
-            {services.map((service) => (
-              <Tr key={service.name}>
-                <Td className="w-1/4 max-w-0">
-                  <Name service={service} actions={actions} />
-                </Td>
-                <Td className="min-w-40 max-w-64">
-                  <ServiceBadge service={service} />
-                  <Why service={service} />
-                </Td>
-                <Td className="whitespace-nowrap">
-                  <p>{replicaWords(service.replicas)}</p>
-                  <ReplicaMeter replicas={service.replicas} />
-                </Td>
-                <Td className="whitespace-nowrap">{placesOf(service)}</Td>
-                <Td className="text-ink-2">{autoscalingWords(service) ?? 'by hand'}</Td>
-                <Td className="whitespace-nowrap">
-                  <Time at={service.updated_at} />
-                  <p className="text-ink-3 text-xs">revision {service.revision}</p>
-                </Td>
-                <Td className="w-10 text-right">
-                  <ServiceMenu service={service} actions={actions} />
-                </Td>
-              </Tr>
-            ))}
-          </tbody>
-        </Table>
-      </div>
-      <ul className="divide-y lg:hidden">
-        {services.map((service) => (
-          <li key={service.name} className="space-y-2 p-3.5">
-            <div className="flex items-start gap-2">
-              <div className="min-w-0 flex-1">
-                <Name service={service} actions={actions} />
-              </div>
-              <ServiceMenu service={service} actions={actions} />
-            </div>
-            <div className="flex flex-wrap items-center gap-2">
+    <DataList
+      label="Services"
+      rows={services}
+      keyOf={({ name }) => name}
+      from="lg"
+      columns={[
+        {
+          head: 'Service',
+          className: 'w-1/4 max-w-0',
+          cell: (service) => <Name service={service} actions={actions} />,
+        },
+        {
+          head: 'State',
+          className: 'min-w-40 max-w-64',
+          cell: (service) => (
+            <>
               <ServiceBadge service={service} />
-              <span>{replicaWords(service.replicas)}</span>
-              <div className="w-24">
-                <ReplicaMeter replicas={service.replicas} />
-              </div>
+              <Why service={service} />
+            </>
+          ),
+        },
+        {
+          head: 'Replicas',
+          className: 'whitespace-nowrap',
+          cell: ({ replicas }) => (
+            <>
+              <p>{replicaWords(replicas)}</p>
+              <ReplicaMeter replicas={replicas} />
+            </>
+          ),
+        },
+        { head: 'On', className: 'whitespace-nowrap', cell: placesOf },
+        { head: 'Scaled', className: 'text-ink-2', cell: (service) => autoscalingWords(service) ?? 'by hand' },
+        {
+          head: 'Updated',
+          className: 'whitespace-nowrap',
+          cell: ({ updated_at: at, revision }) => (
+            <>
+              <Time at={at} />
+              <p className="text-ink-3 text-xs">revision {revision}</p>
+            </>
+          ),
+        },
+        { ...ACTIONS, cell: (service) => <ServiceMenu service={service} actions={actions} /> },
+      ]}
+      card={(service) => (
+        <>
+          <div className="flex items-start gap-2">
+            <div className="min-w-0 flex-1">
+              <Name service={service} actions={actions} />
             </div>
-            <Why service={service} />
-            <p className="text-ink-3 text-xs">
-              {placesOf(service)} · {autoscalingWords(service) ?? 'scaled by hand'} · revision {service.revision},{' '}
-              <Time at={service.updated_at} />
-            </p>
-          </li>
-        ))}
-      </ul>
-    </>
+            <ServiceMenu service={service} actions={actions} />
+          </div>
+          <div className="flex flex-wrap items-center gap-2">
+            <ServiceBadge service={service} />
+            <span>{replicaWords(service.replicas)}</span>
+            <div className="w-24">
+              <ReplicaMeter replicas={service.replicas} />
+            </div>
+          </div>
+          <Why service={service} />
+          <p className="text-ink-3 text-xs">
+            {placesOf(service)} · {autoscalingWords(service) ?? 'scaled by hand'} · revision {service.revision},{' '}
+            <Time at={service.updated_at} />
+          </p>
+        </>
+      )}
+    />
   );
 }
 

@@ -1,9 +1,8 @@
 'use client';
 
 import type { Service } from '@quorate/shared/services';
-import { Ellipsis, ListTree, Pencil, RefreshCw, Scaling, Trash2 } from 'lucide-react';
-import { Button } from '@/components/ui/button';
-import { Menu, MenuItem, MenuLabel, MenuLine } from '@/components/ui/menu';
+import { ListTree, Pencil, RefreshCw, Scaling, Trash2 } from 'lucide-react';
+import { Action, ActionsMenu } from '@/components/actions-menu';
 import { useWriteBlock } from '@/lib/access';
 import type { ServiceActions } from './service-actions';
 
@@ -13,45 +12,25 @@ export const scaleBlock = ({ autoscaling }: Service): string | null =>
 
 export function ServiceMenu({ service, actions }: { service: Service; actions: ServiceActions }) {
   const block = useWriteBlock('operator');
-  const cannotScale = scaleBlock(service);
+  const blocked = block !== null;
   const { start } = actions;
   return (
-    <Menu
-      trigger={
-        <Button variant="ghost" size="icon" className="size-7" aria-label={`Actions for ${service.name}`}>
-          <Ellipsis aria-hidden />
-        </Button>
-      }
-    >
-      {block ? (
-        <>
-          <MenuLabel>{block}</MenuLabel>
-          <MenuLine />
-        </>
-      ) : null}
-      <MenuItem onSelect={() => actions.open(service)}>
-        <ListTree aria-hidden />
+    <ActionsMenu name={service.name} block={block}>
+      <Action icon={ListTree} onSelect={() => actions.open(service)}>
         Show replicas
-      </MenuItem>
-      <MenuItem disabled={block !== null || cannotScale !== null} onSelect={() => start('scale', service)}>
-        <Scaling aria-hidden />
-        <span>
-          Scale…
-          {cannotScale && !block ? <span className="block text-xs">{cannotScale}</span> : null}
-        </span>
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={() => start('restart', service)}>
-        <RefreshCw aria-hidden />
+      </Action>
+      <Action icon={Scaling} why={scaleBlock(service)} disabled={blocked} onSelect={() => start('scale', service)}>
+        Scale…
+      </Action>
+      <Action icon={RefreshCw} disabled={blocked} onSelect={() => start('restart', service)}>
         Restart…
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={() => start('edit', service)}>
-        <Pencil aria-hidden />
+      </Action>
+      <Action icon={Pencil} disabled={blocked} onSelect={() => start('edit', service)}>
         Edit and roll out…
-      </MenuItem>
-      <MenuItem disabled={block !== null} onSelect={() => start('remove', service)}>
-        <Trash2 aria-hidden />
+      </Action>
+      <Action icon={Trash2} disabled={blocked} onSelect={() => start('remove', service)}>
         Remove…
-      </MenuItem>
-    </Menu>
+      </Action>
+    </ActionsMenu>
   );
 }

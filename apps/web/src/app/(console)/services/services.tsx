@@ -2,17 +2,14 @@
 
 import type { Service, ServiceSpec } from '@quorate/shared/services';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Boxes, Plus, RefreshCw, Scaling, SearchX } from 'lucide-react';
-import { parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryState, useQueryStates } from 'nuqs';
+import { Boxes, Plus, RefreshCw, Scaling } from 'lucide-react';
+import { parseAsBoolean, parseAsString, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
+import { ListFilter, NoMatch, useListFilter } from '@/components/list-filter';
+import { ListStates } from '@/components/list-states';
 import { Page } from '@/components/page';
-import { EmptyState, ErrorState } from '@/components/states';
-import { Button } from '@/components/ui/button';
-import { Input } from '@/components/ui/field';
+import { EmptyState } from '@/components/states';
 import { Panel } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
 import { plural } from '@/lib/format';
 import { servicesQuery } from '@/lib/queries';
@@ -29,7 +26,6 @@ const SHOW_OPTIONS = [
   { value: 'changing', label: 'Changing' },
   { value: 'system', label: 'System services' },
 ] as const;
-const FILTERS = { q: parseAsString.withDefault(''), show: parseAsStringLiteral(SHOW).withDefault('all') };
 
 /** A step of all services is one without a service. */
 type Doing = { step: ServiceStep; service: Service | null; spec?: ServiceSpec | undefined };
@@ -89,10 +85,10 @@ interface AllServicesProps {
 }
 
 function AllServices({ actions, onCreate, onAll }: AllServicesProps) {
-  const [{ q, show }, setFilters] = useQueryStates(FILTERS);
+  const filter = useListFilter(SHOW);
   const services = useInfiniteQuery(servicesQuery);
   const all = services.data?.pages.flatMap((page) => page.items) ?? [];
-  const items = filterServices(all, show, q);
+  const items = filterServices(all, filter.show, filter.q);
   const healthy = all.reduce((sum, { replicas }) => sum + replicas.healthy, 0);
   const desired = all.reduce((sum, { replicas }) => sum + replicas.desired, 0);
   return (
@@ -126,50 +122,34 @@ function AllServices({ actions, onCreate, onAll }: AllServicesProps) {
     >
       <div className="space-y-4">
         {all.length > 0 ? (
-          <search className="flex flex-wrap gap-2">
-            <Input
-              type="search"
-              aria-label="Find a service by name or command"
-              placeholder="Name or command"
-              className="w-full sm:w-56"
-              value={q}
-              onChange={(event) => void setFilters({ q: event.target.value || null })}
-            />
-            <Select
-              aria-label="Show"
-              className="w-full sm:w-44"
-              options={SHOW_OPTIONS}
-              value={show}
-              onChange={(event) =>
-                void setFilters({ show: SHOW.find((value) => value === event.target.value) ?? null })
-              }
-            />
-          </search>
+          <ListFilter
+            filter={filter}
+            options={SHOW_OPTIONS}
+            label="Find a service by name or command"
+            placeholder="Name or command"
+          />
         ) : null}
         <Panel flush>
-          {services.isPending ? <SkeletonRows rows={5} /> : null}
-          {services.isError && !services.data ? (
-            <ErrorState error={services.error} onRetry={() => void services.refetch()} />
-          ) : null}
-          {services.isSuccess && all.length === 0 ? (
-            <EmptyState
-              icon={Boxes}
-              title="No service yet"
-              cli="quorate service create web --replicas 3 -- /usr/local/bin/web"
-            >
-              Say what to run and how many times; the cluster keeps it running.
-            </EmptyState>
-          ) : null}
-          {all.length > 0 && items.length === 0 ? (
-            <EmptyState
-              icon={SearchX}
-              title="No service matches"
-              cli="quorate service list"
-              action={<Button onClick={() => void setFilters({ q: null, show: null })}>Show all services</Button>}
-            />
-          ) : null}
-          {items.length > 0 ? <ServiceList services={items} actions={actions} /> : null}
-          <MoreButton query={services} />
+          <ListStates
+            query={services}
+            count={items.length}
+            rows={5}
+            empty={
+              all.length > 0 ? (
+                <NoMatch what="service" cli="quorate service list" onClear={filter.clear} />
+              ) : (
+                <EmptyState
+                  icon={Boxes}
+                  title="No service yet"
+                  cli="quorate service create web --replicas 3 -- /usr/local/bin/web"
+                >
+                  Say what to run and how many times; the cluster keeps it running.
+                </EmptyState>
+              )
+            }
+          >
+            <ServiceList services={items} actions={actions} />
+          </ListStates>
         </Panel>
       </div>
     </Page>

@@ -1,18 +1,14 @@
 'use client';
 
 import { type Service, type ServiceSpec, serviceRoutes } from '@quorate/shared/services';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect } from 'react';
 import { toast } from 'sonner';
+import { EditDialog, FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
 import { SaveProblem } from '@/components/save-problem';
-import { ErrorState } from '@/components/states';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
-import { SkeletonRows } from '@/components/ui/skeleton';
 import { useBodyForm } from '@/lib/body-form';
 import { serviceQuery } from '@/lib/queries';
-import type { Versioned } from '@/lib/settings-version';
+import { ifMatch, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
 import { SpecFields } from './spec-fields';
 import {
@@ -40,26 +36,18 @@ export function CreateServiceDialog(props: { onClose: () => void; onCreated: (se
     refuse: refuseSpecText,
   });
   return (
-    <Dialog
-      open
+    <FormDialog
       width="wide"
-      onOpenChange={(open) => !open && onClose()}
       title="New service"
       description="A program that keeps running, in as many replicas as you say, spread over the runners."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="service-form" pending={create.pending}>
-            Run service
-          </Button>
-        </>
-      }
+      submit="Run service"
+      pending={create.pending}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
     >
-      <form id="service-form" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
-        <SpecFields form={form} creating />
-        <ProblemNotice error={create.error} fields={SPEC_FIELDS} fieldOf={specField} />
-      </form>
-    </Dialog>
+      <SpecFields form={form} creating />
+      <ProblemNotice error={create.error} fields={SPEC_FIELDS} fieldOf={specField} />
+    </FormDialog>
   );
 }
 
@@ -72,19 +60,10 @@ interface EditServiceDialogProps {
 
 /** Edits what a service is, from the version that is shown when it opens. */
 export function EditServiceDialog({ name, spec, onClose }: EditServiceDialogProps) {
-  const { data, error, refetch } = useQuery(serviceQuery(name));
-  // What the form began with: later versions come in while it is open.
-  const [base, setBase] = useState<Versioned<Service>>();
-  const client = useQueryClient();
-  if (!base && data) setBase(data);
-  if (base) {
-    const reload = async () => setBase(await client.fetchQuery({ ...serviceQuery(name), staleTime: 0 }));
-    return <EditForm key={base.etag} base={base} spec={spec} onReload={() => void reload()} onClose={onClose} />;
-  }
   return (
-    <Dialog open width="wide" onOpenChange={(open) => !open && onClose()} title={`Edit ${name}`}>
-      {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : <SkeletonRows rows={5} />}
-    </Dialog>
+    <EditDialog title={`Edit ${name}`} query={serviceQuery(name)} onClose={onClose}>
+      {(base, reload) => <EditForm base={base} spec={spec} onReload={reload} onClose={onClose} />}
+    </EditDialog>
   );
 }
 
@@ -119,41 +98,19 @@ function EditForm({ base: { settings: service, etag }, spec, onReload, onClose }
   useEffect(() => {
     if (spec) reset(valuesOfService({ ...service, spec }), { keepDefaultValues: true });
   }, []);
-  const headers = etag === null ? {} : { headers: { 'If-Match': etag } };
   return (
-    <Dialog
-      open
+    <FormDialog
       width="wide"
-      onOpenChange={(open) => !open && onClose()}
       title={`Edit ${name}`}
       description="What you change is rolled out replica by replica. If the new ones do not become healthy, it is rolled back."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            variant="primary"
-            type="submit"
-            form="service-form"
-            pending={update.pending}
-            disabled={!form.formState.isDirty}
-          >
-            Roll out
-          </Button>
-        </>
-      }
+      submit="Roll out"
+      pending={update.pending}
+      disabled={!form.formState.isDirty}
+      onSubmit={form.handleSubmit((body) => update.run({ params: { name }, body, ...ifMatch(etag) }))}
+      onClose={onClose}
     >
-      <form
-        id="service-form"
-        className="space-y-4"
-        onSubmit={form.handleSubmit((body) => update.run({ params: { name }, body, ...headers }))}
-      >
-        <SpecFields form={form} creating={false} />
-        {update.error?.code === 'precondition_failed' ? (
-          <SaveProblem error={update.error} fields={[]} onLoad={onReload} />
-        ) : (
-          <ProblemNotice error={update.error} fields={SPEC_FIELDS} fieldOf={specField} />
-        )}
-      </form>
-    </Dialog>
+      <SpecFields form={form} creating={false} />
+      <SaveProblem error={update.error} fields={SPEC_FIELDS} fieldOf={specField} onLoad={onReload} />
+    </FormDialog>
   );
 }

@@ -2,9 +2,8 @@
 
 import { webhookRoutes } from '@quorate/shared/webhooks';
 import { useState } from 'react';
+import { FormDialog } from '@/components/form-dialog';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Button } from '@/components/ui/button';
-import { Dialog } from '@/components/ui/dialog';
 import { Field, Input } from '@/components/ui/field';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
@@ -33,41 +32,27 @@ export function CreateWebhookDialog({ onClose }: { onClose: () => void }) {
   const nameTaken = create.error?.code === 'name_taken' ? 'This name is taken.' : undefined;
   const filterHint = 'Types, topics or namespaces, such as cluster, member.*, session.failed. Empty: every event.';
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       title="Add a webhook"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" form="create-webhook" pending={create.pending}>
-            Add webhook
-          </Button>
-        </>
-      }
+      submit="Add webhook"
+      pending={create.pending}
+      onSubmit={form.handleSubmit((body) => create.run({ body }))}
+      onClose={onClose}
     >
-      <form id="create-webhook" className="space-y-4" onSubmit={form.handleSubmit((body) => create.run({ body }))}>
-        <Field label="Name" error={errors.name?.message ?? nameTaken}>
-          {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="pager" />}
-        </Field>
-        <Field label="URL" hint="Gets one POST for each event, from whichever node leads." error={errors.url?.message}>
-          {(control) => (
-            <Input {...control} {...form.register('url')} type="url" autoComplete="off" placeholder="https://…" />
-          )}
-        </Field>
-        <Field label="Events" optional hint={filterHint} error={errors.types?.message}>
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('types')}
-              autoComplete="off"
-              spellCheck={false}
-              className="font-mono"
-            />
-          )}
-        </Field>
-        {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'url', 'types']} />}
-      </form>
-    </Dialog>
+      <Field label="Name" error={errors.name?.message ?? nameTaken}>
+        {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="pager" />}
+      </Field>
+      <Field label="URL" hint="Gets one POST for each event, from whichever node leads." error={errors.url?.message}>
+        {(control) => (
+          <Input {...control} {...form.register('url')} type="url" autoComplete="off" placeholder="https://…" />
+        )}
+      </Field>
+      <Field label="Events" optional hint={filterHint} error={errors.types?.message}>
+        {(control) => (
+          <Input {...control} {...form.register('types')} autoComplete="off" spellCheck={false} className="font-mono" />
+        )}
+      </Field>
+      {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'url', 'types']} />}
+    </FormDialog>
   );
 }

@@ -4,14 +4,14 @@ import type { Webhook } from '@quorate/shared/webhooks';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { CircleCheck, CirclePause, Plus, TriangleAlert, Webhook as WebhookIcon } from 'lucide-react';
 import { useState } from 'react';
-import { MoreButton } from '@/components/more-button';
-import { EmptyState, ErrorState } from '@/components/states';
+import { ACTIONS } from '@/components/actions-menu';
+import { DataTable } from '@/components/data-list';
+import { ListStates } from '@/components/list-states';
+import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
-import { SkeletonRows } from '@/components/ui/skeleton';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { WriteButton } from '@/components/write-button';
 import { formatInt } from '@/lib/format';
 import { useListPollMs } from '@/lib/live';
@@ -35,6 +35,17 @@ export function WebhookBadge({ webhook }: { webhook: Webhook }) {
   );
 }
 
+const State = ({ webhook }: { webhook: Webhook }) => (
+  <>
+    <WebhookBadge webhook={webhook} />
+    {webhook.failing_since ? (
+      <p className="mt-0.5 text-ink-3 text-xs">
+        since <Time at={webhook.failing_since} />
+      </p>
+    ) : null}
+  </>
+);
+
 /** Where events are sent to, and how that goes. */
 export function WebhooksSection() {
   const [creating, setCreating] = useState(false);
@@ -51,64 +62,64 @@ export function WebhooksSection() {
   return (
     <>
       <Panel title="Webhooks" flush actions={add}>
-        {webhooks.isPending ? <SkeletonRows rows={3} /> : null}
-        {webhooks.isError && !webhooks.data ? (
-          <ErrorState error={webhooks.error} onRetry={() => void webhooks.refetch()} />
-        ) : null}
-        {webhooks.isSuccess && items.length === 0 ? (
-          <EmptyState
-            icon={WebhookIcon}
-            title="No webhooks"
-            cli="quorate webhook create pager https://… --event cluster"
-          >
-            Events are sent to a URL of yours, signed, in order, and tried again until they arrive.
-          </EmptyState>
-        ) : null}
-        {items.length > 0 ? (
-          <Table label="Webhooks">
-            <thead>
-              <tr>
-                <Th>Name</Th>
-                <Th>State</Th>
-                <Th className="max-sm:hidden">Events</Th>
-                <Th className="text-right max-sm:hidden">Waiting</Th>
-                <Th className="text-right max-sm:hidden">Dead letters</Th>
-                <Th>
-                  <span className="sr-only">Actions</span>
-                </Th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((webhook) => (
-                <Tr key={webhook.id}>
-                  <Td>
-                    <p className="break-all font-medium">{webhook.name}</p>
-                    <p className="max-w-36 truncate sm:max-w-72 font-mono text-2xs text-ink-3" title={webhook.url}>
-                      {webhook.url}
+        <ListStates
+          query={webhooks}
+          count={items.length}
+          rows={3}
+          empty={
+            <EmptyState
+              icon={WebhookIcon}
+              title="No webhooks"
+              cli="quorate webhook create pager https://… --event cluster"
+            >
+              Events are sent to a URL of yours, signed, in order, and tried again until they arrive.
+            </EmptyState>
+          }
+        >
+          <DataTable
+            label="Webhooks"
+            rows={items}
+            keyOf={({ id }) => id}
+            columns={[
+              {
+                head: 'Name',
+                cell: ({ name, url }) => (
+                  <>
+                    <p className="break-all font-medium">{name}</p>
+                    <p className="max-w-36 truncate font-mono text-2xs text-ink-3 sm:max-w-72" title={url}>
+                      {url}
                     </p>
-                  </Td>
-                  <Td>
-                    <WebhookBadge webhook={webhook} />
-                    {webhook.failing_since ? (
-                      <p className="mt-0.5 text-ink-3 text-xs">
-                        since <Time at={webhook.failing_since} />
-                      </p>
-                    ) : null}
-                  </Td>
-                  <Td className="max-sm:hidden">{webhook.types.length === 0 ? 'all' : webhook.types.join(', ')}</Td>
-                  <Td className="text-right tabular-nums max-sm:hidden">{formatInt(webhook.waiting)}</Td>
-                  <Td className="text-right tabular-nums max-sm:hidden">{formatInt(webhook.dead_letters)}</Td>
-                  <Td className="w-20 text-right">
-                    <Button size="sm" onClick={() => setOpenId(webhook.id)} aria-label={`Open ${webhook.name}`}>
-                      Open
-                    </Button>
-                  </Td>
-                </Tr>
-              ))}
-            </tbody>
-          </Table>
-        ) : null}
-        <MoreButton query={webhooks} />
+                  </>
+                ),
+              },
+              { head: 'State', cell: (webhook) => <State webhook={webhook} /> },
+              { head: 'Events', from: 'sm', cell: ({ types }) => (types.length === 0 ? 'all' : types.join(', ')) },
+              {
+                head: 'Waiting',
+                right: true,
+                from: 'sm',
+                className: 'tabular-nums',
+                cell: ({ waiting }) => formatInt(waiting),
+              },
+              {
+                head: 'Dead letters',
+                right: true,
+                from: 'sm',
+                className: 'tabular-nums',
+                cell: ({ dead_letters: dead }) => formatInt(dead),
+              },
+              {
+                ...ACTIONS,
+                className: 'w-20',
+                cell: ({ id, name }) => (
+                  <Button size="sm" onClick={() => setOpenId(id)} aria-label={`Open ${name}`}>
+                    Open
+                  </Button>
+                ),
+              },
+            ]}
+          />
+        </ListStates>
       </Panel>
       {creating ? <CreateWebhookDialog onClose={() => setCreating(false)} /> : null}
       {opened ? <WebhookDialog webhook={opened} onClose={() => setOpenId(undefined)} /> : null}
