@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { AssignedWork, JobEnd, JobOutputRange, JobReport, OutputChunk } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
-import { createGuard } from './guard';
 import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
 import { createReportQueue } from './report-queue';
+import { createSpawner } from './spawner';
 
 export interface AgentOptions {
   /** Where attempts and their output are kept. */
@@ -69,8 +69,8 @@ interface Known {
 /** Runs what is assigned: each attempt once, whatever is told however often, and across restarts of this process. */
 export function createAgent(options: AgentOptions): Agent {
   const { dir, logger } = options;
-  const guard = createGuard({ leaseEndsAt: options.leaseEndsAt, logger });
-  const store = createJobStore({ dir: join(dir, 'jobs'), guard, logger });
+  const spawner = createSpawner({ leaseEndsAt: options.leaseEndsAt, logger });
+  const store = createJobStore({ dir: join(dir, 'jobs'), spawner });
   const reports = createReportQueue(options.report, logger);
   const known = new Map<string, Known>();
   let wanted: AssignedWork['jobs'] = [];
@@ -96,7 +96,7 @@ export function createAgent(options: AgentOptions): Agent {
     const run = store.start(of, job.spec);
     const entry: Known = { of, run };
     known.set(keyOf(of), entry);
-    void reports.add({ ...of, step: 'started' });
+    void run.begun.then(() => reports.add({ ...of, step: 'started' }));
     void run.ended.then((end) => {
       entry.run = undefined;
       return reports.add({ ...of, step: 'finished', end });
@@ -163,7 +163,7 @@ export function createAgent(options: AgentOptions): Agent {
       const ending = runs().map(({ ended }) => ended);
       stopAll('stopped');
       await Promise.all(ending);
-      guard.stop();
+      spawner.stop();
       await reports.close(LAST_REPORTS_MS);
     },
   };

@@ -5,13 +5,13 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../lib/ids';
 import { silentLogger } from '../../lib/logger';
 import { until } from '../../testing/until';
-import { createGuard } from './guard';
 import { createJobStore, type JobRun } from './job-run';
+import { createSpawner } from './spawner';
 
 let dir: string;
 const runs: JobRun[] = [];
-const guard = createGuard({ leaseEndsAt: () => performance.now() + 3_600_000, logger: silentLogger() });
-afterAll(() => guard.stop());
+const spawner = createSpawner({ leaseEndsAt: () => performance.now() + 3_600_000, logger: silentLogger() });
+afterAll(() => spawner.stop());
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'quorate-runs-'));
 });
@@ -28,7 +28,7 @@ const spec = (command: string, ...args: string[]) => ({
 });
 function start(...what: Parameters<typeof spec>) {
   const of = { id: uuidv7(), attempt: 1 };
-  const store = createJobStore({ dir, guard, logger: silentLogger() });
+  const store = createJobStore({ dir, spawner });
   const run = store.start(of, spec(...what));
   runs.push(run);
   return { of, store, run };
@@ -85,8 +85,9 @@ describe('a program', () => {
 
   it('that was begun by a runner that is gone is ended, and never begun again', async () => {
     const { of, run } = start('sleep', '300');
+    await run.begun;
     const { pid } = JSON.parse(readFileSync(join(dir, `${of.id}.1.json`), 'utf8'));
-    const next = createJobStore({ dir, guard, logger: silentLogger() });
+    const next = createJobStore({ dir, spawner });
     expect(next.recover(of)).toMatchObject({ outcome: 'lost', error: 'the runner was restarted while it ran' });
     await run.ended;
     expect(isAlive(pid)).toBe(false);

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
 import { type JobEnd, jobEndSchema, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
-import type { Logger } from '../../lib/logger';
-import type { Guard } from './guard';
 import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
-import { endLeftover, identityOf, type ProcessGroup, startProgram } from './process-group';
+import { endLeftover } from './process-group';
+import type { Spawned, Spawner } from './spawner';
 
 const STOP_GRACE_MS = 5_000;
 /** Attempts whose output is kept. */
@@ -26,8 +25,10 @@ type JobRecord = z.infer<typeof recordSchema>;
 export type StopReason = 'cancelled' | 'lost' | 'stopped';
 
 export interface JobRun {
-  /** Of its process group; undefined when it could not be started. */
+  /** Of its process group; undefined before it was started, and when it could not be. */
   readonly pid: number | undefined;
+  /** Resolves once it was started, or could not be. */
+  readonly begun: Promise<unknown>;
   readonly ended: Promise<JobEnd>;
   /** Ends the process group. The first reason counts. */
   stop(why: StopReason): void;
@@ -51,7 +52,7 @@ export interface JobStore {
   prune(): void;
 }
 
-export function createJobStore({ dir, guard, logger }: { dir: string; guard: Guard; logger: Logger }): JobStore {
+export function createJobStore({ dir, spawner }: { dir: string; spawner: Spawner }): JobStore {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
   const pathOf = (name: string, suffix: '.json' | '.log'): string => join(dir, `${name}${suffix}`);
@@ -92,16 +93,19 @@ export function createJobStore({ dir, guard, logger }: { dir: string; guard: Gua
     const path = logPath(of);
     removeOutput(path);
     const log = createOutputLog(path);
-    const group = startProgram(spec, { cwd: dir, onOutput: (chunk) => log.write(chunk), logger });
-    const identity = group.pid === undefined ? undefined : identityOf(group.pid);
-    if (identity) {
-      guard.watch(identity);
-      save(of, { ...identity, total: 0, end: null });
-    }
-    const { ended, stop } = watch(group, spec);
+    const program = spawner.start(spec, { cwd: dir, onOutput: (chunk) => log.write(chunk) });
+    let pid: number | undefined;
     let over = false;
+    const begun = program.started.then((identity) => {
+      pid = identity?.pid;
+      if (identity) save(of, { ...identity, total: 0, end: null });
+    });
+    const { ended, stop } = watch(program, spec);
     return {
-      pid: group.pid,
+      get pid() {
+        return pid;
+      },
+      begun,
       stop,
       async output(offset, waitMs) {
         await log.waitBeyond(offset, waitMs);
@@ -109,7 +113,6 @@ export function createJobStore({ dir, guard, logger }: { dir: string; guard: Gua
       },
       ended: ended.then((end) => {
         over = true;
-        if (identity) guard.forget(identity);
         log.close();
         const { total } = log;
         const whole = { ...end, outputTail: readTail(path, total), outputBytes: total };
@@ -151,18 +154,18 @@ const STOPPED: Readonly<Record<StopReason, { readonly outcome: 'cancelled' | 'lo
 
 type End = Omit<JobEnd, 'outputTail' | 'outputBytes'>;
 
-function watch(group: ProcessGroup, spec: ExecSpec): { ended: Promise<End>; stop: (why: StopReason) => void } {
+function watch(program: Spawned, spec: ExecSpec): { ended: Promise<End>; stop: (why: StopReason) => void } {
   const late = { outcome: 'timed_out' as const, error: `it ran longer than ${spec.timeout_seconds} s` };
   let cut: Pick<JobEnd, 'outcome' | 'error'> | undefined;
   function stop(why: typeof cut): void {
     cut ??= why;
-    group.end(STOP_GRACE_MS);
+    program.end(STOP_GRACE_MS);
   }
   const timer = setTimeout(() => stop(late), spec.timeout_seconds * 1000);
-  const ended = group.ended.then(({ exitCode, signal, error }) => {
+  const ended = program.ended.then(({ exitCode, signal, error, isLost }) => {
     clearTimeout(timer);
-    const outcome = exitCode === 0 ? ('succeeded' as const) : ('failed' as const);
-    return { outcome, error, exitCode, signal, ...cut };
+    const own = exitCode === 0 ? ('succeeded' as const) : ('failed' as const);
+    return { outcome: isLost ? ('lost' as const) : own, error, exitCode, signal, ...cut };
   });
   return { ended, stop: (why) => stop(STOPPED[why]) };
 }
