@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { nodeName } from '@quorate/shared/names';
 import { labelsSchema } from '@quorate/shared/runners';
 import { JoinStringError, parseJoinString } from '../cluster/join/join-string';
+import { inspectCertificate } from '../cluster/pki/inspect';
 import { createRunnerCredentials, type RunnerCredentials } from '../cluster/runners/credentials';
 import {
   joinAsRunner,
@@ -11,8 +12,9 @@ import {
   runnerKey,
   setRunnerFileAside,
 } from '../cluster/runners/join-client';
-import { systemClock } from '../lib/clock';
+import { type Clock, systemClock } from '../lib/clock';
 import { createLogger, type Logger } from '../lib/logger';
+import type { RunnerSelf } from '../work/agent/link';
 import { type Runner, startRunner } from '../work/agent/runner';
 import type { HostContext } from './config-options';
 import { HostError, reasonOf, UsageError } from './host-error';
@@ -62,7 +64,12 @@ async function identify(
 ): Promise<RunnerFile> {
   const { dataDir, clusterToken } = options;
   const known = loadRunnerFile(dataDir);
-  if (known) {
+  const { notAfter } = known ? inspectCertificate(known.certificate) : { notAfter: 0 };
+  if (known && systemClock() > notAfter) {
+    const cure = 'run it with the join string of a token of kind runner: it is let in as the runner that it was';
+    const day = new Date(notAfter).toISOString().slice(0, 10);
+    if (joinString === undefined) throw new HostError(`the certificate of ${known.name} expired on ${day}; ${cure}`);
+  } else if (known) {
     if (joinString !== undefined) logger.info('this host is a runner already: the join string is not used');
     return known;
   }
@@ -71,7 +78,7 @@ async function identify(
     throw new UsageError(`this host is no runner yet: ${cure}`);
   }
   try {
-    const own = { name: nameOf(options.name ?? hostname()), labels: labelsOf(options.label) };
+    const own = { name: nameOf(options.name ?? known?.name ?? hostname()), labels: labelsOf(options.label) };
     return await joinAsRunner({
       ...{ target: parseJoinString(joinString), dataDir, clusterToken, ...own },
       ...{ capacity: options.capacity ?? DEFAULT_CAPACITY, version: context.version },
@@ -84,7 +91,11 @@ async function identify(
 }
 
 /** Renews the certificate in time, and opens the connections anew with it. @returns the function that ends it */
-function keepCertificate(credentials: RunnerCredentials, runner: Runner, logger: Logger): () => void {
+function keepCertificate(
+  credentials: RunnerCredentials,
+  runner: Runner,
+  { logger, renewalCheckMs = RENEWAL_CHECK_MS }: Pick<OpenOptions, 'logger' | 'renewalCheckMs'>,
+): () => void {
   let busy = false;
   async function check(): Promise<void> {
     if (busy) return;
@@ -97,9 +108,47 @@ function keepCertificate(credentials: RunnerCredentials, runner: Runner, logger:
       busy = false;
     }
   }
-  const timer = setInterval(() => void check(), RENEWAL_CHECK_MS);
+  const timer = setInterval(() => void check(), renewalCheckMs);
   void check();
   return () => clearInterval(timer);
+}
+
+export interface OpenOptions {
+  readonly dataDir: string;
+  readonly file: RunnerFile;
+  readonly self: RunnerSelf;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How often it is looked whether the certificate is due. */
+  readonly renewalCheckMs?: number;
+  /** Called once, when it has ended because the cluster does not know it any more. */
+  readonly onRemoved: () => void;
+}
+
+/** A runner with what it is known by, kept fresh while it runs. @returns the function that ends it */
+export function openRunner(options: OpenOptions): () => Promise<void> {
+  const { dataDir, file, self, clock, logger } = options;
+  const credentials = createRunnerCredentials({ dataDir, file, keyPem: runnerKey(dataDir), clock, logger });
+  let stopCare: (() => void) | undefined;
+  const runner = startRunner({
+    ...{ id: file.runner_id, dir: join(dataDir, 'work'), cores: file.cores, self, clock, logger },
+    // Its types know the certificate by less, and want a boolean; it goes to tls.connect as it is.
+    tls: () => credentials.tls() as never,
+    onCores: credentials.setCores,
+    onTrust(trust) {
+      credentials.setTrust(trust);
+      stopCare ??= keepCertificate(credentials, runner, options);
+    },
+    onRemoved() {
+      setRunnerFileAside(dataDir);
+      void stop().finally(options.onRemoved);
+    },
+  });
+  async function stop(): Promise<void> {
+    stopCare?.();
+    await runner.stop();
+  }
+  return stop;
 }
 
 /** Runs a runner until a signal. @returns the exit code */
@@ -112,37 +161,19 @@ export async function runRunner(
   const logger = createLogger({ level: 'info', format: context.stderrTty ? 'text' : 'json' });
   const labels = labelsOf(options.label);
   const file = await identify(context, joinString, options, logger);
-  const keyPem = runnerKey(dataDir);
-  const credentials = createRunnerCredentials({ dataDir, file, keyPem, clock: systemClock, logger });
-  let stopCare: (() => void) | undefined;
+  const self = {
+    labels: options.label.length > 0 ? labels : file.labels,
+    capacity: options.capacity ?? file.capacity,
+    version: context.version,
+  };
   return new Promise((resolve, reject) => {
-    const runner = startRunner({
-      ...{ id: file.runner_id, dir: join(dataDir, 'work'), cores: file.cores, clock: systemClock, logger },
-      self: {
-        labels: options.label.length > 0 ? labels : file.labels,
-        capacity: options.capacity ?? file.capacity,
-        version: context.version,
-      },
-      // Its types know the certificate by less, and want a boolean; it goes to tls.connect as it is.
-      tls: () => credentials.tls() as never,
-      onCores: credentials.setCores,
-      onTrust(trust) {
-        credentials.setTrust(trust);
-        stopCare ??= keepCertificate(credentials, runner, logger);
-      },
+    const stop = openRunner({
+      ...{ dataDir, file, self, clock: systemClock, logger },
       onRemoved() {
         const cure = 'to join anew, run it with the join string of another token';
-        const removed = new HostError(`the runner ${file.name} was removed from the cluster; ${cure}`);
-        stopCare?.();
-        setRunnerFileAside(dataDir);
-        void runner.stop().finally(() => reject(removed));
+        reject(new HostError(`the runner ${file.name} was removed from the cluster; ${cure}`));
       },
     });
-    const stop = (): void => {
-      stopCare?.();
-      void runner.stop().then(() => resolve(0));
-    };
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop().then(() => resolve(0)));
   });
 }
