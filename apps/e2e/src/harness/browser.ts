@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { AxeResults } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { until } from './until';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -45,8 +46,13 @@ export function launchBrowser(): Promise<Browser> {
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Accessibility violations of the page as it stands, one line for each element. */
+/** What fades or slides in has come to rest: axe would measure the contrast of a half-transparent text. */
+const AT_REST =
+  'document.getAnimations().every(({ playState, effect }) => playState !== "running" || effect?.getTiming().iterations === Infinity)';
+
+/** Accessibility violations of the page once it is at rest, one line for each element. */
 export async function violationsOf(page: Page): Promise<string[]> {
+  await until('nothing on the page moves', () => page.evaluate<boolean>(AT_REST));
   // Evaluated by the debugger: the page's strict content security policy stays in force.
   await page.evaluate(axeSource);
   const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults;
