@@ -41,7 +41,12 @@ describe('bash completion', () => {
   it('offers nouns and verbs', () => {
     expect(offers('st')).toEqual(['status']);
     expect(offers('token', '')).toEqual(['create', 'list', 'revoke']);
-    expect(offers('service', '')).toEqual(['list', 'show', 'create', 'update', 'restart', 'remove']);
+    expect(offers('service', '')).toEqual(
+      'list show create update revisions spec restart logs autoscale decisions remove'.split(' '),
+    );
+    expect(offers('service', 'create', '--fi')).toEqual(['--file']);
+    expect(offers('service', 'autoscale', 'web', '--qu')).toEqual(['--queue', '--queue-label']);
+    expect(offers('ha', 'update', '--fo')).toEqual(['--follow']);
     expect(offers('ha', 'up')).toEqual(['update']);
     expect(offers('connector', '')).toEqual(['show', 'set', 'on', 'off', 'history', 'ca']);
     expect(offers('agent', 'cluster', 're')).toEqual(['remove', 'resume', 'restore-from-db']);

@@ -53,6 +53,16 @@ export const uuidArgument = (text: string): string => {
 /** An option parser that gathers every use of the option. */
 export const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
 
+/** The same for KEY=VALUE. */
+export const collectPair = (value: string, previous: string[] | undefined): string[] => {
+  if (value.indexOf('=') < 1) throw new InvalidArgumentError('It must be KEY=VALUE.');
+  return collect(value, previous);
+};
+
+/** What {@link collectPair} gathered. */
+export const pairsOf = (values: readonly string[] = []): Record<string, string> =>
+  Object.fromEntries(values.map((value) => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]));
+
 function usage<T>(parse: () => T): T {
   try {
     return parse();

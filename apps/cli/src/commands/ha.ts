@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiError } from '@quorate/shared/client';
 import { type HaFailover, type HaMode, type HaUpdate, haRoutes } from '@quorate/shared/ha';
+import { CliError } from '../cli-error';
 import { utcTime } from '../duration';
 import { integerBetween } from '../globals';
 import type { Invocation } from '../invocation';
-import { type Column, fieldsText, listView, tableText } from '../output';
+import { type Colors, type Column, fieldsText, listView, plain, tableText } from '../output';
 import { collectPages, MAX_LISTED, type Register } from '../register';
 
 const STEPS: readonly Column<HaUpdate['nodes'][number]>[] = [
@@ -20,15 +23,20 @@ const FAILOVERS: readonly Column<HaFailover>[] = [
   { header: 'REPLICA', value: (f) => `${f.service}/${f.slot}` },
   { header: 'FROM', value: (f) => f.runner },
   { header: 'TO', value: (f) => f.to_runner },
+  { header: 'OFFLINE', value: (f) => utcTime(f.offline_at) },
   { header: 'DUE', value: (f) => utcTime(f.due_at) },
   { header: 'LATE', value: (f) => `${f.late_ms} ms` },
+  { header: 'MOVED', value: (f) => utcTime(f.moved_at) },
   { header: 'HEALTHY', value: (f) => (f.healthy_at ? utcTime(f.healthy_at) : null) },
 ];
 
-function showUpdate(inv: Invocation, data: HaUpdate): void {
-  const head = `update ${data.state}${data.detail ? `: ${data.detail}` : ''}`;
-  inv.print({ data, names: [data.id], text: (colors) => [head, '', tableText(data.nodes, STEPS, colors)].join('\n') });
-}
+const updateText = (data: HaUpdate, colors: Colors): string => {
+  const head = `update ${data.state}${data.detail ? `: ${plain(data.detail)}` : ''}`;
+  return [head, '', tableText(data.nodes, STEPS, colors)].join('\n');
+};
+
+const showUpdate = (inv: Invocation, data: HaUpdate): void =>
+  inv.print({ data, names: [data.id], text: (colors) => updateText(data, colors) });
 
 function show(inv: Invocation, data: HaMode): void {
   inv.print({
@@ -43,14 +51,16 @@ function show(inv: Invocation, data: HaMode): void {
             ['failover', `after ${data.failover_seconds} s`],
             ['voting nodes', `${data.nodes} (needs ${data.nodes_needed})`],
             ['warning', data.warning || null],
-            ['last update', data.update ? data.update.state : null],
           ],
           colors,
         ),
         ...(data.pending_moves.length > 0 ? ['', tableText(data.pending_moves, MOVES, colors)] : []),
+        ...(data.update ? ['', `last ${updateText(data.update, colors)}`] : []),
       ].join('\n'),
   });
 }
+
+const FOLLOW_MS = 1_000;
 
 interface SetOptions {
   systemReplicas?: number;
@@ -58,13 +68,41 @@ interface SetOptions {
 }
 
 async function change(inv: Invocation, enabled: boolean | undefined, options: SetOptions): Promise<void> {
-  const now = await inv.call(haRoutes.get, {});
+  if (enabled === undefined && Object.keys(options).length === 0) {
+    throw new CliError('usage', 'say what changes: --system-replicas or --failover-seconds');
+  }
+  const { data: now, headers } = await inv.callFull(haRoutes.get, {});
+  const etag = headers.get('etag');
   const body = {
     enabled: enabled ?? now.enabled,
     system_replicas: options.systemReplicas ?? now.system_replicas,
     failover_seconds: options.failoverSeconds ?? now.failover_seconds,
   };
-  show(inv, await inv.call(haRoutes.put, { body }));
+  // What somebody else set meanwhile is not written over.
+  show(inv, await inv.call(haRoutes.put, { body, ...(etag === null ? {} : { headers: { 'if-match': etag } }) }));
+}
+
+/** Tells of each step as it comes. Ends when the update does, or with Ctrl-C; the update goes on then. */
+async function followUpdate(inv: Invocation, begun: HaUpdate): Promise<void> {
+  let update = begun;
+  const told = new Map<number, string>();
+  for (;;) {
+    for (const { node_id: id, name, state, detail } of update.nodes) {
+      const text = `node ${id} (${plain(name)}): ${state}${detail ? `, ${plain(detail)}` : ''}`;
+      if (state !== 'waiting' && told.get(id) !== text) inv.note(text);
+      told.set(id, text);
+    }
+    if (update.state !== 'running') break;
+    await sleep(FOLLOW_MS, undefined, { signal: inv.io.signal }).catch(() => undefined);
+    if (inv.io.signal.aborted) return inv.note('the update goes on; see: quorate ha show');
+    const now = await inv.call(haRoutes.get, {}).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status > 0 && error.status < 500) throw error;
+      return undefined;
+    });
+    if (now?.update?.id === begun.id) update = now.update;
+  }
+  inv.note(`update ${update.state}${update.detail ? `: ${plain(update.detail)}` : ''}`);
+  if (update.state !== 'completed') inv.endWith('error');
 }
 
 export const registerHa: Register = (parent, run) => {
@@ -90,10 +128,13 @@ export const registerHa: Register = (parent, run) => {
   ha.command('update')
     .description('Update the nodes one by one, or go on where the last update stopped')
     .option('--from-start', 'begin with the first node again')
+    .option('-f, --follow', 'stay until it is over; ends with 1 when it stopped at a node')
     .action(
-      run(async (inv, { fromStart = false }: { fromStart?: boolean }) => {
+      run(async (inv, { fromStart = false, follow }: { fromStart?: boolean; follow?: boolean }) => {
         await inv.confirm('Update every node, one after the other?');
-        showUpdate(inv, await inv.call(haRoutes.update, { body: { from_start: fromStart } }));
+        const begun = await inv.call(haRoutes.update, { body: { from_start: fromStart } });
+        if (!follow) return showUpdate(inv, begun);
+        await followUpdate(inv, begun);
       }),
     );
   ha.command('cancel-update')

@@ -1,9 +1,9 @@
 import { text } from 'node:stream/consumers';
 import type { jobRoutes } from '@quorate/shared/jobs';
 import type { SchemaInput } from '@quorate/shared/route';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { CliError } from '../cli-error';
-import { collect, durationBetween, integerBetween } from '../globals';
+import { collectPair, durationBetween, integerBetween, pairsOf } from '../globals';
 import type { Invocation } from '../invocation';
 
 type Submission = SchemaInput<typeof jobRoutes.create.body>;
@@ -24,17 +24,12 @@ export interface SpecOptions {
   restartServices?: string[] | true;
 }
 
-const pair = (value: string, previous: string[] | undefined): string[] => {
-  if (value.indexOf('=') < 1) throw new InvalidArgumentError('It must be KEY=VALUE.');
-  return collect(value, previous);
-};
-
 export const addSpecOptions = (command: Command): Command =>
   command
     .argument('[command]', 'a program of the runner, after --: no shell reads it')
     .argument('[args...]', 'its arguments')
-    .option('--env <key=value>', 'a variable; the environment holds nothing else but PATH; repeatable', pair)
-    .option('--label <key=value>', 'a label that its runner must have; repeatable', pair)
+    .option('--env <key=value>', 'a variable; the environment holds nothing else but PATH; repeatable', collectPair)
+    .option('--label <key=value>', 'a label that its runner must have; repeatable', collectPair)
     .option('--stdin', 'its standard input is that of this command, up to 64 KiB')
     .option('--limit <duration>', 'how long it may run (default: 10m)', durationBetween('1s', '24h'))
     .option('--priority <number>', 'higher first', integerBetween(-100, 100))
@@ -43,9 +38,6 @@ export const addSpecOptions = (command: Command): Command =>
     .option('--backup <target>', 'make a backup instead: to local, or the id of a target')
     .option('--note <text>', 'a note on that backup')
     .option('--restart-services [names...]', 'restart services instead, rolling: these, or all');
-
-const pairs = (values: readonly string[] = []): Record<string, string> =>
-  Object.fromEntries(values.map((value) => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]));
 
 const seconds = (ms: number): number => Math.round(ms / 1000);
 
@@ -62,7 +54,7 @@ async function specOf(inv: Invocation, command: string | undefined, args: string
   }
   if (command === undefined) throw new CliError('usage', 'say what to run: … -- PROGRAM ARGUMENTS');
   return {
-    ...{ kind: 'exec' as const, command, args, env: pairs(env), labels: pairs(label) },
+    ...{ kind: 'exec' as const, command, args, env: pairsOf(env), labels: pairsOf(label) },
     ...(stdin ? { stdin: await text(inv.io.stdin) } : {}),
     ...(limit === undefined ? {} : { timeout_seconds: seconds(limit) }),
   };

@@ -1,83 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { MAX_REPLICAS, type Service, serviceRoutes, serviceSpecSchema } from '@quorate/shared/services';
-import { parse } from 'yaml';
+import type { CallResult } from '@quorate/shared/client';
+import { MAX_REPLICAS, type ServiceSpec, serviceRoutes } from '@quorate/shared/services';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
 import { CliError } from '../cli-error';
 import { utcTime } from '../duration';
 import { integerBetween } from '../globals';
 import type { Invocation } from '../invocation';
-import { type Column, fieldsText, listView, tableText } from '../output';
-import { collectPages, MAX_LISTED, type Register } from '../register';
-
-const COLUMNS: readonly Column<Service>[] = [
-  { header: 'NAME', value: (s) => (s.system ? `${s.name} (system)` : s.name) },
-  { header: 'HEALTHY', value: (s) => `${s.replicas.healthy} of ${s.replicas.desired}` },
-  { header: 'REVISION', value: (s) => s.revision },
-  { header: 'ROLLOUT', value: (s) => s.rollout.state.replaceAll('_', ' ') },
-  { header: 'AUTOSCALING', value: (s) => scalingOf(s) },
-  { header: 'COMMAND', value: (s) => [s.spec.command, ...s.spec.args].join(' ').slice(0, 50) },
-];
-
-const scalingOf = ({ autoscaling }: Service): string =>
-  autoscaling?.enabled ? `${autoscaling.min} to ${autoscaling.max}` : 'off';
-
-type Instance = Service['instances'][number];
-const INSTANCES: readonly Column<Instance>[] = [
-  { header: 'SLOT', value: (r) => r.slot },
-  { header: 'STATE', value: (r) => r.state.replaceAll('_', ' ') },
-  { header: 'RUNNER', value: (r) => (r.runner && !r.runner_online ? `${r.runner} (offline)` : r.runner) },
-  { header: 'REVISION', value: (r) => r.revision },
-  {
-    header: 'PORTS',
-    value: (r) =>
-      Object.entries(r.ports)
-        .map(([name, port]) => `${name}=${port}`)
-        .join(' ') || null,
-  },
-  { header: 'RESTARTS', value: (r) => r.restarts },
-  { header: 'MOVES AT', value: (r) => (r.moves_at ? utcTime(r.moves_at) : null) },
-  { header: 'WHY', value: (r) => r.reason || null },
-];
-
-function show(inv: Invocation, data: Service): void {
-  inv.print({
-    data,
-    names: [data.name],
-    text: (colors) =>
-      [
-        fieldsText(
-          [
-            ['name', data.name],
-            ['healthy', `${data.replicas.healthy} of ${data.replicas.desired} replicas`],
-            ['revision', data.revision],
-            ['rollout', `${data.rollout.state.replaceAll('_', ' ')}, ${data.rollout.updated} updated`],
-            ['detail', data.rollout.detail || null],
-            ['autoscaling', scalingOf(data)],
-          ],
-          colors,
-        ),
-        '',
-        tableText(data.instances, INSTANCES, colors),
-      ].join('\n'),
-  });
-}
-
-/** A specification from a file of JSON or YAML. Its fields are checked here, before anything is sent. */
-async function readSpec(inv: Invocation, file: string) {
-  const text = await readFile(resolve(inv.io.cwd, file), 'utf8').catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError('usage', `the specification cannot be read: ${why}`);
-  });
-  const parsed = serviceSpecSchema.safeParse(parse(text));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new CliError('usage', `${file}: ${issue?.path.join('.') || 'the specification'}: ${issue?.message}`);
-}
+import { type Column, listView } from '../output';
+import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
+import { addAutoscaling } from './service-autoscale';
+import { addLogs } from './service-logs';
+import { addSpecOptions, readSpec, type SpecOptions, specOf } from './service-spec';
+import { SERVICES, showAccepted, showService } from './service-view';
 
 const count = integerBetween(0, MAX_REPLICAS);
 
-interface CreateOptions {
-  file: string;
+interface CreateOptions extends SpecOptions {
   replicas: number;
   system?: boolean;
 }
@@ -90,38 +28,101 @@ export const registerService: Register = (parent, run) => {
     .action(
       run(async (inv) => {
         const data = await collectPages(MAX_LISTED, (query) => inv.call(serviceRoutes.list, { query }));
-        const empty = 'No services. Create one with: quorate service create NAME --file SPEC.yaml';
-        inv.print(listView({ data, rows: data.items, columns: COLUMNS, name: (s) => s.name, empty }));
+        const empty = 'No services. Create one with: quorate service create NAME --replicas 3 -- PROGRAM ARGUMENTS';
+        inv.print(listView({ data, rows: data.items, columns: SERVICES, name: (s) => s.name, empty }));
       }),
     );
   service
     .command('show')
     .description('One service with its replicas')
     .argument('<name>')
-    .action(run(async (inv, name: string) => show(inv, await inv.call(serviceRoutes.get, { params: { name } }))));
-  service
-    .command('create')
-    .description('Run a service')
-    .argument('<name>')
-    .requiredOption('-f, --file <file>', 'its specification, as YAML or JSON')
+    .action(
+      run(async (inv, name: string) => showService(inv, await inv.call(serviceRoutes.get, { params: { name } }))),
+    );
+  addSpecOptions(service.command('create').argument('<name>'))
+    .description('Run a service: quorate service create web --replicas 3 -- PROGRAM ARGUMENTS')
     .option('--replicas <count>', 'how many run', count, 1)
     .option('--system', 'a system service: HA mode says how many run')
     .action(
-      run(async (inv, name: string, { file, replicas, system = false }: CreateOptions) => {
-        const body = { name, spec: await readSpec(inv, file), replicas, system };
-        show(inv, await inv.call(serviceRoutes.create, { body }));
+      run(async (inv, name: string, command: string | undefined, args: string[], options: CreateOptions) => {
+        const { replicas, system = false, ...from } = options;
+        const body = { name, spec: await specOf(inv, command, args, from), replicas, system };
+        showAccepted(inv, await inv.call(serviceRoutes.create, { body }));
       }),
     );
+  addUpdates(service, run);
+  addLogs(service, run);
+  addAutoscaling(service, run);
+  addEnding(service, run);
+};
+
+interface UpdateOptions {
+  file?: string;
+  system?: boolean;
+}
+
+async function update(inv: Invocation, name: string, { file, system }: UpdateOptions): Promise<void> {
+  if (file === undefined && system === undefined) throw new CliError('usage', 'say what changes: --file or --system');
+  const given = file === undefined ? undefined : await readSpec(inv, file);
+  const { data: now, headers } = await inv.callFull(serviceRoutes.get, { params: { name } });
+  const etag = headers.get('etag');
+  const data = await inv.call(serviceRoutes.update, {
+    params: { name },
+    body: { spec: given ?? now.spec, system: system ?? now.system },
+    // What somebody else changed meanwhile is not written over.
+    ...(etag === null ? {} : { headers: { 'if-match': etag } }),
+  });
+  if (data.revision === now.revision && data.system === now.system) inv.note('nothing changed');
+  showAccepted(inv, data);
+}
+
+type Revision = CallResult<typeof serviceRoutes.revisions>['items'][number];
+const REVISIONS: readonly Column<Revision>[] = [
+  { header: 'REVISION', value: (r) => r.revision },
+  { header: 'TIME', value: (r) => utcTime(r.created_at) },
+  { header: 'BY', value: (r) => r.created_by },
+  { header: 'COMMAND', value: (r) => [r.spec.command, ...r.spec.args].join(' ').slice(0, 50) },
+  { header: 'FAILED', value: (r) => r.failure || null },
+];
+
+async function specAt(inv: Invocation, name: string, revision: number | undefined): Promise<ServiceSpec> {
+  if (revision === undefined) return (await inv.call(serviceRoutes.get, { params: { name } })).spec;
+  const { items } = await inv.call(serviceRoutes.revisions, { params: { name } });
+  const found = items.find((item) => item.revision === revision);
+  if (found) return found.spec;
+  const hint = `see: quorate service revisions ${name}`;
+  throw new CliError('notFound', `${name} has no revision ${revision}, or it is not kept any more`, { hint });
+}
+
+function addUpdates(service: Command, run: Run): void {
   service
     .command('update')
     .description('Roll out another specification; one that is not healthy is rolled back')
     .argument('<name>')
-    .requiredOption('-f, --file <file>', 'its specification, as YAML or JSON')
+    .option('-f, --file <file>', 'its specification, as YAML or JSON')
+    .option('--system', 'make it a system service: HA mode says how many run')
+    .option('--no-system', 'make it none')
+    .action(run((inv, name: string, options: UpdateOptions) => update(inv, name, options)));
+  service
+    .command('revisions')
+    .description('Specifications that it had, newest first, and why one was rolled back')
+    .argument('<name>')
     .action(
-      run(async (inv, name: string, { file }: { file: string }) => {
-        const spec = await readSpec(inv, file);
-        const { system } = await inv.call(serviceRoutes.get, { params: { name } });
-        show(inv, await inv.call(serviceRoutes.update, { params: { name }, body: { spec, system } }));
+      run(async (inv, name: string) => {
+        const data = await inv.call(serviceRoutes.revisions, { params: { name } });
+        const view = { rows: data.items, columns: REVISIONS, empty: 'There is none.' };
+        inv.print(listView({ data, ...view, name: (r) => r.revision }));
+      }),
+    );
+  service
+    .command('spec')
+    .description('Its specification, as YAML: a file to change and give to update')
+    .argument('<name>')
+    .option('--revision <number>', 'an earlier one', integerBetween(1, 1_000_000_000))
+    .action(
+      run(async (inv, name: string, { revision }: { revision?: number }) => {
+        const spec = await specAt(inv, name, revision);
+        inv.print({ data: spec, names: [name], text: () => stringify(spec) });
       }),
     );
   service
@@ -132,13 +133,13 @@ export const registerService: Register = (parent, run) => {
       run(async (inv, names: string[]) => {
         if (names.length === 0) await inv.confirm('Restart every service, one replica after the other?');
         const data = await inv.call(serviceRoutes.restart, { body: { services: names } });
-        inv.print({
-          data,
-          names: data.services,
-          text: () => `restarting: ${data.services.join(', ') || 'no service'}`,
-        });
+        const text = `restarting: ${data.services.join(', ') || 'no service'}`;
+        inv.print({ data, names: data.services, text: () => text });
       }),
     );
+}
+
+function addEnding(service: Command, run: Run): void {
   service
     .command('remove')
     .description('Stop and forget a service')
@@ -150,7 +151,7 @@ export const registerService: Register = (parent, run) => {
         inv.print({ data: { name }, names: [name], text: () => `${name} is removed; its replicas end now` });
       }),
     );
-};
+}
 
 export const registerScale: Register = (parent, run) => {
   parent
@@ -161,12 +162,13 @@ export const registerScale: Register = (parent, run) => {
     .action(
       run(async (inv, name: string, replicas: number) => {
         if (name !== 'all') {
-          show(inv, await inv.call(serviceRoutes.scale, { params: { name }, body: { replicas } }));
+          showAccepted(inv, await inv.call(serviceRoutes.scale, { params: { name }, body: { replicas } }));
           return;
         }
         const data = await inv.call(serviceRoutes.scaleAll, { body: { replicas } });
         const which = data.services.join(', ') || 'there is no service';
-        inv.print({ data, names: data.services, text: () => `${replicas} replicas each: ${which}` });
+        const text = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'} each: ${which}`;
+        inv.print({ data, names: data.services, text: () => text });
       }),
     );
 };

@@ -132,14 +132,14 @@ export const removeService = defineCommand({
 function refuseManualScaling(tx: StateDb, chosen: readonly ServiceRow[]): void {
   const auto = chosen.filter(({ autoscaling }) => autoscaling?.enabled).map((one) => one.name);
   if (auto.length > 0) {
-    const cure = 'switch it off first (PUT /v1/services/{name}/autoscaling with enabled: false)';
+    const cure = `switch it off first (quorate service autoscale ${auto[0]} --off)`;
     throw new DomainError('autoscaling_enabled', `autoscaling sets the replicas of ${auto.join(', ')}; ${cure}`);
   }
   const ha = haState(tx);
   const system = chosen.filter((one) => ha.enabled && one.system).map((one) => one.name);
   if (system.length === 0) return;
   const which = `${system.join(', ')} ${system.length === 1 ? 'is a system service' : 'are system services'}`;
-  throw new DomainError('conflict', `${which}: HA mode sets its replicas; change system_replicas (PUT /v1/ha)`);
+  throw new DomainError('conflict', `${which}: HA mode sets the replicas; change system_replicas (quorate ha set)`);
 }
 
 function scale(tx: StateDb, service: ServiceRow, to: number, why: string, ctx: ApplyContext): boolean {

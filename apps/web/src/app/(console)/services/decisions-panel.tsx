@@ -29,7 +29,7 @@ export function DecisionsPanel({ service }: { service: Service }) {
           count={items.length}
           rows={3}
           empty={
-            <EmptyState icon={Scaling} title="No decision yet" cli={`quorate service autoscaling ${service.name}`}>
+            <EmptyState icon={Scaling} title="No decision yet" cli={`quorate service decisions ${service.name}`}>
               {service.autoscaling?.enabled
                 ? 'The first one comes with the first look at the load.'
                 : 'Autoscaling is off: the number of replicas is set by hand.'}

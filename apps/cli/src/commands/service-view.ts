@@ -1,0 +1,67 @@
+import type { Service } from '@quorate/shared/services';
+import { utcTime } from '../duration';
+import type { Invocation } from '../invocation';
+import { type Colors, type Column, fieldsText, tableText } from '../output';
+
+export const SERVICES: readonly Column<Service>[] = [
+  { header: 'NAME', value: (s) => (s.system ? `${s.name} (system)` : s.name) },
+  { header: 'HEALTHY', value: (s) => `${s.replicas.healthy} of ${s.replicas.desired}` },
+  { header: 'REVISION', value: (s) => s.revision },
+  { header: 'ROLLOUT', value: (s) => s.rollout.state.replaceAll('_', ' ') },
+  { header: 'AUTOSCALING', value: (s) => scalingOf(s) },
+  { header: 'COMMAND', value: (s) => [s.spec.command, ...s.spec.args].join(' ').slice(0, 50) },
+];
+
+/** `2 to 8 replicas, 60 % CPU each`, or `off`. */
+function scalingOf({ autoscaling }: Service): string {
+  if (!autoscaling?.enabled) return 'off';
+  const { min, max, target_cpu_percent: cpu, target_queue_length: queue } = autoscaling;
+  return `${min} to ${max}, ${cpu === undefined ? `${queue} queued jobs` : `${cpu} % CPU`} each`;
+}
+
+const portsOf = (ports: Readonly<Record<string, number>>): string =>
+  Object.entries(ports)
+    .map(([name, port]) => `${name}=${port}`)
+    .join(' ');
+
+const INSTANCES: readonly Column<Service['instances'][number]>[] = [
+  { header: 'REPLICA', value: (r) => r.slot },
+  { header: 'STATE', value: (r) => r.state.replaceAll('_', ' ') },
+  { header: 'RUNNER', value: (r) => (r.runner && !r.runner_online ? `${r.runner} (offline)` : r.runner) },
+  { header: 'REVISION', value: (r) => r.revision },
+  { header: 'PORTS', value: (r) => portsOf(r.ports) || null },
+  { header: 'RESTARTS', value: (r) => r.restarts },
+  { header: 'MOVES AT', value: (r) => (r.moves_at ? utcTime(r.moves_at) : null) },
+  { header: 'WHY', value: (r) => r.reason || null },
+];
+
+function fieldsOf(data: Service, colors: Colors): string {
+  const { healthy, desired } = data.replicas;
+  return fieldsText(
+    [
+      ['name', data.system ? `${data.name} (system)` : data.name],
+      ['healthy', `${healthy} of ${desired} ${desired === 1 ? 'replica' : 'replicas'}`],
+      ['revision', data.revision],
+      ['rollout', `${data.rollout.state.replaceAll('_', ' ')}, ${data.rollout.updated} of ${desired} updated`],
+      ['detail', data.rollout.detail || null],
+      ['autoscaling', scalingOf(data)],
+    ],
+    colors,
+  );
+}
+
+export const showService = (inv: Invocation, data: Service): void =>
+  inv.print({
+    data,
+    names: [data.name],
+    text: (colors) =>
+      data.instances.length === 0
+        ? fieldsOf(data, colors)
+        : `${fieldsOf(data, colors)}\n\n${tableText(data.instances, INSTANCES, colors)}`,
+  });
+
+/** After a change, of which the replicas know nothing yet. */
+export function showAccepted(inv: Invocation, data: Service): void {
+  inv.print({ data, names: [data.name], text: (colors) => fieldsOf(data, colors) });
+  inv.note(`see how it fares with: quorate service show ${data.name}`);
+}
