@@ -159,6 +159,7 @@ export const jobRoutes = {
       state: z.enum(JOB_STATES).optional(),
       kind: z.string().max(64).optional(),
       schedule_id: z.uuid().optional(),
+      runner_id: z.uuid().optional().describe('Those that this runner has now.'),
     }),
     response: pageOf(jobSchema),
   }),

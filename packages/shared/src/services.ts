@@ -176,7 +176,9 @@ export const serviceRoutes = {
     access: 'viewer',
     tag: 'Services',
     summary: 'Services, by name',
-    query: pageQuery,
+    query: pageQuery.extend({
+      runner_id: z.uuid().optional().describe('Those that have a replica on this runner.'),
+    }),
     response: pageOf(serviceSchema),
   }),
   get: defineRoute({

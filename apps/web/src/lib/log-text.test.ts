@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { EMPTY_LOG, JOB_LOG, type LogEntry, SHOWN_CHARS, textOf, withEntries } from './log-text';
+import { EMPTY_LOG, JOB_LOG, type LogEntry, REPLICA_LOG, SHOWN_CHARS, textOf, withEntries } from './log-text';
 
 const output = (text: string): LogEntry => ({ kind: 'output', text });
 
@@ -38,4 +38,23 @@ it('keeps the newest output and says that older was cut', () => {
   for (let count = 0; count < 30; count += 1) log = withEntries(log, [output('x'.repeat(SHOWN_CHARS / 20))]);
   expect(log.chars).toBeLessThanOrEqual(SHOWN_CHARS);
   expect([log.cut, log.pieces.length, log.pieces.at(-1)?.key]).toEqual([true, 20, 29]);
+});
+
+it('shows the output of a replica over its placements, and what became of each', () => {
+  const log = withEntries(
+    EMPTY_LOG,
+    [
+      ['replica', { generation: 7, runner: 'a', state: 'backing_off', reason: 'exit 3' }],
+      ['output', { generation: 7, offset: 0, text: 'x' }],
+      ['gap', { generation: 7, offset: 1, bytes: 70 }],
+      ['replica', { generation: 8, runner: null, state: 'pending', reason: 'every runner is full' }],
+    ].map(([name, data]) => REPLICA_LOG.read(name as string, data)),
+  );
+  expect(log.pieces.map(({ kind, text }) => `${kind}: ${text}`)).toEqual([
+    'remark: placement 7 on a is backing off: exit 3',
+    'output: x',
+    'remark: 70 bytes left out: older than what is kept',
+  ]);
+  expect(log.waiting).toBe('every runner is full');
+  expect(withEntries(log, [REPLICA_LOG.read('end', { reason: 'gone' })]).waiting).toBeNull();
 });

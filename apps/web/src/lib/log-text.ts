@@ -1,4 +1,5 @@
 import type { JobLogEvents } from '@quorate/shared/jobs';
+import type { ReplicaLogEvents } from '@quorate/shared/services';
 
 /** The newest so many characters of an output are shown; all that is kept of it is a download. */
 export const SHOWN_CHARS = 400_000;
@@ -88,9 +89,27 @@ const JOB: { [Name in keyof JobLogEvents]: (data: JobLogEvents[Name]) => LogEntr
   end: () => ({ kind: 'over' }),
 };
 
+/** The contract says what data comes with which name. */
+const sourceOf = <Events extends object>(
+  means: { [Name in keyof Events]: (data: Events[Name]) => LogEntry },
+): LogSource => ({
+  names: Object.keys(means),
+  read: (name, data) => means[name as keyof Events](data as Events[keyof Events]),
+});
+
 /** The output of a job, over all of its further attempts. */
-export const JOB_LOG: LogSource = {
-  names: Object.keys(JOB),
-  // The contract says what data comes with which name.
-  read: (name, data) => JOB[name as 'output'](data as JobLogEvents['output']),
+export const JOB_LOG = sourceOf<JobLogEvents>(JOB);
+
+const REPLICA: { [Name in keyof ReplicaLogEvents]: (data: ReplicaLogEvents[Name]) => LogEntry } = {
+  replica: ({ generation, runner, state, reason }) => {
+    const why = reason ? `: ${reason}` : '';
+    if (runner === null) return { kind: 'waiting', text: reason || 'for a runner that has room' };
+    return { kind: 'remark', text: `placement ${generation} on ${runner} is ${state.replaceAll('_', ' ')}${why}` };
+  },
+  output: ({ text }) => ({ kind: 'output', text }),
+  gap: ({ bytes }) => ({ kind: 'remark', text: leftOut(bytes, 'older than what is kept') }),
+  end: () => ({ kind: 'over' }),
 };
+
+/** The output of a replica slot, over all of its further placements. */
+export const REPLICA_LOG = sourceOf<ReplicaLogEvents>(REPLICA);

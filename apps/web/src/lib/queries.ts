@@ -135,6 +135,7 @@ export interface JobFilter {
   state?: JobState | undefined;
   kind?: string | undefined;
   schedule_id?: string | undefined;
+  runner_id?: string | undefined;
 }
 export interface AuditFilter {
   actor?: string | undefined;
@@ -153,8 +154,12 @@ export const apiTokensQuery = pages('api-tokens', apiTokenRoutes.list, {});
 /** Load and connections move without an event. */
 export const runnersQuery = { ...pages('runners', runnerRoutes.list, {}), refetchInterval: 4_000 };
 export const haFailoversQuery = pages('ha', haRoutes.failovers, {});
-/** Replicas start and become healthy without an event each. */
-export const servicesQuery = { ...pages('services', serviceRoutes.list, {}), refetchInterval: 2_500 };
+/** Those that have a replica on a runner, or all. Replicas start and become healthy without an event each. */
+export const servicesOnQuery = (filter: { runner_id?: string }) => ({
+  ...pages('services', serviceRoutes.list, filter),
+  refetchInterval: 2_500,
+});
+export const servicesQuery = servicesOnQuery({});
 /** So do the steps of a job, and that somebody submitted one. */
 export const jobsQuery = (filter: JobFilter) => ({
   ...pages('jobs', jobRoutes.list, { ...filter }),

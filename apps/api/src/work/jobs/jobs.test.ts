@@ -1,3 +1,4 @@
+import type { Job } from '@quorate/shared/jobs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiNode, startApiNode } from '../../testing/api-node';
 import { until } from '../../testing/until';
@@ -66,8 +67,13 @@ describe('a job', () => {
       "require('child_process').spawn('sleep', ['1000'], { stdio: 'inherit' }).on('spawn', () => console.log('up')); setInterval(() => {}, 1000)";
     const id = await submit(node(script));
     await inState(id, 'running');
+    const runner = (await api.call('GET', '/v1/runners', { token: admin })).body.items[0].id;
+    const onRunner = async () =>
+      (await api.call('GET', `/v1/jobs?runner_id=${runner}`, { token: admin })).body.items.map((job: Job) => job.id);
+    expect(await onRunner()).toEqual([id]);
     await api.call('POST', `/v1/jobs/${id}/cancel`, { token: admin });
     expect(await finished(id)).toMatchObject({ state: 'cancelled', attempts: [{ outcome: 'cancelled' }] });
+    expect(await onRunner()).toEqual([]);
     const waiting = await submit({ ...exec('true'), spec: { kind: 'exec', command: 'true', labels: { gpu: 'yes' } } });
     expect((await look(waiting)).waiting_for).toBe('no runner has the labels gpu=yes');
     await api.call('POST', `/v1/jobs/${waiting}/cancel`, { token: admin });

@@ -33,12 +33,14 @@ export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoi
   return [
     // Before the one with an id, which would take "summary" for one.
     endpoint(jobRoutes.summary, (ctx) => summarize(ctx.db)),
-    endpoint(jobRoutes.list, (ctx, { query: { cursor, limit, state, kind, schedule_id: schedule } }) => {
+    endpoint(jobRoutes.list, (ctx, { query }) => {
+      const { cursor, limit, state, kind, schedule_id: schedule, runner_id: runner } = query;
       const where = and(
         cursor === undefined ? undefined : lt(jobs.id, textCursor(cursor)),
         state === undefined ? undefined : eq(jobs.state, state),
         kind === undefined ? undefined : eq(jobs.kind, kind),
         schedule === undefined ? undefined : eq(jobs.scheduleId, schedule),
+        runner === undefined ? undefined : eq(jobs.runnerId, runner),
       );
       const rows = ctx.db
         .select()

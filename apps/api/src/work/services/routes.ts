@@ -1,5 +1,5 @@
 import { type ScalingDecision, type Service, serviceRoutes } from '@quorate/shared/services';
-import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
 import { numberCursor, pageOf, textCursor } from '../../http/page';
@@ -17,7 +17,7 @@ import {
 } from './commands';
 import type { ReplicaLogs } from './logs/follow';
 import { findService, replicaAt } from './queries';
-import { autoscaleDecisions, type ServiceRow, serviceRevisions, services } from './table';
+import { autoscaleDecisions, type ServiceRow, serviceReplicas, serviceRevisions, services } from './table';
 import { viewService } from './view';
 
 function viewByName(ctx: RequestContext, name: string): Service {
@@ -40,11 +40,19 @@ export interface ServiceEndpointDeps {
 export const serviceEndpoints = ({ logs, stopping }: ServiceEndpointDeps): Endpoint[] => [
   // Before those with a name in the same place.
   endpoint(serviceRoutes.scaleAll, (ctx, { body }) => ctx.propose(scaleAllServices, body)),
-  endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit } }) => {
+  endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit, runner_id: runner } }) => {
+    const onRunner = ctx.db.select({ name: serviceReplicas.service }).from(serviceReplicas);
     const rows = ctx.db
       .select()
       .from(services)
-      .where(cursor === undefined ? undefined : gt(services.name, textCursor(cursor)))
+      .where(
+        and(
+          cursor === undefined ? undefined : gt(services.name, textCursor(cursor)),
+          runner === undefined
+            ? undefined
+            : inArray(services.name, onRunner.where(eq(serviceReplicas.runnerId, runner))),
+        ),
+      )
       .orderBy(asc(services.name))
       .limit(limit + 1)
       .all();

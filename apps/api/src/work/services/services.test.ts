@@ -63,7 +63,11 @@ describe('a service', () => {
   it('runs, scales up, beyond what there is room for, and down, and ends', async () => {
     expect((await create('web', 2)).status).toBe(201);
     expect((await create('web', 2)).body).toMatchObject({ code: 'name_taken' });
-    await healthy('web', 2);
+    const [first] = (await healthy('web', 2)).instances;
+    const onRunner = async (id: string) =>
+      (await call('GET', `?runner_id=${id}`)).body.items.map(({ name }: { name: string }) => name);
+    expect(await onRunner(first.runner_id)).toEqual(['web']);
+    expect(await onRunner('00000000-0000-4000-8000-000000000000')).toEqual([]);
     expect((await call('PUT', '/web/scale', { replicas: 10 })).status).toBe(200);
     const full = await becomes('web', 'is full', ({ replicas }) => replicas.healthy === 8);
     expect(full.replicas).toEqual({ desired: 10, placed: 8, healthy: 8 });

@@ -5,13 +5,14 @@ import Link from 'next/link';
 import { ListStates } from '@/components/list-states';
 import { Panel } from '@/components/ui/panel';
 import { servicesQuery } from '@/lib/queries';
+import { useEveryPage } from '@/lib/use-every-page';
 import { ReplicaMeter, replicaWords } from '../services/replica-meter';
 import { ServiceBadge } from '../services/service-badges';
 
 /** The services that HA mode keeps on distinct nodes. */
 export function SystemServices() {
   const services = useInfiniteQuery(servicesQuery);
-  const system = (services.data?.pages.flatMap((page) => page.items) ?? []).filter((service) => service.system);
+  const system = useEveryPage(services).filter((service) => service.system);
   return (
     <Panel title="System services" flush>
       <ListStates

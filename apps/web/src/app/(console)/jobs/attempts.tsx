@@ -1,13 +1,13 @@
 'use client';
 
-import type { Job } from '@quorate/shared/jobs';
+import { CORE_RUNNER, type Job } from '@quorate/shared/jobs';
 import Link from 'next/link';
 import { Time } from '@/components/time';
 import { Panel } from '@/components/ui/panel';
 import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { OutcomeBadge } from '@/components/work-status';
 import { useNow } from '@/lib/use-now';
-import { endOf, formatDuration } from './job-words';
+import { endOf, formatDuration, placeOf } from './job-words';
 
 type Attempt = Job['attempts'][number];
 
@@ -35,12 +35,7 @@ export function Attempts({ job }: { job: Job }) {
                 {endOf(attempt) ? <p className="mt-1 break-words text-ink-2 text-xs">{endOf(attempt)}</p> : null}
               </Td>
               <Td>
-                <Link
-                  href={`/runners?runner=${encodeURIComponent(attempt.runner)}`}
-                  className="underline-offset-2 hover:underline"
-                >
-                  {attempt.runner}
-                </Link>
+                <Place attempt={attempt} />
               </Td>
               <Td className="whitespace-nowrap text-right">
                 <Took attempt={attempt} />
@@ -53,6 +48,15 @@ export function Attempts({ job }: { job: Job }) {
         </tbody>
       </Table>
     </Panel>
+  );
+}
+
+function Place({ attempt }: { attempt: Attempt }) {
+  if (attempt.runner === CORE_RUNNER) return placeOf(attempt);
+  return (
+    <Link href={`/runners?runner=${encodeURIComponent(attempt.runner)}`} className="underline-offset-2 hover:underline">
+      {attempt.runner}
+    </Link>
   );
 }
 

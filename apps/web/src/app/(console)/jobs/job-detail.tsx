@@ -20,6 +20,7 @@ import { asSentence } from '@/lib/format';
 import { jobQuery } from '@/lib/queries';
 import { useNow } from '@/lib/use-now';
 import { useWrite } from '@/lib/use-write';
+import { useTargetOptions } from '../backups/use-target-options';
 import { Attempts } from './attempts';
 import { canCancel, canRetry, formatDuration, jobTitle, runMs } from './job-words';
 import { OutputPanel } from './output-panel';
@@ -115,6 +116,7 @@ function Loaded({ job, back, onSubmitLike }: LoadedProps) {
 function JobFacts({ job }: { job: Job }) {
   const took = runMs(job, useNow());
   const { spec, retry } = job;
+  const targets = useTargetOptions(spec.kind === 'backup' ? spec.target : undefined);
   const program = spec.kind === 'exec' ? spec : undefined;
   const env = Object.entries(program?.env ?? {});
   const items = [
@@ -137,6 +139,15 @@ function JobFacts({ job }: { job: Job }) {
           { label: 'Timeout', value: `${program.timeout_seconds} s` },
           { label: 'Runner labels', value: <LabelChips labels={program.labels} none="any runner" /> },
         ]
+      : []),
+    ...(spec.kind === 'backup'
+      ? [
+          { label: 'Target', value: targets.find(({ value }) => value === spec.target)?.label ?? spec.target },
+          { label: 'Node', value: spec.node_id === null ? 'the leader' : `node ${spec.node_id}` },
+        ]
+      : []),
+    ...(spec.kind === 'service.restart'
+      ? [{ label: 'Services', value: spec.services.join(', ') || 'all of them' }]
       : []),
     ...(env.length > 0
       ? [{ label: 'Environment', value: env.map(([key, value]) => `${key}=${value}`).join(' '), mono: true }]

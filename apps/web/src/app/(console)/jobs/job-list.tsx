@@ -6,7 +6,7 @@ import { Time } from '@/components/time';
 import { JobBadge } from '@/components/work-status';
 import { asSentence } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
-import { endOf, formatDuration, jobTitle, runMs } from './job-words';
+import { endOf, formatDuration, jobTitle, placeOf, runMs } from './job-words';
 
 interface JobListProps {
   jobs: readonly Job[];
@@ -36,7 +36,7 @@ export function JobList({ jobs, onOpen }: JobListProps) {
         {
           head: 'Runner',
           className: 'whitespace-nowrap',
-          cell: ({ attempts }) => attempts.at(-1)?.runner ?? <Dash />,
+          cell: (job) => lastPlace(job) ?? <Dash />,
         },
         { head: 'Attempts', right: true, className: 'whitespace-nowrap', cell: attemptsOf },
         { head: 'Took', right: true, className: 'whitespace-nowrap', cell: (job) => <Took job={job} /> },
@@ -66,12 +66,17 @@ export function JobList({ jobs, onOpen }: JobListProps) {
           <Why job={job} />
           <p className="text-ink-3 text-xs">
             {attemptsOf(job)} attempts
-            {job.attempts.length > 0 ? ` · ${job.attempts.at(-1)?.runner}` : ''}
+            {job.attempts.length > 0 ? ` · ${lastPlace(job)}` : ''}
           </p>
         </>
       )}
     />
   );
+}
+
+function lastPlace({ attempts }: Job): string | undefined {
+  const last = attempts.at(-1);
+  return last && placeOf(last);
 }
 
 const attemptsOf = ({ attempts, retry }: Job): string => `${attempts.length} of ${retry.max_attempts}`;
@@ -85,7 +90,6 @@ function JobTitle({ job, onOpen }: { job: Job; onOpen: (id: string) => void }) {
       title={jobTitle(job)}
       onClick={() => onOpen(job.id)}
     >
-      {job.kind === 'exec' ? '' : `${job.kind} `}
       {jobTitle(job)}
     </button>
   );

@@ -1,9 +1,17 @@
-import type { Job } from '@quorate/shared/jobs';
+import { CORE_RUNNER, type Job } from '@quorate/shared/jobs';
 import { formatMs, formatSpan } from '../../../lib/format';
 import { commandLine } from '../../../lib/lines';
 
 /** What it does, in one line. */
-export const jobTitle = ({ spec }: Pick<Job, 'spec'>): string => (spec.kind === 'exec' ? commandLine(spec) : spec.kind);
+export function jobTitle({ spec }: Pick<Job, 'spec'>): string {
+  if (spec.kind === 'exec') return commandLine(spec);
+  if (spec.kind === 'backup') return spec.note ? `backup: ${spec.note}` : 'backup';
+  return `restart ${spec.services.join(' ') || 'all services'}`;
+}
+
+/** Where an attempt is made: a runner, or the cluster itself. */
+export const placeOf = ({ runner }: Job['attempts'][number]): string =>
+  runner === CORE_RUNNER ? 'the cluster' : runner;
 
 /** How long its attempts took or take, ms since the first start; null before that. */
 export function runMs(job: Job, nowMs: number): number | null {

@@ -60,7 +60,11 @@ export function ScheduleFields({ form }: { form: ScheduleFormApi }) {
         label="Enabled"
       />
       {/* Its fields are among those of this form; the library's types do not see that a narrower form fits. */}
-      <SubmitFields register={form.register as unknown as UseFormRegister<SubmitValues>} errors={errors} />
+      <SubmitFields
+        register={form.register as unknown as UseFormRegister<SubmitValues>}
+        errors={errors}
+        values={form.watch()}
+      />
     </>
   );
 }

@@ -38,7 +38,7 @@ export const scheduleBody = (values: ScheduleValues): unknown => ({
   time_zone: values.time_zone.trim(),
   overlap: values.overlap,
   missed: values.missed,
-  ...(submitBody(values) as object),
+  ...submitBody(values),
 });
 
 /** The form filled in with what a schedule is. */

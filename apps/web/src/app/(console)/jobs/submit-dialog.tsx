@@ -37,13 +37,13 @@ export function SubmitDialog({ like, onClose, onSubmitted }: SubmitDialogProps) 
     <FormDialog
       width="wide"
       title={like ? 'Submit a job like it' : 'Submit a job'}
-      description="A program is run once on one runner, without a shell."
+      description="A program runs on one runner, without a shell; the cluster does the other kinds itself."
       submit="Submit job"
       pending={submit.pending}
       onSubmit={form.handleSubmit((body) => submit.run({ body }))}
       onClose={onClose}
     >
-      <SubmitFields register={form.register} errors={form.formState.errors} />
+      <SubmitFields register={form.register} errors={form.formState.errors} values={form.watch()} />
       <ProblemNotice error={submit.error} fields={SUBMIT_FIELDS} fieldOf={submitField} />
     </FormDialog>
   );

@@ -2,10 +2,11 @@
 
 import Link from 'next/link';
 import { useState } from 'react';
+import { ACTIONS } from '@/components/actions-menu';
+import { DataTable } from '@/components/data-list';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { asSentence, formatCountdown, formatInt } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
 import { ReplicaBadge } from './service-badges';
@@ -17,32 +18,54 @@ interface ReplicaTableProps {
   instances: readonly Replica[];
   /** The revision that is wanted: others are marked. */
   revision: number;
+  /** Shows what the replica of a slot writes. */
+  onOutput: (slot: number) => void;
 }
 
 /** Every replica with its state, and why when that is not what is wanted. */
-export function ReplicaTable({ instances, revision }: ReplicaTableProps) {
+export function ReplicaTable({ instances, revision, onOutput }: ReplicaTableProps) {
   const [all, setAll] = useState(false);
   const shown = all ? instances : instances.slice(0, SHOWN);
   return (
     <>
-      <Table label="Replicas">
-        <thead>
-          <tr>
-            <Th>Slot</Th>
-            <Th>State</Th>
-            <Th>Runner</Th>
-            <Th className="max-sm:hidden">Ports</Th>
-            <Th className="text-right max-sm:hidden">Revision</Th>
-            <Th className="text-right max-sm:hidden">Restarts</Th>
-            <Th className="text-right">Since</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((replica) => (
-            <ReplicaRow key={replica.slot} replica={replica} current={replica.revision === revision} />
-          ))}
-        </tbody>
-      </Table>
+      <DataTable
+        label="Replicas"
+        rows={shown}
+        keyOf={({ slot }) => slot}
+        columns={[
+          { head: 'Slot', className: 'tabular-nums', cell: ({ slot }) => slot },
+          { head: 'State', className: 'min-w-32', cell: (replica) => <State replica={replica} /> },
+          { head: 'Runner', cell: (replica) => <Where replica={replica} /> },
+          {
+            head: 'Ports',
+            from: 'sm',
+            className: 'whitespace-nowrap font-mono text-xs leading-5',
+            cell: ({ ports }) => <Ports ports={Object.entries(ports)} />,
+          },
+          {
+            head: 'Revision',
+            right: true,
+            from: 'sm',
+            cell: ({ revision: has }) => (has === revision ? has : <Badge tone="info">{has}</Badge>),
+          },
+          {
+            head: 'Restarts',
+            right: true,
+            from: 'sm',
+            className: 'tabular-nums',
+            cell: ({ restarts }) => (restarts === 0 ? <span className="text-ink-3">0</span> : restarts),
+          },
+          { head: 'Since', right: true, cell: ({ since }) => <Time at={since} /> },
+          {
+            ...ACTIONS,
+            cell: ({ slot }) => (
+              <Button size="sm" onClick={() => onOutput(slot)} aria-label={`Output of replica ${slot}`}>
+                Output
+              </Button>
+            ),
+          },
+        ]}
+      />
       {shown.length < instances.length ? (
         <div className="flex justify-center border-t p-2">
           <Button variant="ghost" onClick={() => setAll(true)}>
@@ -54,38 +77,23 @@ export function ReplicaTable({ instances, revision }: ReplicaTableProps) {
   );
 }
 
-function ReplicaRow({ replica, current }: { replica: Replica; current: boolean }) {
-  const ports = Object.entries(replica.ports);
+function State({ replica: { state, reason, moves_at: at } }: { replica: Replica }) {
   return (
-    <Tr>
-      <Td className="tabular-nums">{replica.slot}</Td>
-      <Td className="min-w-32">
-        <ReplicaBadge state={replica.state} />
-        {replica.reason ? <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(replica.reason)}</p> : null}
-        {replica.moves_at ? <MovesIn at={replica.moves_at} /> : null}
-      </Td>
-      <Td>
-        <Where replica={replica} />
-      </Td>
-      <Td className="whitespace-nowrap font-mono text-xs leading-5 max-sm:hidden">
-        {ports.length === 0 ? <span className="text-ink-3">–</span> : null}
-        {ports.map(([name, port]) => (
-          <p key={name}>
-            {name} {port}
-          </p>
-        ))}
-      </Td>
-      <Td className="text-right max-sm:hidden">
-        {current ? replica.revision : <Badge tone="info">{replica.revision}</Badge>}
-      </Td>
-      <Td className="text-right tabular-nums max-sm:hidden">
-        {replica.restarts === 0 ? <span className="text-ink-3">0</span> : replica.restarts}
-      </Td>
-      <Td className="text-right">
-        <Time at={replica.since} />
-      </Td>
-    </Tr>
+    <>
+      <ReplicaBadge state={state} />
+      {reason ? <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(reason)}</p> : null}
+      {at ? <MovesIn at={at} /> : null}
+    </>
   );
+}
+
+function Ports({ ports }: { ports: readonly [name: string, port: number][] }) {
+  if (ports.length === 0) return <span className="text-ink-3">–</span>;
+  return ports.map(([name, port]) => (
+    <p key={name}>
+      {name} {port}
+    </p>
+  ));
 }
 
 function Where({ replica: { runner, runner_online: online } }: { replica: Replica }) {

@@ -45,6 +45,7 @@ const show = ([word, tone, icon]: Look) => (
 
 export const ServiceBadge = ({ service }: { service: Service }) => show(SERVICE[stateOf(service)]);
 export const ReplicaBadge = ({ state }: { state: Replica['state'] }) => show(REPLICA[state]);
+export const replicaWord = (state: Replica['state']): string => REPLICA[state][0];
 export const SystemBadge = () => (
   <Badge tone="accent" icon={ShieldCheck}>
     System

@@ -3,7 +3,7 @@
 import type { Service, ServiceSpec } from '@quorate/shared/services';
 import { useQuery } from '@tanstack/react-query';
 import { ArrowLeft, Boxes, Pencil, RefreshCw, Scaling } from 'lucide-react';
-import { parseAsStringLiteral, useQueryState } from 'nuqs';
+import { parseAsStringLiteral, useQueryStates } from 'nuqs';
 import type { ReactNode } from 'react';
 import { Page } from '@/components/page';
 import { EmptyState, ErrorState } from '@/components/states';
@@ -14,6 +14,7 @@ import { Tabs } from '@/components/ui/tabs';
 import { WriteButton } from '@/components/write-button';
 import { serviceQuery } from '@/lib/queries';
 import { AutoscalingTab } from './autoscaling-tab';
+import { LogsTab, SLOT } from './logs-tab';
 import { replicaWords } from './replica-meter';
 import { ReplicaTable } from './replica-table';
 import { RevisionsTab } from './revisions-tab';
@@ -49,10 +50,10 @@ export function ServiceDetail({ name, actions, onBack }: ServiceDetailProps) {
   return <Loaded service={data.settings} back={back} actions={actions} />;
 }
 
-const TABS = ['replicas', 'autoscaling', 'revisions'] as const;
+const TABS = ['replicas', 'output', 'autoscaling', 'revisions'] as const;
 
 function Loaded({ service, back, actions }: { service: Service; back: ReactNode; actions: ServiceActions }) {
-  const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(TABS).withDefault('replicas'));
+  const [{ tab }, setPlace] = useQueryStates({ tab: parseAsStringLiteral(TABS).withDefault('replicas'), slot: SLOT });
   const onUse = (spec: ServiceSpec) => actions.start('edit', service, spec);
   const byItself = scaleBlock(service) !== null;
   return (
@@ -83,9 +84,14 @@ function Loaded({ service, back, actions }: { service: Service; back: ReactNode;
       <Tabs
         label={service.name}
         value={tab}
-        onValueChange={(value) => void setTab(value)}
+        onValueChange={(value) => void setPlace({ tab: value, slot: null })}
         tabs={[
-          { value: 'replicas', label: 'Replicas', content: <ReplicasTab service={service} /> },
+          {
+            value: 'replicas',
+            label: 'Replicas',
+            content: <ReplicasTab service={service} onOutput={(slot) => void setPlace({ tab: 'output', slot })} />,
+          },
+          { value: 'output', label: 'Output', content: <LogsTab service={service} /> },
           { value: 'autoscaling', label: 'Autoscaling', content: <AutoscalingTab service={service} /> },
           { value: 'revisions', label: 'Revisions', content: <RevisionsTab service={service} onUse={onUse} /> },
         ]}
@@ -94,7 +100,7 @@ function Loaded({ service, back, actions }: { service: Service; back: ReactNode;
   );
 }
 
-function ReplicasTab({ service }: { service: Service }) {
+function ReplicasTab({ service, onOutput }: { service: Service; onOutput: (slot: number) => void }) {
   const { instances } = service;
   return (
     <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem] xl:items-start">
@@ -106,7 +112,7 @@ function ReplicasTab({ service }: { service: Service }) {
               {service.replicas.desired === 0 ? 'It is scaled to 0.' : 'None has been made yet.'}
             </EmptyState>
           ) : (
-            <ReplicaTable instances={instances} revision={service.revision} />
+            <ReplicaTable instances={instances} revision={service.revision} onOutput={onOutput} />
           )}
         </Panel>
       </div>
