@@ -28,6 +28,7 @@ import { type Clock, systemClock } from './lib/clock';
 import { lockDirectory } from './lib/directory-lock';
 import type { Logger } from './lib/logger';
 import { parseHostPort } from './lib/net';
+import { programUser } from './lib/program-user';
 import { startReconciler } from './reconcile/driver';
 import { createAuthenticator, LOCAL_PRINCIPAL } from './resources/session/authenticate';
 import { clusterInfo } from './resources/setup/table';
@@ -81,6 +82,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
   const clock = deps.clock ?? systemClock;
   // Before anything is begun: a wrong file must not leave a half-made node behind.
   if (config.api.tls.mode === 'files') checkApiCertificate(config.api.tls, clock(), logger);
+  const user = await programUser(config.workers.user, 'workers.user');
   const unlock = lockDirectory(config.data_dir);
   const undo: (() => unknown)[] = [unlock];
   try {
@@ -151,7 +153,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
     const watching = startWatching({ ...common, logger, version, origins, logTail });
     undo.push(() => watching.stop());
     const work = startWork({
-      ...{ dataDir: config.data_dir, workers: config.workers, version, clock, logger },
+      ...{ dataDir: config.data_dir, workers: config.workers, user, version, clock, logger },
       host: parseHostPort(advertisedAddresses(config).cluster)?.host ?? '',
       node: { id: runtime.nodeId, name: runtime.name },
       db: () => core.store.db,

@@ -78,7 +78,7 @@ describe('precedence and defaults', () => {
       flags: [flag('workers.concurrency', '9')],
     });
     expect(config.api.trusted_proxies).toEqual(['10.0.0.0/8', '::1']);
-    expect(config.workers).toEqual({ enabled: false, concurrency: 9, stop_services: false });
+    expect(config.workers).toEqual({ enabled: false, concurrency: 9, user: '', stop_services: false });
     expect(config.node.id).toBe(7);
   });
 

@@ -1,5 +1,6 @@
 import { nodeId, nodeName, sha256Fingerprint } from '@quorate/shared/names';
 import { z } from 'zod';
+import { USER_PATTERN } from '../lib/program-user';
 import {
   address,
   cidr,
@@ -184,6 +185,14 @@ export const configSchema = z.strictObject({
       .max(256)
       .default(2)
       .meta({ description: 'Jobs and replicas of services at the same time.' }),
+    user: z
+      .string()
+      .refine((text) => text === '' || USER_PATTERN.test(text), 'expected NAME or NAME:GROUP')
+      .default('')
+      .meta({
+        description:
+          'Whom jobs, replicas and their checks run as, NAME or NAME:GROUP; empty = as this node does. Only root can run them as another.',
+      }),
     stop_services: z.boolean().default(false).meta({
       description:
         'At a stop of this node, also stop the replicas of services that it runs. Otherwise they go on, and the next start takes them over.',

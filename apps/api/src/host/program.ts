@@ -68,6 +68,7 @@ function registerRunner(program: Command, context: HostContext, finish: Finish):
     .option('--name <name>', 'its name (default: the host name)')
     .option('--label <key=value>', 'a label that work can ask for; may be repeated', collectText, [])
     .option('--capacity <n>', 'jobs and replicas that it runs at once (default: 10)', wholeNumber)
+    .option('--user <name>', 'NAME or NAME:GROUP that jobs and services run as (default: as the runner does)', '')
     .option('--cluster-token <token>', 'cluster.token of the cluster', 'quorate')
     .action(async (joinString: string | undefined, options: RunnerCliOptions) => {
       finish(await runRunner(context, joinString, options));

@@ -46,7 +46,7 @@ it('the certificate of a runner is renewed while it runs, and its job runs on', 
     return renewed < 0 ? 0 : said.slice(renewed).filter((text) => text === 'connected to a core node').length;
   };
   const onRemoved = () => expect.fail('it was not removed');
-  stopRunner = openRunner({ dataDir, file, self: own, clock, logger, renewalCheckMs: 200, onRemoved });
+  stopRunner = openRunner({ dataDir, file, self: own, user: undefined, clock, logger, renewalCheckMs: 200, onRemoved });
   const view = async () => (await call('GET', '/v1/runners')).items[0];
   await until(async () => (await view())?.status === 'online', 'it is online', 60_000);
   const spec = { kind: 'exec', command: 'sleep', args: ['600'] };

@@ -13,7 +13,9 @@ import {
   setRunnerFileAside,
 } from '../cluster/runners/join-client';
 import { type Clock, systemClock } from '../lib/clock';
+import { lockDirectory } from '../lib/directory-lock';
 import { createLogger, type Logger } from '../lib/logger';
+import { type ProgramUser, programUser } from '../lib/program-user';
 import type { RunnerSelf } from '../work/agent/link';
 import { type Runner, startRunner } from '../work/agent/runner';
 import type { HostContext } from './config-options';
@@ -24,6 +26,7 @@ export interface RunnerCliOptions {
   readonly name?: string;
   readonly label: readonly string[];
   readonly capacity?: number;
+  readonly user: string;
   readonly clusterToken: string;
 }
 
@@ -117,6 +120,7 @@ export interface OpenOptions {
   readonly dataDir: string;
   readonly file: RunnerFile;
   readonly self: RunnerSelf;
+  readonly user: ProgramUser | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How often it is looked whether the certificate is due. */
@@ -127,11 +131,11 @@ export interface OpenOptions {
 
 /** A runner with what it is known by, kept fresh while it runs. @returns the function that ends it */
 export function openRunner(options: OpenOptions): () => Promise<void> {
-  const { dataDir, file, self, clock, logger } = options;
+  const { dataDir, file, self, user, clock, logger } = options;
   const credentials = createRunnerCredentials({ dataDir, file, keyPem: runnerKey(dataDir), clock, logger });
   let stopCare: (() => void) | undefined;
   const runner = startRunner({
-    ...{ id: file.runner_id, dir: join(dataDir, 'work'), cores: file.cores, self, clock, logger },
+    ...{ id: file.runner_id, dir: join(dataDir, 'work'), cores: file.cores, self, user, clock, logger },
     // Its types know the certificate by less, and want a boolean; it goes to tls.connect as it is.
     tls: () => credentials.tls() as never,
     onCores: credentials.setCores,
@@ -160,15 +164,17 @@ export async function runRunner(
   const { dataDir } = options;
   const logger = createLogger({ level: 'info', format: context.stderrTty ? 'text' : 'json' });
   const labels = labelsOf(options.label);
+  const user = await programUser(options.user, '--user');
   const file = await identify(context, joinString, options, logger);
+  const unlock = lockDirectory(dataDir);
   const self = {
     labels: options.label.length > 0 ? labels : file.labels,
     capacity: options.capacity ?? file.capacity,
     version: context.version,
   };
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<number>((resolve, reject) => {
     const stop = openRunner({
-      ...{ dataDir, file, self, clock: systemClock, logger },
+      ...{ dataDir, file, self, user, clock: systemClock, logger },
       onRemoved() {
         const cure = 'to join anew, run it with the join string of another token';
         reject(new HostError(`the runner ${file.name} was removed from the cluster; ${cure}`));
@@ -176,4 +182,5 @@ export async function runRunner(
     });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop().then(() => resolve(0)));
   });
+  return ended.finally(unlock);
 }

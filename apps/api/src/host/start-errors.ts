@@ -9,6 +9,7 @@ import { ConfigError } from '../config/problem';
 import { ListenError } from '../http/listen';
 import { DirectoryLocked } from '../lib/directory-lock';
 import { formatHostPort } from '../lib/net';
+import { UserError } from '../lib/program-user';
 import { EtcdBinaryError } from '../replication/etcd/binary';
 import { codeOf, HostError, reasonOf, UsageError } from './host-error';
 import { stateCure } from './state-file';
@@ -25,6 +26,7 @@ const COMPLETE = [
   EtcdBinaryError,
   ConfigError,
   HostError,
+  UserError,
 ] as const;
 
 /** What stopped a start, in one message with the cure, without a stack. */
@@ -41,7 +43,7 @@ export function explainFailure(error: unknown, config?: Config): string {
 
 /** 2 for a wrong call or configuration, 1 for everything else. */
 export const exitCodeOf = (error: unknown): 1 | 2 =>
-  error instanceof ConfigError || error instanceof UsageError ? 2 : 1;
+  [ConfigError, UsageError, UserError].some((wrong) => error instanceof wrong) ? 2 : 1;
 
 const words = (stage: string): string => stage.replaceAll('_', ' ');
 

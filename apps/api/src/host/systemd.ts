@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { DEFAULT_CONFIG_FILE } from '../config/load';
+import { userIds } from '../lib/program-user';
 import type { Owner } from './data-dir';
 import { HostError, reasonOf } from './host-error';
 
@@ -44,8 +45,7 @@ function configFileIn(execStart: string): string {
 
 async function ownerOf(user: string): Promise<Owner | undefined> {
   if (user === '' || process.getuid?.() !== 0) return undefined;
-  const id = async (flag: string): Promise<number> => Number((await run('id', [flag, user])).stdout);
-  return { uid: await id('-u'), gid: await id('-g') };
+  return userIds(user);
 }
 
 /** The unit, where systemd runs and has one that uses this configuration file. */

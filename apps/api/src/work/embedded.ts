@@ -4,6 +4,7 @@ import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
 import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
+import type { ProgramUser } from '../lib/program-user';
 import type { Reconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
@@ -20,6 +21,8 @@ export interface EmbeddedDeps {
   readonly dataDir: string;
   readonly node: { readonly id: number; readonly name: string };
   readonly workers: { readonly enabled: boolean; readonly concurrency: number; readonly stop_services: boolean };
+  /** Whom programs run as; undefined = as this process. */
+  readonly user: ProgramUser | undefined;
   readonly version: string;
   /** Host that others reach this node at. */
   readonly host: string;
@@ -49,7 +52,7 @@ export interface EmbeddedRunner extends Reconciler {
 }
 
 export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
-  const { node, workers, db, applier, propose, logger } = deps;
+  const { node, workers, user, db, applier, propose, logger } = deps;
   let heldAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - heldAt < LEASE_MS;
   let runnerId: string | undefined;
@@ -57,8 +60,10 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   let stopped = false;
 
   const dir = join(deps.dataDir, 'work');
-  const agent = createAgent({ dir, logger, report, leaseHeld, leaseEndsAt: () => heldAt + LEASE_MS });
-  const replicas = createReplicas({ dir: join(dir, 'replicas'), bootId: bootId(), logger, report: reportReplicas });
+  const agent = createAgent({ dir, user, logger, report, leaseHeld, leaseEndsAt: () => heldAt + LEASE_MS });
+  const replicas = createReplicas({
+    ...{ dir: join(dir, 'replicas'), bootId: bootId(), user, logger, report: reportReplicas },
+  });
 
   async function reportReplicas(reports: ReplicaReport[]): Promise<void> {
     if (runnerId === undefined) throw new Error('this runner is not registered yet');

@@ -5,6 +5,7 @@ import type { StateDb } from '../db/state-store';
 import type { Endpoint } from '../http/endpoint';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import type { ProgramUser } from '../lib/program-user';
 import { startReconciler } from '../reconcile/driver';
 import type { JobKind } from '../reconcile/job-kind';
 import type { Applier } from '../replication/applier';
@@ -39,6 +40,8 @@ export interface WorkDeps {
   readonly dataDir: string;
   readonly node: { readonly id: number; readonly name: string };
   readonly workers: { readonly enabled: boolean; readonly concurrency: number; readonly stop_services: boolean };
+  /** Whom jobs and replicas run as; undefined = as this process. */
+  readonly user: ProgramUser | undefined;
   readonly version: string;
   /** Host that others reach this node at. */
   readonly host: string;

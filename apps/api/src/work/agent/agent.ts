@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AssignedWork, JobEnd, JobOutputRange, JobReport, OutputChunk } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
+import type { ProgramUser } from '../../lib/program-user';
 import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
 import { createReportQueue } from './report-queue';
 import { createSpawner } from './spawner';
@@ -10,6 +11,8 @@ import { createSpawner } from './spawner';
 export interface AgentOptions {
   /** Where attempts and their output are kept. */
   readonly dir: string;
+  /** Whom programs run as; undefined = as this process. */
+  readonly user: ProgramUser | undefined;
   readonly logger: Logger;
   /** Resolves when the log has them, or has refused them for good. @throws while nobody could take them: tried again */
   readonly report: (reports: JobReport[]) => Promise<void>;
@@ -68,9 +71,9 @@ interface Known {
 
 /** Runs what is assigned: each attempt once, whatever is told however often, and across restarts of this process. */
 export function createAgent(options: AgentOptions): Agent {
-  const { dir, logger } = options;
-  const spawner = createSpawner({ leaseEndsAt: options.leaseEndsAt, logger });
-  const store = createJobStore({ dir: join(dir, 'jobs'), spawner });
+  const { dir, user, leaseEndsAt, logger } = options;
+  const spawner = createSpawner({ leaseEndsAt, user, logger });
+  const store = createJobStore({ dir: join(dir, 'jobs'), spawner, user, logger });
   const reports = createReportQueue(options.report, logger);
   const known = new Map<string, Known>();
   let wanted: AssignedWork['jobs'] = [];

@@ -1,16 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import type { StdioOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Readable } from 'node:stream';
+import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { uuidv7 } from '../../lib/ids';
 import { silentLogger } from '../../lib/logger';
 import { until } from '../../testing/until';
 import { createJobStore, type JobRun } from './job-run';
+import { launch } from './launch';
+import { endLeft } from './processes';
 import { createSpawner } from './spawner';
 
 let dir: string;
 const runs: JobRun[] = [];
-const spawner = createSpawner({ leaseEndsAt: () => performance.now() + 3_600_000, logger: silentLogger() });
+const logger = silentLogger();
+const leaseEndsAt = () => performance.now() + 3_600_000;
+const spawner = createSpawner({ leaseEndsAt, user: undefined, logger });
 afterAll(() => spawner.stop());
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'quorate-runs-'));
@@ -28,7 +35,7 @@ const spec = (command: string, ...args: string[]) => ({
 });
 function start(...what: Parameters<typeof spec>) {
   const of = { id: uuidv7(), attempt: 1 };
-  const store = createJobStore({ dir, spawner });
+  const store = createJobStore({ dir, spawner, user: undefined, logger });
   const run = store.start(of, spec(...what));
   runs.push(run);
   return { of, store, run };
@@ -67,30 +74,60 @@ describe('a program', () => {
     process.kill(Number(end.outputTail), 'SIGKILL');
   });
 
-  it('may write 500 MB: little of it is kept, in memory and on disk', async () => {
+  it('may write 100 MB: little of it is kept, in memory and on disk', async () => {
     const before = process.memoryUsage().rss;
     let most = 0;
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage().rss - before);
     }, 20);
-    const { run, of, store } = start('head', '-c', '500000000', '/dev/zero');
+    const { run, of, store } = start('head', '-c', '100000000', '/dev/zero');
     const end = await run.ended;
     clearInterval(watch);
-    expect(end).toMatchObject({ outcome: 'succeeded', outputBytes: 500_000_000 });
+    expect(end).toMatchObject({ outcome: 'succeeded', outputBytes: 100_000_000 });
     expect(most).toBeLessThan(100e6);
     const bytes = readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
     expect(bytes).toBeLessThan(1.5e6);
-    expect(store.output(of, 499_999_999)).toMatchObject({ offset: 499_999_999, total: 500_000_000, ended: true });
-  }, 60_000);
+    expect(store.output(of, 99_999_999)).toMatchObject({ offset: 99_999_999, total: 100_000_000, ended: true });
+  }, 120_000);
 
   it('that was begun by a runner that is gone is ended, and never begun again', async () => {
     const { of, run } = start('sleep', '300');
     await run.begun;
     const { pid } = JSON.parse(readFileSync(join(dir, `${of.id}.1.json`), 'utf8'));
-    const next = createJobStore({ dir, spawner });
+    const next = createJobStore({ dir, spawner, user: undefined, logger });
     expect(next.recover(of)).toMatchObject({ outcome: 'lost', error: 'the runner was restarted while it ran' });
     await run.ended;
     expect(isAlive(pid)).toBe(false);
     expect(next.recover({ ...of, attempt: 2 })).toBeUndefined();
+  });
+
+  it('that was started a moment before its runner was killed is found by its mark, with what left its session', async () => {
+    const of = { id: uuidv7(), attempt: 1 };
+    const name = `${of.id}.1`;
+    const script = 'setsid sleep 300 & echo $!; exec sleep 300';
+    const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
+    const child = launch(
+      { command: 'sh', args: ['-c', script], env: {} },
+      { cwd: dir, instance: name, user: undefined, stdio },
+    );
+    onTestFinished(() => endLeft(name, undefined));
+    const [line] = await once(child.stdout as Readable, 'data');
+    const pids = [child.pid ?? 0, Number(line)];
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    // Nobody had time to write down its number.
+    writeFileSync(join(dir, `${name}.json`), JSON.stringify({ pid: null, startTime: '', total: 0, end: null }));
+    const next = createJobStore({ dir, spawner, user: undefined, logger });
+    await until(() => !pids.some(isAlive), 'nothing of it is left');
+    expect(next.recover(of)).toMatchObject({ outcome: 'lost' });
+  });
+
+  it('has an empty directory of its own, which goes with it', async () => {
+    const { of, run } = start('sh', '-c', 'pwd; ls -A; touch left; exec sleep 300');
+    await run.begun;
+    const work = join(dir, 'work', `${of.id}.1`);
+    await until(() => existsSync(join(work, 'left')), 'it works there');
+    run.stop('cancelled');
+    expect((await run.ended).outputTail).toBe(`${work}\n`);
+    await until(() => !existsSync(work), 'the directory is gone');
   });
 });

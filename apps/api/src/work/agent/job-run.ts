@@ -1,10 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
 import { type JobEnd, jobEndSchema, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
+import type { Logger } from '../../lib/logger';
+import type { ProgramUser } from '../../lib/program-user';
+import { makeWorkDirectory } from './launch';
 import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
-import { endLeftover } from './process-group';
+import { endLeft } from './processes';
 import type { Spawned, Spawner } from './spawner';
 
 const STOP_GRACE_MS = 5_000;
@@ -52,8 +56,18 @@ export interface JobStore {
   prune(): void;
 }
 
-export function createJobStore({ dir, spawner }: { dir: string; spawner: Spawner }): JobStore {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+export interface JobStoreOptions {
+  readonly dir: string;
+  readonly spawner: Spawner;
+  /** Whom the programs run as; undefined = as this process. */
+  readonly user: ProgramUser | undefined;
+  readonly logger: Logger;
+}
+
+/** What an earlier process began and did not see end is ended. */
+export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions): JobStore {
+  const workDir = join(dir, 'work');
+  mkdirSync(workDir, { recursive: true, mode: 0o711 });
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
   const pathOf = (name: string, suffix: '.json' | '.log'): string => join(dir, `${name}${suffix}`);
   const logPath = (of: AttemptId): string => pathOf(nameOf(of), '.log');
@@ -78,11 +92,19 @@ export function createJobStore({ dir, spawner }: { dir: string; spawner: Spawner
   }
   const load = (of: AttemptId): JobRecord | undefined => loadByName(nameOf(of));
 
+  /** Not waited for: there may be much in it. */
+  function discard(path: string): void {
+    rm(path, { recursive: true, force: true }).catch((error: unknown) =>
+      logger.warn({ err: error, path }, 'what a job left in its working directory cannot be removed'),
+    );
+  }
+
   function recover(of: AttemptId): JobEnd | undefined {
     const record = load(of);
     if (!record) return undefined;
     if (record.end) return record.end;
-    if (record.pid !== null) endLeftover({ pid: record.pid, startTime: record.startTime });
+    // Its number is not known when it was started a moment before the end of that process: its mark tells who it is.
+    endLeft(nameOf(of), record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
     const ended = lostEnd('the runner was restarted while it ran');
     save(of, { pid: null, startTime: '', total: 0, end: ended });
     return ended;
@@ -93,7 +115,9 @@ export function createJobStore({ dir, spawner }: { dir: string; spawner: Spawner
     const path = logPath(of);
     removeOutput(path);
     const log = createOutputLog(path);
-    const program = spawner.start(spec, { cwd: dir, onOutput: (chunk) => log.write(chunk) });
+    const cwd = join(workDir, nameOf(of));
+    makeWorkDirectory(cwd, user);
+    const program = spawner.start(spec, { cwd, instance: nameOf(of), onOutput: (chunk) => log.write(chunk) });
     let pid: number | undefined;
     let over = false;
     const begun = program.started.then((identity) => {
@@ -113,6 +137,7 @@ export function createJobStore({ dir, spawner }: { dir: string; spawner: Spawner
       },
       ended: ended.then((end) => {
         over = true;
+        discard(cwd);
         log.close();
         const { total } = log;
         const whole = { ...end, outputTail: readTail(path, total), outputBytes: total };
@@ -121,6 +146,12 @@ export function createJobStore({ dir, spawner }: { dir: string; spawner: Spawner
       }),
     };
   }
+
+  for (const name of stored) {
+    const [id = '', attempt] = name.split('.');
+    recover({ id, attempt: Number(attempt) });
+  }
+  for (const name of readdirSync(workDir)) discard(join(workDir, name));
 
   return {
     recover,

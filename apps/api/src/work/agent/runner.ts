@@ -5,6 +5,7 @@ import type { ClientOptions } from 'ws';
 import { delay } from '../../lib/async';
 import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
+import type { ProgramUser } from '../../lib/program-user';
 import { LEASE_MS, SAMPLE_MS } from '../lease';
 import { bootId, createAgent } from './agent';
 import { type Link, openLink, type RunnerSelf, type Trust } from './link';
@@ -16,6 +17,8 @@ export interface RunnerOptions {
   /** Who it is: what another runner left in `dir` is ended. */
   readonly id: string;
   readonly dir: string;
+  /** Whom programs run as; undefined = as this process. */
+  readonly user: ProgramUser | undefined;
   readonly self: RunnerSelf;
   /** Cluster addresses to begin with; the cores tell of changes. */
   readonly cores: readonly string[];
@@ -53,18 +56,18 @@ interface Entry {
 
 /** Connects to every core node, and stays so: what it is told to run it runs, whichever core says so first. */
 export function startRunner(options: RunnerOptions): Runner {
-  const { logger, dir } = options;
+  const { logger, dir, user } = options;
   const stopping = new AbortController();
   const links = new Map<string, Entry>();
   let renewedAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - renewedAt < LEASE_MS;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const agent = createAgent({
-    ...{ dir, logger, leaseHeld, leaseEndsAt: () => renewedAt + LEASE_MS },
+    ...{ dir, user, logger, leaseHeld, leaseEndsAt: () => renewedAt + LEASE_MS },
     report: (reports) => byOne((link) => link.report(reports)),
   });
   const replicas = createReplicas({
-    ...{ dir: join(dir, 'replicas'), bootId: bootId(), logger },
+    ...{ dir: join(dir, 'replicas'), bootId: bootId(), user, logger },
     report: (reports) => byOne((link) => link.reportReplicas(reports)),
   });
   let isRemoved = false;

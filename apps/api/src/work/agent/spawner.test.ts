@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
@@ -21,7 +22,7 @@ afterEach(() => {
 });
 
 function newSpawner(leaseEndsAt: () => number): Spawner {
-  const spawner = createSpawner({ leaseEndsAt, logger: silentLogger() });
+  const spawner = createSpawner({ leaseEndsAt, user: undefined, logger: silentLogger() });
   spawners.push(spawner);
   return spawner;
 }
@@ -31,7 +32,10 @@ function start(spawner: Spawner, script: string): Spawned & { output: () => stri
   const onOutput = (chunk: Buffer): void => {
     output += chunk.toString();
   };
-  const program = spawner.start({ command: 'sh', args: ['-c', script], env: {} }, { cwd: '/', onOutput });
+  const program = spawner.start(
+    { command: 'sh', args: ['-c', script], env: {} },
+    { cwd: '/', instance: randomUUID(), onOutput },
+  );
   return { ...program, output: () => output };
 }
 /** Ignores SIGTERM, and has a child. */
@@ -67,7 +71,10 @@ it('gives what a program wrote and how it ended', async () => {
 
 it('says why a program cannot be started', async () => {
   const spawner = newSpawner(() => performance.now() + HOUR_MS);
-  const program = spawner.start({ command: 'no-such', args: [], env: {} }, { cwd: '/', onOutput: () => undefined });
+  const program = spawner.start(
+    { command: 'no-such', args: [], env: {} },
+    { cwd: '/', instance: randomUUID(), onOutput: () => undefined },
+  );
   expect(await program.started).toBeUndefined();
   expect(await program.ended).toMatchObject({
     error: 'no-such cannot be started: there is no such program on the runner',
@@ -91,9 +98,9 @@ it('ends programs whose lease is over, though this process does nothing about it
 it('ends programs when the process that asked for them gets kill -9', async () => {
   const script = [
     `import { createSpawner } from ${JSON.stringify(new URL('./spawner.ts', import.meta.url).pathname)};`,
-    `const spawner = createSpawner({ leaseEndsAt: () => performance.now() + ${HOUR_MS}, logger: console });`,
+    `const spawner = createSpawner({ leaseEndsAt: () => performance.now() + ${HOUR_MS}, user: undefined, logger: console });`,
     `const spec = { command: 'sh', args: ['-c', ${JSON.stringify(STUBBORN)}], env: {} };`,
-    `const program = spawner.start(spec, { cwd: '/', onOutput: async () => console.log((await program.started).pid) });`,
+    `const program = spawner.start(spec, { cwd: '/', instance: 'here', onOutput: async () => console.log((await program.started).pid) });`,
     `setInterval(() => {}, 1000);`,
   ].join('\n');
   const runner = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: 'pipe' });

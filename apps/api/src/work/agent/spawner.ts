@@ -2,14 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { z } from 'zod';
 import { type Deferred, deferred } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
-import {
-  endLeftover,
-  PROGRAM_PATH,
-  type ProcessIdentity,
-  type ProgramEnd,
-  type ProgramSpec,
-  whyNotStarted,
-} from './process-group';
+import type { ProgramUser } from '../../lib/program-user';
+import { environmentOf, neverRan, type ProgramEnd, type ProgramSpec, USER_UMASK } from './launch';
+import { endLeft, type ProcessIdentity } from './processes';
 
 export interface SpawnedEnd extends ProgramEnd {
   /** It did not end by itself: it may not run any more, or nobody saw how it ended. */
@@ -32,7 +27,15 @@ export interface Spawned {
  */
 export interface Spawner {
   /** Starts a program: without a shell, in a group of its own, with a clean environment. Never throws: see `ended`. */
-  start(spec: ProgramSpec, options: { cwd: string; onOutput: (chunk: Buffer) => void }): Spawned;
+  start(
+    spec: ProgramSpec & { readonly stdin?: string },
+    options: {
+      readonly cwd: string;
+      /** Names this start, and no other: by it what is left of it is found. */
+      readonly instance: string;
+      readonly onOutput: (chunk: Buffer) => void;
+    },
+  ): Spawned;
   /** Ends what still runs, and the process itself. */
   stop(): void;
 }
@@ -69,12 +72,12 @@ function endAll() {
     signalGroup(child.pid, 'SIGKILL');
   }
 }
-function start({ id, command, args, cwd, env, stdin }) {
+function start({ id, command, args, cwd, env, user, stdin }) {
   if (isOver()) return tell({ id, type: 'lost' });
   const refused = ({ code = '', message }) => tell({ id, type: 'refused', code, message });
   let child;
   try {
-    child = spawn(command, args, { cwd, env, detached: true, stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+    child = spawn(command, args, { cwd, env, detached: true, stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'], ...user });
   } catch (error) { return refused(error); }
   child.once('error', refused);
   const { pid, stdout, stderr } = child;
@@ -134,15 +137,22 @@ const fromSpawner = z.discriminatedUnion('type', [
 
 interface Program {
   readonly command: string;
+  readonly instance: string;
   readonly onOutput: (chunk: Buffer) => void;
   readonly started: Deferred<ProcessIdentity | undefined>;
   readonly ended: Deferred<SpawnedEnd>;
   identity: ProcessIdentity | undefined;
 }
 
-/** `leaseEndsAt`: when the lease is over as things stand, on the clock of performance.now(). */
-export function createSpawner(options: { leaseEndsAt: () => number; logger: Logger }): Spawner {
-  const { leaseEndsAt, logger } = options;
+export interface SpawnerOptions {
+  /** When the lease is over as things stand, on the clock of performance.now(). */
+  readonly leaseEndsAt: () => number;
+  /** Who the programs run as; undefined = as this process. */
+  readonly user: ProgramUser | undefined;
+  readonly logger: Logger;
+}
+
+export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Spawner {
   const programs = new Map<number, Program>();
   let lastId = 0;
   let child: ChildProcess | undefined;
@@ -173,7 +183,7 @@ export function createSpawner(options: { leaseEndsAt: () => number; logger: Logg
     } else if (message.type === 'output') {
       const { buffer, byteOffset, length } = message.data;
       program.onOutput(Buffer.from(buffer, byteOffset, length));
-    } else if (message.type === 'refused') over(message.id, { error: whyNotStarted(program.command, message) });
+    } else if (message.type === 'refused') over(message.id, neverRan(program.command, message));
     else if (message.type === 'lost') over(message.id, { isLost: true, error: WITHOUT_LEASE });
     else {
       const { exitCode, signal, isLost } = message;
@@ -183,17 +193,28 @@ export function createSpawner(options: { leaseEndsAt: () => number; logger: Logg
   /** What it started is nobody's child now: nobody would hear how it ends. */
   function died(): void {
     child = undefined;
-    for (const [programId, { identity }] of programs) {
-      if (identity) endLeftover(identity);
+    for (const [programId, { instance, identity }] of programs) {
+      endLeft(instance, identity);
       over(programId, { isLost: true, error: 'the process that had started it was ended' });
     }
   }
   function wake(): void {
     if (child) return;
     // A group of its own: whatever stops this process does not stop it.
-    const fresh = spawn(process.execPath, ['--max-old-space-size=32', '--max-semi-space-size=1', '-e', PROGRAM], {
-      ...{ cwd: '/', env: {}, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' },
-    });
+    const mask = user ? `process.umask(${USER_UMASK});` : '';
+    const fresh = spawn(
+      process.execPath,
+      ['--max-old-space-size=32', '--max-semi-space-size=1', '-e', mask + PROGRAM],
+      {
+        ...{
+          cwd: '/',
+          env: {},
+          detached: true,
+          stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+          serialization: 'advanced',
+        },
+      },
+    );
     child = fresh;
     fresh.on('message', take);
     const onEnd = (): void => {
@@ -212,7 +233,7 @@ export function createSpawner(options: { leaseEndsAt: () => number; logger: Logg
     tell({ type: 'end', id: programId, graceMs });
     const program = programs.get(programId);
     const cut = setTimeout(() => {
-      if (program?.identity) endLeftover(program.identity);
+      if (program) endLeft(program.instance, program.identity);
     }, graceMs + DEAF_MS);
     void program?.ended.promise.then(() => clearTimeout(cut));
   }
@@ -222,14 +243,14 @@ export function createSpawner(options: { leaseEndsAt: () => number; logger: Logg
   timer.unref();
 
   return {
-    start({ command, args, env, stdin = '' }, { cwd, onOutput }) {
+    start({ command, args, env, stdin = '' }, { cwd, instance, onOutput }) {
       wake();
       tellLease();
       lastId += 1;
       const programId = lastId;
       const [started, ended] = [deferred<ProcessIdentity | undefined>(), deferred<SpawnedEnd>()];
-      programs.set(programId, { command, onOutput, started, ended, identity: undefined });
-      tell({ type: 'start', id: programId, command, args, cwd, env: { PATH: PROGRAM_PATH, ...env }, stdin });
+      programs.set(programId, { command, instance, onOutput, started, ended, identity: undefined });
+      tell({ type: 'start', id: programId, command, args, cwd, env: environmentOf(env, instance), user, stdin });
       return { started: started.promise, ended: ended.promise, end: (graceMs) => end(programId, graceMs) };
     },
     stop() {

@@ -1,11 +1,20 @@
 import { spawn } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { until } from '../../testing/until';
-import { createGroupSampler, createHostSampler, parseStat } from './usage';
+import { parseStat } from './processes';
+import { createGroupSampler, createHostSampler } from './usage';
 
 it('reads a process whose name looks like fields', () => {
   const line = `7 (a) R 9 (b) S 1 42 42 0 -1 4194560 1 2 3 4 150 50 25 25 20 0 1 0 99 1000 12 1844 0 0`;
-  expect(parseStat(line)).toEqual({ group: 42, ticks: 250, rssPages: 12 });
+  expect(parseStat(line)).toMatchObject({
+    pid: 7,
+    alive: true,
+    group: 42,
+    session: 42,
+    ticks: 250,
+    startTime: '99',
+    rssPages: 12,
+  });
 });
 
 it('sums a group, never goes back, and says percent of one processor', () => {

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import type { MetricsBatch } from '@quorate/shared/runner-protocol';
+import { allProcesses, type ProcessStat, statOf } from './processes';
 
 /** What a process group uses. CPU percent is of one processor. */
 export interface GroupUsage {
@@ -10,46 +10,14 @@ export interface GroupUsage {
   readonly processes: number;
 }
 
-/** What one line of /proc/PID/stat says; ticks are of 1/100 s, on every Linux. */
-interface ProcessStat {
-  readonly group: number;
-  readonly ticks: number;
-  readonly rssPages: number;
-}
-
 const TICKS_PER_SECOND = 100;
 const NOTHING: GroupUsage = { cpu_percent: 0, cpu_seconds: 0, rss_bytes: 0, processes: 0 };
 
-/** Undefined for what is no such line. */
-export function parseStat(text: string): ProcessStat | undefined {
-  // The name in parentheses may hold anything; field 3 (state) is the first behind it.
-  const fields = text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number);
-  const at = (field: number): number => fields[field - 3] ?? Number.NaN;
-  // Own time and that of children that have ended and were waited for.
-  const ticks = at(14) + at(15) + at(16) + at(17);
-  return Number.isNaN(ticks) ? undefined : { group: at(5), ticks, rssPages: at(24) };
-}
-
 /** By the ratio of the two ways in which this process is told its own size. */
 function pageBytes(): number {
-  const own = parseStat(readFileSync('/proc/self/stat', 'utf8'));
+  const own = statOf('self');
   const ratio = process.memoryUsage.rss() / (own?.rssPages || 1);
   return ratio >= 1024 ? 2 ** Math.round(Math.log2(ratio)) : 4096;
-}
-
-function* processes(): Generator<ProcessStat> {
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = parseStat(readFileSync(`/proc/${name}/stat`, 'utf8'));
-      if (stat) yield stat;
-    } catch {
-      // Ended meanwhile.
-    }
-  }
 }
 
 /**
@@ -57,7 +25,7 @@ function* processes(): Generator<ProcessStat> {
  * Empty where there is no /proc.
  */
 export function createGroupSampler(
-  read: () => Iterable<ProcessStat> = processes,
+  read: () => Iterable<Pick<ProcessStat, 'group' | 'ticks' | 'rssPages'>> = allProcesses,
   clock: () => number = () => performance.now(),
 ): (groups: readonly number[]) => Map<number, GroupUsage> {
   let before = new Map<number, number>();

@@ -2,8 +2,9 @@ import { connect } from 'node:net';
 import type { ServiceSpec } from '@quorate/shared/services';
 import { Agent, request } from 'undici';
 import { delay } from '../../../lib/async';
-import type { Logger } from '../../../lib/logger';
-import { startProgram } from '../process-group';
+import type { ProgramUser } from '../../../lib/program-user';
+import { launch, neverRan } from '../launch';
+import { signalTo } from '../processes';
 import type { Gate } from './gate';
 
 type Health = ServiceSpec['health'];
@@ -15,6 +16,7 @@ const SETTLED_MS = 500;
 const FIRST_LOOK_MS = 100;
 const HOST = '127.0.0.1';
 const SHOWN_BYTES = 500;
+const OUTPUT_AFTER_EXIT_MS = 500;
 
 export interface HealthOptions {
   readonly health: Health;
@@ -22,12 +24,14 @@ export interface HealthOptions {
   /** For a check that is a program. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  readonly user: ProgramUser | undefined;
+  /** Of the replica's program: a check that is left behind ends with it. */
+  readonly instance: string;
   /** It was healthy before this process began to watch it. */
   readonly wasHealthy: boolean;
   /** Bounds how many checks of all replicas run at once. */
   readonly gate: Gate;
   readonly onHealthy: () => void;
-  readonly logger: Logger;
 }
 
 /**
@@ -127,23 +131,37 @@ async function checkByRequest(port: number, path: string, signal: AbortSignal): 
   return statusCode >= 200 && statusCode < 400 ? undefined : `the answer was ${statusCode}`;
 }
 
-async function checkByProgram(
-  { env, cwd, logger }: HealthOptions,
+function checkByProgram(
+  { env, cwd, user, instance }: HealthOptions,
   { command, args }: Extract<Health, { type: 'exec' }>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  let output = '';
-  const onOutput = (chunk: Buffer): void => {
-    output = (output + chunk.toString('utf8')).slice(-SHOWN_BYTES);
-  };
-  const group = startProgram({ command, args, env }, { cwd, onOutput, logger });
-  const onCut = (): void => group.end(0);
-  signal.addEventListener('abort', onCut, { once: true });
-  const { exitCode, signal: ending, error } = await group.ended;
-  signal.removeEventListener('abort', onCut);
-  signal.throwIfAborted();
-  if (error !== '') return error;
-  return exitCode === 0 ? undefined : `${ending ?? `exit code ${exitCode}`}: ${output.trim()}`;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const child = launch({ command, args, env }, { cwd, user, instance, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const onOutput = (chunk: Buffer): void => {
+      output = (output + chunk.toString('utf8')).slice(-SHOWN_BYTES);
+    };
+    const streams = [child.stdout, child.stderr];
+    for (const stream of streams) stream?.on('data', onOutput);
+    const endGroup = (): void => void (child.pid && signalTo(-child.pid, 'SIGKILL'));
+    signal.addEventListener('abort', endGroup, { once: true });
+    // Its children go with it. One that has left the group may hold the output open: nobody waits for that.
+    child.once('exit', () => {
+      endGroup();
+      const close = (): void => {
+        for (const stream of streams) stream?.destroy();
+      };
+      setTimeout(close, OUTPUT_AFTER_EXIT_MS).unref();
+    });
+    child.once('error', (error) => resolve(neverRan(command, error).error));
+    child.once('close', (exitCode, ending) => {
+      signal.removeEventListener('abort', endGroup);
+      if (signal.aborted) reject(signal.reason);
+      else resolve(exitCode === 0 ? undefined : `${ending ?? `exit code ${exitCode}`}: ${output.trim()}`);
+    });
+  });
 }
 
 function causeOf(error: unknown): string {

@@ -6,14 +6,13 @@ import {
   ftruncateSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { type Part, readKept, sizeOf, textFrom } from '../kept-output';
 
 /** Beyond this the file is emptied, and the end of it kept beside it. */
 const FULL_BYTES = 512 * 1024;
@@ -43,27 +42,21 @@ const OLDER = /^output\.(\d+)-(\d+)$/;
 export function openOutput(dir: string): ReplicaOutput {
   const path = join(dir, 'output');
   let older = newestOlder(dir);
-  const size = (): number => (existsSync(path) ? statSync(path).size : 0);
 
-  function read(offset: number, maxBytes: number): { offset: number; data: Buffer } {
-    if (older && offset < older.base) {
-      const kept = existsSync(older.path) ? readFileSync(older.path) : Buffer.alloc(0);
-      const from = Math.max(offset, older.from);
-      const data = kept.subarray(from - older.from, from - older.from + maxBytes);
-      if (data.length > 0) return { offset: from, data };
-    }
+  function parts(): Part[] {
     const base = older?.base ?? 0;
-    const from = Math.max(offset, base);
-    return { offset: from, data: readPart(path, from - base, Math.min(maxBytes, Math.max(0, size() - (from - base)))) };
+    const before = older ? [{ path: older.path, start: older.from, bytes: sizeOf(older.path) }] : [];
+    return [...before, { path, start: base, bytes: sizeOf(path) }];
   }
+  const total = (): number => (older?.base ?? 0) + sizeOf(path);
 
   return {
     path,
     get total() {
-      return (older?.base ?? 0) + size();
+      return total();
     },
     bound() {
-      if (size() <= FULL_BYTES) return false;
+      if (sizeOf(path) <= FULL_BYTES) return false;
       const fd = openSync(path, 'r+');
       try {
         older = empty(dir, fd, older);
@@ -73,21 +66,8 @@ export function openOutput(dir: string): ReplicaOutput {
       return true;
     },
     note: (line) => appendFileSync(path, `${line}\n`, { mode: 0o600 }),
-    read,
-    tail(offset, maxBytes) {
-      const end = (older?.base ?? 0) + size();
-      let at = Math.max(offset, end - maxBytes);
-      const parts: Buffer[] = [];
-      while (at < end) {
-        const part = read(at, end - at);
-        if (part.data.length === 0) break;
-        parts.push(part.data);
-        at = part.offset + part.data.length;
-      }
-      const all = Buffer.concat(parts);
-      const firstWhole = all.findIndex((byte) => (byte & 0xc0) !== 0x80);
-      return all.subarray(Math.max(0, firstWhole)).toString('utf8');
-    },
+    read: (offset, maxBytes) => readKept(parts(), offset, maxBytes),
+    tail: (offset, maxBytes) => textFrom(parts(), Math.max(offset, total() - maxBytes)),
   };
 }
 
@@ -125,15 +105,4 @@ function newestOlder(dir: string): Older | undefined {
     return match ? [{ path: join(dir, name), from: Number(match[1]), base: Number(match[2]) }] : [];
   });
   return found.sort((a, b) => b.base - a.base)[0];
-}
-
-function readPart(path: string, position: number, bytes: number): Buffer {
-  if (bytes <= 0) return Buffer.alloc(0);
-  const fd = openSync(path, 'r');
-  try {
-    const part = Buffer.alloc(bytes);
-    return part.subarray(0, readSync(fd, part, 0, bytes, position));
-  } finally {
-    closeSync(fd);
-  }
 }

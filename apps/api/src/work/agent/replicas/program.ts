@@ -1,29 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  chownSync,
-  closeSync,
-  fchownSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-} from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, fchownSync, openSync } from 'node:fs';
 import type { ServiceSpec } from '@quorate/shared/services';
 import { deferred, delay } from '../../../lib/async';
-import { PROGRAM_PATH, whyNotStarted } from '../process-group';
+import type { ProgramUser } from '../../../lib/program-user';
+import { launch, makeWorkDirectory, neverRan, type ProgramEnd } from '../launch';
+import { findLeft, leaderOf, signalTo, statOf } from '../processes';
 import type { StoredIdentity } from './record';
-
-/** The variable by which a program and all that it starts are known to belong to one start of a replica. */
-const MARK = 'QUORATE_INSTANCE';
-
-/** How a program ended; null: nobody knows, since another process had started it. */
-export interface ProgramEnd {
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  /** Why it could not be started; empty when it was. */
-  readonly error: string;
-}
 
 /** A program that goes on when this process ends, and that a later process takes over. */
 export interface Program {
@@ -48,27 +30,21 @@ export interface StartOptions {
   readonly cwd: string;
   /** A file that is appended to: it outlives this process, a pipe would not. */
   readonly outputPath: string;
-  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+  readonly user: ProgramUser | undefined;
 }
 
-/** Starts a program without a shell, with nothing in its environment but what is given. Never throws: see `ended`. */
-export function startProgram(options: StartOptions): Program {
-  const { spec, instance, bootId } = options;
+/** Starts a program that outlives this process. Never throws: see `ended`. */
+export function startLasting(options: StartOptions): Program {
+  const { spec, env, instance, bootId, cwd, user } = options;
   const { promise: ended, resolve } = deferred<ProgramEnd>();
   let child: ChildProcess | undefined;
   let output: number | undefined;
   try {
-    mkdirSync(options.cwd, { recursive: true, mode: 0o700 });
+    makeWorkDirectory(cwd, user);
     output = openSync(options.outputPath, 'a', 0o600);
-    if (options.user) {
-      // A program may open its output again, as /dev/stdout.
-      fchownSync(output, options.user.uid, options.user.gid);
-      chownSync(options.cwd, options.user.uid, options.user.gid);
-    }
-    child = spawn(spec.command, spec.args, {
-      ...{ cwd: options.cwd, env: { PATH: PROGRAM_PATH, ...options.env, [MARK]: instance }, ...options.user },
-      ...{ detached: true, stdio: ['ignore', output, output] },
-    });
+    // A program may open its output again, as /dev/stdout.
+    if (user) fchownSync(output, user.uid, user.gid);
+    child = launch({ ...spec, env }, { cwd, instance, user, stdio: ['ignore', output, output] });
     child.unref();
     child.once('error', (error) => resolve(neverRan(spec.command, error)));
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal, error: '' }));
@@ -152,71 +128,3 @@ async function killLeft(instance: string, pid: number, signal: AbortSignal, onSt
     await delay(round === 0 ? 5 : POLL_MS, signal);
   }
 }
-
-/** To a process, or (negative) to a group. One that is gone, or may not be signalled, stays what it is. */
-function signalTo(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-}
-
-interface ProcessStat {
-  readonly pid: number;
-  readonly alive: boolean;
-  readonly group: number;
-  readonly session: number;
-  /** In clock ticks since boot: a pid alone may be another program's by now. */
-  readonly startTime: string;
-}
-
-/** Of a process; undefined when there is none. A zombie is there, but not alive: nobody may ever collect it. */
-function statOf(pid: number): ProcessStat | undefined {
-  const stat = readOrEmpty(`/proc/${pid}/stat`);
-  if (stat === '') return undefined;
-  // The name in parentheses may hold anything; what is behind it begins with field 3.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state = '', , group, session] = fields;
-  const alive = !['Z', 'X', 'x'].includes(state);
-  return { pid, alive, group: Number(group), session: Number(session), startTime: fields[19] ?? '' };
-}
-
-/**
- * Living processes that were started by one start of a replica: those that bear its mark, and (a program may have written
- * over its environment) those of the session that it began; with `directory` only if they work below it.
- */
-function findLeft(instance: string, session: number | null, directory?: string): ProcessStat[] {
-  const mark = `${MARK}=${instance}\0`;
-  return readdirSync('/proc').flatMap((name) => {
-    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
-    if (!stat?.alive) return [];
-    const inSession = stat.session === session && (directory === undefined || worksBelow(stat.pid, directory));
-    return inSession || readOrEmpty(`/proc/${stat.pid}/environ`).includes(mark) ? [stat] : [];
-  });
-}
-
-function worksBelow(pid: number, directory: string): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${directory}/`);
-  } catch {
-    return false;
-  }
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** The one that leads its session is the one that was started. */
-const leaderOf = (instance: string): number | null =>
-  findLeft(instance, null).find(({ pid, session }) => pid === session)?.pid ?? null;
-
-const neverRan = (command: string, error: unknown): ProgramEnd => ({
-  ...{ exitCode: null, signal: null },
-  error: whyNotStarted(command, error),
-});

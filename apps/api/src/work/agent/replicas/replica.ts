@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { AssignedReplica, ReplicaReport } from '@quorate/shared/runner-protocol';
 import { delay } from '../../../lib/async';
 import type { Logger } from '../../../lib/logger';
+import type { ProgramUser } from '../../../lib/program-user';
+import type { ProgramEnd } from '../launch';
 import { type BackoffOptions, backoffMs } from './backoff';
 import type { Gate } from './gate';
 import { watchHealth } from './health';
 import { openOutput, type ReplicaOutput } from './output';
 import type { Ports } from './ports';
-import { adoptProgram, type Program, type ProgramEnd, startProgram } from './program';
+import { adoptProgram, type Program, startLasting } from './program';
 import type { RecordStore, ReplicaRecord } from './record';
 
 export interface ReplicaDeps {
@@ -20,7 +22,7 @@ export interface ReplicaDeps {
   readonly backoff: BackoffOptions;
   /** Resolves when a core node has said what is to run: nothing is started before, since it may be elsewhere by now. */
   readonly mayStart: Promise<void>;
-  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+  readonly user: ProgramUser | undefined;
   readonly onReport: (report: ReplicaReport) => void;
   readonly logger: Logger;
 }
@@ -113,7 +115,7 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
     });
     if (!isFirst) output.note(`[quorate: started again, ${restarts}]`);
     outputFrom = output.total;
-    const started = startProgram({
+    const started = startLasting({
       ...{ spec: expanded(spec), env: environment(), instance, bootId: deps.bootId, cwd, user: deps.user },
       outputPath: output.path,
     });
@@ -130,7 +132,8 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
     let healthySince: number | undefined;
     const ill = watchHealth(
       {
-        ...{ ports: record.report.ports, env: environment(), cwd, gate: deps.gate, logger },
+        ...{ ports: record.report.ports, env: environment(), cwd, gate: deps.gate },
+        ...{ user: deps.user, instance: running.identity.instance },
         health: health.type === 'exec' ? { ...health, ...expanded(health) } : health,
         wasHealthy: record.report.state === 'healthy',
         onHealthy() {

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 function agentOf(more: Partial<ReplicasOptions> = {}): Replicas {
   const agent = createReplicas({
-    ...{ dir, bootId: 'this-boot', logger, backoff: QUICK },
+    ...{ dir, bootId: 'this-boot', user: undefined, logger, backoff: QUICK },
     report: async (batch) => void reports.push(...batch),
     ...more,
   });

@@ -7,6 +7,7 @@ import {
 } from '@quorate/shared/runner-protocol';
 import { deferred, delay } from '../../../lib/async';
 import type { Logger } from '../../../lib/logger';
+import type { ProgramUser } from '../../../lib/program-user';
 import { BACKOFF, type BackoffOptions } from './backoff';
 import { createGate } from './gate';
 import { createPorts } from './ports';
@@ -22,7 +23,7 @@ export interface ReplicasOptions {
   /** Resolves when a core node has the reports. @throws while none can take them: they are sent again */
   readonly report: (reports: ReplicaReport[], signal: AbortSignal) => Promise<void>;
   /** Who the programs run as; undefined = as this process. */
-  readonly user?: { readonly uid: number; readonly gid: number };
+  readonly user: ProgramUser | undefined;
   readonly backoff?: BackoffOptions;
   readonly logger: Logger;
 }
