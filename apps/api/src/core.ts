@@ -12,6 +12,7 @@ import { type Applier, createApplier } from './replication/applier';
 import { createProposer, type Proposer } from './replication/proposer';
 import { clusterInfo } from './resources/setup/table';
 import { timedProposer, timedRegistry } from './timing';
+import { assignAfter } from './work/jobs/follow-up';
 
 /** The replica and the way to change it, before it is known which node and which log this is. */
 export interface Core {
@@ -47,7 +48,7 @@ export function openCore(options: {
     ...{ store, logger, onFatal: options.onFatal },
     registry: timedRegistry(commandRegistry, metrics),
   });
-  const proposer = timedProposer(createProposer({ ...options, applier }), metrics);
+  const proposer = timedProposer(createProposer({ ...options, applier, followUp: assignAfter }), metrics);
   return {
     store,
     applier,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Cluster } from '@quorate/e2e/src/harness/cluster';
+import type { Settings } from '@quorate/e2e/src/harness/daemon';
 import { DAEMON } from '@quorate/e2e/src/harness/paths';
 import { createWorkspace } from '@quorate/e2e/src/harness/workspace';
 import { write } from '@quorate/e2e/src/harness/writes';
@@ -16,13 +17,17 @@ const SETTLE_MS = 500;
 const IDLE_MS = 20_000;
 
 /** A cluster of `nodes` real daemons on loopback addresses of its own, for the length of `run`. */
-export async function withCluster<T>(nodes: number, run: (cluster: Cluster) => Promise<T>): Promise<T> {
+export async function withCluster<T>(
+  nodes: number,
+  run: (cluster: Cluster) => Promise<T>,
+  settings: Settings = {},
+): Promise<T> {
   if (!existsSync(DAEMON)) throw new Unmeasurable('the daemon is not built: run npm run build');
   const workspace = createWorkspace();
   try {
     const cluster = new Cluster(workspace);
     for (let index = 1; index <= nodes; index += 1) {
-      cluster.add({ name: `node-${index}`, host: workspace.loopback(index) });
+      cluster.add({ name: `node-${index}`, host: workspace.loopback(index), settings });
     }
     await cluster.grow();
     await cluster.waitHealthy(nodes);

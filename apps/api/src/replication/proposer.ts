@@ -1,9 +1,10 @@
 import { keyReused, type Outcome } from '../commands/apply-entry';
-import type { Actor, CommandDefinition } from '../commands/define-command';
+import type { Actor, AnyCommand, CommandDefinition } from '../commands/define-command';
 import { DomainError } from '../commands/domain-error';
 import { type CommandEnvelope, encodeEntry } from '../commands/entry';
 import { type Deferred, deferred, delay } from '../lib/async';
 import type { Clock } from '../lib/clock';
+import { uuidv7 } from '../lib/ids';
 import type { Logger } from '../lib/logger';
 import type { Applier } from './applier';
 import { AppendUnknown, EpochChanged, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
@@ -30,6 +31,12 @@ export class OutcomeUnknown extends Error {
   }
 }
 
+/** A command that goes at the end of an entry because of what else is in it. */
+export interface FollowUp {
+  readonly command: AnyCommand;
+  readonly input: unknown;
+}
+
 export interface ProposerOptions {
   readonly applier: Applier;
   readonly nodeId: () => number;
@@ -44,6 +51,11 @@ export interface ProposerOptions {
   /** Why this node's clock must not date commands, or undefined. */
   readonly clockRefusal?: () => DomainError | undefined;
   readonly defaultTimeoutMs?: number;
+  /**
+   * What is to be done about the commands of these types, in the entry that holds them: it saves a round through the log.
+   * Nobody hears of its outcome, and it may come again with what is sent again: only for what a repetition does not harm.
+   */
+  readonly followUp?: (types: ReadonlySet<string>) => FollowUp | undefined;
 }
 
 export interface Proposer {
@@ -64,6 +76,7 @@ export interface Proposer {
 
 interface Pending {
   readonly id: string;
+  readonly type: string;
   readonly serialized: string;
   readonly bytes: number;
   readonly fingerprint: string;
@@ -80,7 +93,7 @@ interface Pending {
 const MAX_BATCH_COMMANDS = 500;
 const MAX_QUEUE = 20_000;
 const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
-/** Room for the entry's own JSON around the commands. */
+/** Room for the entry's own JSON around the commands, and for what follows them. */
 const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
 /** In flight at once: etcd commits them in order of arrival, the round trips overlap. */
 const MAX_IN_FLIGHT = 4;
@@ -183,7 +196,7 @@ export function createProposer(options: ProposerOptions): Proposer {
     inFlight += 1;
     for (const item of batch) item.inFlight = true;
     try {
-      await target.append(encodeEntry(batch.map((item) => item.serialized)));
+      await target.append(encodeEntry([...batch.map((item) => item.serialized), ...followUpOf(batch)]));
       for (const item of batch) item.maybeSent = true;
     } catch (error) {
       await handleFailure(batch, error);
@@ -195,6 +208,16 @@ export function createProposer(options: ProposerOptions): Proposer {
       }
       schedulePump();
     }
+  }
+
+  function followUpOf(batch: readonly Pending[]): string[] {
+    const found = options.followUp?.(new Set(batch.map(({ type }) => type)));
+    if (!found) return [];
+    const { type, since } = found.command;
+    const node = options.nodeId();
+    const actor: Actor = { kind: 'node', id: String(node), name: `node-${node}` };
+    const own = { id: uuidv7(), type, since, at: clock(), actor, node, fingerprint: '', input: found.input };
+    return [JSON.stringify(own satisfies CommandEnvelope)];
   }
 
   async function handleFailure(batch: Pending[], error: unknown): Promise<void> {
@@ -220,10 +243,10 @@ export function createProposer(options: ProposerOptions): Proposer {
       throw new DomainError('body_too_large', `the command needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed`);
     }
     const done = deferred<Proposed<unknown>>();
-    const { id, fingerprint } = envelope;
+    const { id, type, fingerprint } = envelope;
     const deadline = performance.now() + timeoutMs;
     const fresh = { inFlight: false, maybeSent: false, settled: false };
-    const item: Pending = { id, fingerprint, serialized, bytes, done, deadline, ...fresh };
+    const item: Pending = { id, type, fingerprint, serialized, bytes, done, deadline, ...fresh };
     pending.set(id, item);
     pendingBytes += bytes;
     queue.push(item);

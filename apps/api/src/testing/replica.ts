@@ -9,7 +9,13 @@ import { type Applier, createApplier, type FollowEnd } from '../replication/appl
 import { type Barrier, createBarrier } from '../replication/barrier';
 import { createLocalLog } from '../replication/local-log';
 import type { Log } from '../replication/log';
-import { createProposer, type Proposed, type ProposeOptions, type Proposer } from '../replication/proposer';
+import {
+  createProposer,
+  type Proposed,
+  type ProposeOptions,
+  type Proposer,
+  type ProposerOptions,
+} from '../replication/proposer';
 import { MIGRATIONS_DIR } from './state';
 import { TEST_ACTOR, testRegistry } from './test-commands';
 
@@ -23,6 +29,7 @@ export interface ReplicaOptions {
   readonly clusterLevel?: () => number;
   readonly quorumHeld?: () => boolean;
   readonly timeoutMs?: number;
+  readonly followUp?: ProposerOptions['followUp'];
 }
 
 /** State file, applier, proposer and barrier of one node over any log, in this process and without HTTP. */
@@ -78,6 +85,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       clusterLevel: options.clusterLevel ?? (() => 1),
       quorumHeld: options.quorumHeld ?? (() => true),
       defaultTimeoutMs: options.timeoutMs ?? 5_000,
+      ...(options.followUp ? { followUp: options.followUp } : {}),
     });
     const { epoch, index: tip } = applier.position;
     const log = given === 'local' ? createLocalLog({ epoch, tip, commit: (entry) => applier.apply(entry) }) : given;

@@ -1,5 +1,6 @@
 import { prepared } from '../db/prepared';
 import type { StateDb } from '../db/state-store';
+import type { Applier } from '../replication/applier';
 
 /** Which runners a change concerns, gathered while entries are applied. */
 interface Changes {
@@ -43,8 +44,11 @@ const EVENTS = [
   ['DELETE', ['OLD']],
 ] as const;
 
-/** Ids of the runners that were concerned by what was applied since the last call; `all` when that is not known. */
-export function takeChangedRunners(db: StateDb): ReadonlySet<string> | 'all' {
+/** Ids of runners; `all` when it is not known which. */
+export type ChangedRunners = ReadonlySet<string> | 'all';
+
+/** The runners that were concerned by what was applied since the last call. */
+export function takeChangedRunners(db: StateDb): ChangedRunners {
   const changes = changesOf(db);
   if (changes.isNew) {
     changes.isNew = false;
@@ -54,4 +58,27 @@ export function takeChangedRunners(db: StateDb): ReadonlySet<string> | 'all' {
   const taken = new Set(changes.ids);
   changes.ids.clear();
   return taken;
+}
+
+/** Says which runners entries concern, once for all entries that are applied in a row. @returns what ends it */
+export function watchRunners(
+  { applier, db }: { applier: Applier; db: () => StateDb },
+  onChanged: (changed: ChangedRunners) => void,
+): () => void {
+  let scheduled = false;
+  let stopped = false;
+  const unsubscribe = applier.onApplied(() => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      if (stopped) return;
+      const changed = takeChangedRunners(db());
+      if (changed === 'all' || changed.size > 0) onChanged(changed);
+    });
+  });
+  return () => {
+    stopped = true;
+    unsubscribe();
+  };
 }

@@ -13,6 +13,7 @@ import { type Agent, bootId, createAgent } from './agent/agent';
 import { createMeasure } from './agent/measure';
 import { createReplicas } from './agent/replicas/replicas';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
+import type { ChangedRunners } from './changed-runners';
 import { LEASE_MS, PROOF_MAX_AGE_MS, SAMPLE_MS } from './lease';
 import type { MeasuredStore } from './measured/store';
 import { systemProposal } from './proposal';
@@ -42,6 +43,8 @@ export interface EmbeddedDeps {
 /** The runner inside a core node: connected to that core alone, so its lease is the quorum that the core has. */
 export interface EmbeddedRunner extends Reconciler {
   readonly agent: Agent;
+  /** What these are to have may have changed. */
+  changed(runners: ChangedRunners): void;
   /** Whether that is this runner. */
   isOwn(id: string): boolean;
   /** Output of a job's attempt or of a replica that is here. */
@@ -56,7 +59,6 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   let heldAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - heldAt < LEASE_MS;
   let runnerId: string | undefined;
-  let scheduled = false;
   let stopped = false;
 
   const dir = join(deps.dataDir, 'work');
@@ -89,25 +91,18 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     await recordReports({ nodeId: node.id, propose, logger }, runnerId, reports);
   }
 
-  /** Once for all entries that are applied in a row. */
   function converge(): void {
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      if (stopped) return;
-      const own = embeddedRunner(db(), node.id);
-      runnerId = own?.id ?? runnerId;
-      const { index } = applier.position;
-      const work = runnerId === undefined ? { index, jobs: [], replicas: [] } : assignedWork(db(), runnerId, index);
-      if (runnerId !== undefined) agent.assign(work);
-      // Without a quorum the state is old before long: what it says may run elsewhere by now.
-      const isOld = performance.now() - deps.provenAt() > PROOF_MAX_AGE_MS;
-      if (isOld || (runnerId === undefined && workers.enabled)) return;
-      replicas.assign({ owner: runnerId ?? 'nobody', index, replicas: work.replicas });
-    });
+    if (stopped) return;
+    const own = embeddedRunner(db(), node.id);
+    runnerId = own?.id ?? runnerId;
+    const { index } = applier.position;
+    const work = runnerId === undefined ? { index, jobs: [], replicas: [] } : assignedWork(db(), runnerId, index);
+    if (runnerId !== undefined) agent.assign(work);
+    // Without a quorum the state is old before long: what it says may run elsewhere by now.
+    const isOld = performance.now() - deps.provenAt() > PROOF_MAX_AGE_MS;
+    if (isOld || (runnerId === undefined && workers.enabled)) return;
+    replicas.assign({ owner: runnerId ?? 'nobody', index, replicas: work.replicas });
   }
-  const unsubscribe = applier.onApplied(converge);
 
   /** Says what it is, where the state says otherwise. */
   async function register(): Promise<void> {
@@ -131,6 +126,9 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     name: 'embedded runner',
     intervalMs: 500,
     agent,
+    changed(changed) {
+      if (changed === 'all' || runnerId === undefined || changed.has(runnerId)) converge();
+    },
     isOwn: (id) => id === runnerId,
     output: (range) => ('service' in range ? replicas.output(range) : agent.output(range)),
     measuredLast: () => last,
@@ -146,7 +144,6 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     async stop() {
       stopped = true;
       clearInterval(sampling);
-      unsubscribe();
       await Promise.all([
         agent.stop(),
         deps.removed() || workers.stop_services ? replicas.stopAll() : replicas.leave(),

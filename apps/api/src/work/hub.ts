@@ -9,7 +9,7 @@ import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { describeRunner, findRunner } from '../resources/runners/commands';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
-import { takeChangedRunners } from './changed-runners';
+import type { ChangedRunners } from './changed-runners';
 import { PROOF_MAX_AGE_MS } from './lease';
 import type { MeasuredStore } from './measured/store';
 import { systemProposal } from './proposal';
@@ -44,6 +44,8 @@ export interface RunnerSeen {
 export interface RunnerHub {
   /** `notAfter`: of the certificate that it showed, ms. */
   connect(runnerId: string, socket: WebSocket, notAfter: number): void;
+  /** What these are to have may have changed: those of them that are connected here are told. */
+  changed(runners: ChangedRunners): void;
   seen(runnerId: string): RunnerSeen | undefined;
   /** How many are connected here. */
   readonly connected: number;
@@ -73,7 +75,6 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
   const { db, applier, measured, clock } = deps;
   const sessions = new Map<string, { readonly session: Session; readonly notAfter: number }>();
   const seen = new Map<string, RunnerSeen>();
-  let scheduled = false;
   let closed = false;
 
   /** Undefined for one that is none any more. */
@@ -119,20 +120,6 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     }
   }
 
-  function tellChanged(): void {
-    const changed = takeChangedRunners(db());
-    for (const runnerId of changed === 'all' ? [...sessions.keys()] : changed) tell(runnerId);
-  }
-  /** Once for all entries that are applied in a row. */
-  function onApplied(): void {
-    if (scheduled || closed) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      if (!closed) tellChanged();
-    });
-  }
-  const unsubscribe = applier.onApplied(onApplied);
   let sweeps = 0;
   const sweep = setInterval(() => {
     sweeps += 1;
@@ -152,6 +139,9 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
       });
       tell(runnerId);
     },
+    changed(changed) {
+      for (const runnerId of changed === 'all' ? [...sessions.keys()] : changed) tell(runnerId);
+    },
     seen: (runnerId) => seen.get(runnerId),
     get connected() {
       return sessions.size;
@@ -165,7 +155,6 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     output: async (runnerId, range) => sessions.get(runnerId)?.session.output(range),
     close() {
       closed = true;
-      unsubscribe();
       clearInterval(sweep);
       for (const [runnerId, { session }] of sessions) {
         measured.disconnected(runnerId);

@@ -13,6 +13,7 @@ import type { Proposer } from '../replication/proposer';
 import { type RunnerSight, runnerEndpoints } from '../resources/runners/routes';
 import { type RunnerRow, runners } from '../resources/runners/table';
 import { createAssigner } from './assigner';
+import { watchRunners } from './changed-runners';
 import { createEmbeddedRunner } from './embedded';
 import { createFreshness } from './freshness';
 import type { HaCommands } from './ha/commands';
@@ -129,6 +130,10 @@ export function startWork(deps: WorkDeps): Work {
     trust: deps.runners.trust,
     renewCertificate: deps.runners.renewCertificate,
   });
+  const unwatch = watchRunners(deps, (changed) => {
+    embedded.changed(changed);
+    hub.changed(changed);
+  });
   deps.runners.attach({ connect: hub.connect, heard: hub.heard, embedded: embedded.measuredLast });
   const { heardBy } = deps.runners;
   const output = createOutput({ ...common, hub, embedded, elsewhere: deps.outputs, heardBy });
@@ -160,6 +165,7 @@ export function startWork(deps: WorkDeps): Work {
     ],
     async stop() {
       unsubscribe();
+      unwatch();
       output.stop();
       hub.close();
       await embedded.stop();

@@ -13,6 +13,8 @@ export interface DaemonSpec {
   readonly host: string;
   /** Network namespace to run in. */
   readonly namespace?: string;
+  /** Of every start. */
+  readonly settings?: Settings;
 }
 
 export const API_PORT = 8440;
@@ -102,6 +104,7 @@ export class Daemon {
       'log.format': 'json',
       'log.level': 'debug',
       ...(this.#ownCertificate ? this.#certificateSettings() : {}),
+      ...this.spec.settings,
       ...settings,
     };
     const sets = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);

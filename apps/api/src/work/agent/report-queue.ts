@@ -17,11 +17,14 @@ interface Waiting {
 }
 
 const RETRY_MS = 500;
+/** A start waits so long for an end to go along with it: a short job costs one entry of the log less. */
+const LINGER_MS = 25;
 
 /** `send` resolves when the log has them, or has refused them for good. @throws while nobody could take them */
 export function createReportQueue(send: (reports: JobReport[]) => Promise<void>, logger: Logger): ReportQueue {
   const stopping = new AbortController();
   let queue: Waiting[] = [];
+  let lingering: AbortController | undefined;
   let pumping: Promise<void> | undefined;
 
   function takeBatch(): Waiting[] {
@@ -35,10 +38,18 @@ export function createReportQueue(send: (reports: JobReport[]) => Promise<void>,
     return queue.slice(0, count);
   }
 
+  async function linger(): Promise<void> {
+    if (queue.some(({ report }) => report.step === 'finished')) return;
+    lingering = new AbortController();
+    await delay(LINGER_MS, lingering.signal);
+    lingering = undefined;
+  }
+
   async function pump(): Promise<void> {
     // What else this turn of the event loop brings goes along.
     await new Promise((resolve) => setImmediate(resolve));
     while (queue.length > 0 && !stopping.signal.aborted) {
+      await linger();
       const batch = takeBatch();
       try {
         await send(batch.map(({ report }) => report));
@@ -58,6 +69,7 @@ export function createReportQueue(send: (reports: JobReport[]) => Promise<void>,
       const bytes = Buffer.byteLength(JSON.stringify(report));
       return new Promise((taken) => {
         queue.push({ report, bytes, taken });
+        if (report.step === 'finished') lingering?.abort();
         pumping ??= pump();
       });
     },

@@ -12,7 +12,17 @@ import { type ApplyContext, defineCommand } from '../../commands/define-command'
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { assignJobs } from './assign';
-import { beginAttempt, finish, insertJob, isUnderWay, reopen, settle, updateAttempt } from './lifecycle';
+import {
+  beginAttempt,
+  endAttempt,
+  finish,
+  insertJob,
+  isUnderWay,
+  keepOutput,
+  markStarted,
+  reopen,
+  settle,
+} from './lifecycle';
 import {
   countDeadLetters,
   countJobs,
@@ -111,15 +121,13 @@ function applyReport(tx: StateDb, runnerId: string, what: Report, ctx: ApplyCont
   const job = getJob(tx, what.id);
   if (!isUnderWay(job, { attempt: what.attempt, runnerId })) return false;
   if (what.step === 'started') {
-    if (job.state === 'running') return true;
-    tx.update(jobs).set({ state: 'running' }).where(eq(jobs.id, job.id)).run();
-    updateAttempt(tx, job, { startedAt: ctx.at });
+    if (job.state !== 'running') markStarted(tx, job, ctx);
     return true;
   }
-  const { outputTail, outputBytes, ...rest } = what.end;
-  updateAttempt(tx, job, { ...rest, finishedAt: ctx.at });
-  tx.update(jobs).set({ outputTail, outputBytes }).where(eq(jobs.id, job.id)).run();
-  settle(tx, job, rest.outcome, ctx);
+  const { outputTail, outputBytes, ...end } = what.end;
+  endAttempt(tx, job, end, ctx);
+  keepOutput(tx, job, outputTail, outputBytes);
+  settle(tx, job, end.outcome, ctx);
   return true;
 }
 
@@ -132,7 +140,7 @@ export const loseJob = defineCommand({
   apply(tx, { reason, ...of }, ctx) {
     const job = findJob(tx, of.id);
     if (!isUnderWay(job, of)) throw new DomainError('conflict', `attempt ${of.attempt} of the job is over already`);
-    updateAttempt(tx, job, { outcome: 'lost', error: reason, finishedAt: ctx.at });
+    endAttempt(tx, job, { outcome: 'lost', exitCode: null, signal: null, error: reason }, ctx);
     settle(tx, job, 'lost', ctx);
   },
 });

@@ -1,10 +1,11 @@
 import { type FINAL_JOB_STATES, type JobSpec, MAX_OPEN_JOBS } from '@quorate/shared/jobs';
-import { and, eq } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import type { ApplyContext } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
+import { prepared, preparedInsert } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { openJobs, placeOf } from './queries';
-import { type AttemptRow, type JobRow, jobAttempts, jobs, jobTotals } from './table';
+import { type AttemptRow, type JobRow, jobAttempts, jobs } from './table';
 
 // What becomes of a job, for the commands that change it. Pure, like them.
 
@@ -19,10 +20,36 @@ export interface NewJob {
   readonly scheduleId: string | null;
 }
 
-function countOpen(tx: StateDb, change: 1 | -1): void {
-  const row = { id: 1, open: openJobs(tx) + change };
-  tx.insert(jobTotals).values(row).onConflictDoUpdate({ target: jobTotals.id, set: row }).run();
-}
+// These run for each job: SQL that is built each time costs more than all else.
+const insertRow = preparedInsert(jobs);
+const insertAttempt = preparedInsert(jobAttempts);
+const statements = prepared((db) => {
+  const sql = db.$client;
+  return {
+    count: sql.prepare<[number, number]>(
+      'INSERT INTO job_totals (id, open) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET open = open + ?',
+    ),
+    begin: sql.prepare<[string, number, string, string]>(
+      'UPDATE jobs SET state = ?, attempt = ?, runner_id = ? WHERE id = ?',
+    ),
+    running: sql.prepare<[string]>("UPDATE jobs SET state = 'running' WHERE id = ?"),
+    started: sql.prepare<[number, string, number]>(
+      'UPDATE job_attempts SET started_at = ? WHERE job_id = ? AND attempt = ?',
+    ),
+    ended: sql.prepare<[number, string, number | null, string | null, string, string, number]>(
+      'UPDATE job_attempts SET finished_at = ?, outcome = ?, exit_code = ?, signal = ?, error = ? WHERE job_id = ? AND attempt = ?',
+    ),
+    output: sql.prepare<[string, number, string]>('UPDATE jobs SET output_tail = ?, output_bytes = ? WHERE id = ?'),
+    finish: sql.prepare<[string, number, string]>(
+      'UPDATE jobs SET state = ?, runner_id = NULL, finished_at = ? WHERE id = ?',
+    ),
+    again: sql.prepare<[number, string]>(
+      "UPDATE jobs SET state = 'queued', runner_id = NULL, not_before = ? WHERE id = ?",
+    ),
+  };
+});
+
+const countOpen = (tx: StateDb, change: 1 | -1): void => void statements(tx).count.run(change, change);
 
 /** @throws DomainError overloaded */
 function openOne(tx: StateDb): void {
@@ -35,13 +62,11 @@ function openOne(tx: StateDb): void {
 /** @throws DomainError overloaded */
 export function insertJob(tx: StateDb, { priority, ...job }: NewJob, ctx: ApplyContext): void {
   openOne(tx);
-  tx.insert(jobs)
-    .values({
-      ...{ ...job, kind: job.spec.kind, labels: placeOf(job.spec), rank: -priority },
-      ...{ state: 'queued', attempt: 0, forgiven: 0, runnerId: null, notBefore: ctx.at, cancelRequested: false },
-      ...{ outputTail: '', outputBytes: 0, createdBy: ctx.actor.name, createdAt: ctx.at, finishedAt: null },
-    })
-    .run();
+  insertRow(tx, {
+    ...{ ...job, kind: job.spec.kind, labels: placeOf(job.spec), rank: -priority },
+    ...{ state: 'queued', attempt: 0, forgiven: 0, runnerId: null, notBefore: ctx.at, cancelRequested: false },
+    ...{ outputTail: '', outputBytes: 0, createdBy: ctx.actor.name, createdAt: ctx.at, finishedAt: null },
+  });
 }
 
 /** Gives the next attempt of a job that waits to somebody. `state`: `running` where it begins at once. */
@@ -52,19 +77,30 @@ export function beginAttempt(
   ctx: ApplyContext,
 ): void {
   const attempt = job.attempt + 1;
-  tx.update(jobs).set({ state, attempt, runnerId }).where(eq(jobs.id, job.id)).run();
+  statements(tx).begin.run(state, attempt, runnerId, job.id);
   const startedAt = state === 'running' ? ctx.at : null;
   const open = { startedAt, finishedAt: null, exitCode: null, signal: null };
-  tx.insert(jobAttempts)
-    .values({ jobId: job.id, attempt, runnerId, assignedAt: ctx.at, ...open, outcome: 'running', error: '' })
-    .run();
+  insertAttempt(tx, { jobId: job.id, attempt, runnerId, assignedAt: ctx.at, ...open, outcome: 'running', error: '' });
 }
 
-export function updateAttempt(tx: StateDb, job: JobRow, change: Partial<AttemptRow>): void {
-  tx.update(jobAttempts)
-    .set(change)
-    .where(and(eq(jobAttempts.jobId, job.id), eq(jobAttempts.attempt, job.attempt)))
-    .run();
+/** The attempt under way runs now. */
+export function markStarted(tx: StateDb, { id, attempt }: JobRow, ctx: ApplyContext): void {
+  statements(tx).running.run(id);
+  statements(tx).started.run(ctx.at, id, attempt);
+}
+
+/** Writes down how the attempt under way ended; `settle` is to follow. */
+export function endAttempt(
+  tx: StateDb,
+  { id, attempt }: JobRow,
+  { outcome, exitCode, signal, error }: Pick<AttemptRow, 'outcome' | 'exitCode' | 'signal' | 'error'>,
+  ctx: ApplyContext,
+): void {
+  statements(tx).ended.run(ctx.at, outcome, exitCode, signal, error, id, attempt);
+}
+
+export function keepOutput(tx: StateDb, { id }: JobRow, tail: string, bytes: number): void {
+  statements(tx).output.run(tail, bytes, id);
 }
 
 /** Whether this attempt of it is under way with this runner; else what is said of it does not count. */
@@ -83,13 +119,12 @@ export function settle(tx: StateDb, job: JobRow, outcome: AttemptRow['outcome'],
   else if (isLast) finish(tx, job, 'failed', ctx);
   else {
     const backoffMs = Math.min(job.backoffMs * 2 ** (made - 1), MAX_BACKOFF_MS);
-    const again = { state: 'queued', runnerId: null, notBefore: ctx.at + backoffMs } as const;
-    tx.update(jobs).set(again).where(eq(jobs.id, job.id)).run();
+    statements(tx).again.run(ctx.at + backoffMs, job.id);
   }
 }
 
 export function finish(tx: StateDb, job: JobRow, state: (typeof FINAL_JOB_STATES)[number], ctx: ApplyContext): void {
-  tx.update(jobs).set({ state, runnerId: null, finishedAt: ctx.at }).where(eq(jobs.id, job.id)).run();
+  statements(tx).finish.run(state, ctx.at, job.id);
   countOpen(tx, -1);
   if (state !== 'failed') return;
   const attempts = job.attempt - job.forgiven;

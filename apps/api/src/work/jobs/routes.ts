@@ -29,7 +29,10 @@ export interface JobEndpointDeps {
 }
 
 export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoint[] {
-  const viewById = (db: StateDb, id: string): Job => viewJob(db, findJob(db, id), runnerLoads(db), clock());
+  const viewById = (db: StateDb, id: string): Job => {
+    const job = findJob(db, id);
+    return viewJob(db, job, job.state === 'queued' ? runnerLoads(db) : [], clock());
+  };
   return [
     // Before the one with an id, which would take "summary" for one.
     endpoint(jobRoutes.summary, (ctx) => summarize(ctx.db)),

@@ -1,5 +1,6 @@
 import type { Job } from '@quorate/shared/jobs';
-import { asc, eq } from 'drizzle-orm';
+import { asc, eq, sql } from 'drizzle-orm';
+import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { runners } from '../../resources/runners/table';
@@ -9,11 +10,20 @@ import { type AttemptRow, type JobRow, jobAttempts } from './table';
 
 const timeOf = (at: number | null): string | null => (at === null ? null : toTimestamp(at));
 
-function viewAttempt(db: StateDb, row: AttemptRow): Job['attempts'][number] {
-  const runner = db.select().from(runners).where(eq(runners.id, row.runnerId)).get();
+const statements = prepared((db) => ({
+  attempts: db
+    .select({ attempt: jobAttempts, runner: runners.name })
+    .from(jobAttempts)
+    .leftJoin(runners, eq(runners.id, jobAttempts.runnerId))
+    .where(eq(jobAttempts.jobId, sql.placeholder('job')))
+    .orderBy(asc(jobAttempts.attempt))
+    .prepare(),
+}));
+
+function viewAttempt(row: AttemptRow, runner: string | null): Job['attempts'][number] {
   return {
     attempt: row.attempt,
-    runner: runner?.name ?? row.runnerId,
+    runner: runner ?? row.runnerId,
     assigned_at: toTimestamp(row.assignedAt),
     started_at: timeOf(row.startedAt),
     finished_at: timeOf(row.finishedAt),
@@ -32,14 +42,9 @@ export function whyWaiting(row: JobRow, loads: readonly RunnerLoad[], now: numbe
   return waitingFor({ id: row.id, labels: labelsOf(row.spec) }, loads);
 }
 
-/** As the API shows it. `loads`: see runnerLoads; `now` in ms. */
+/** As the API shows it. `loads`: see runnerLoads, needed for one that waits; `now` in ms. */
 export function viewJob(db: StateDb, row: JobRow, loads: readonly RunnerLoad[], now: number): Job {
-  const attempts = db
-    .select()
-    .from(jobAttempts)
-    .where(eq(jobAttempts.jobId, row.id))
-    .orderBy(asc(jobAttempts.attempt))
-    .all();
+  const attempts = statements(db).attempts.all({ job: row.id });
   return {
     id: row.id,
     kind: row.kind,
@@ -48,7 +53,7 @@ export function viewJob(db: StateDb, row: JobRow, loads: readonly RunnerLoad[], 
     spec: row.spec,
     priority: 0 - row.rank,
     retry: { max_attempts: row.maxAttempts, backoff_seconds: row.backoffMs / 1000 },
-    attempts: attempts.map((attempt) => viewAttempt(db, attempt)),
+    attempts: attempts.map(({ attempt, runner }) => viewAttempt(attempt, runner)),
     not_before: timeOf(row.state === 'queued' ? row.notBefore : null),
     output_tail: row.outputTail,
     output_bytes: row.outputBytes,

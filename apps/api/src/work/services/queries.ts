@@ -1,7 +1,8 @@
 import type { AssignedReplica } from '@quorate/shared/runner-protocol';
 import { type ServiceSpec, serviceSpecSchema } from '@quorate/shared/services';
-import { and, asc, count, eq, isNotNull } from 'drizzle-orm';
+import { and, asc, count, eq, isNotNull, sql } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
+import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
 import { type HaState, haState } from '../ha/settings';
@@ -35,15 +36,27 @@ export const replicaAt = (db: StateDb, service: string, slot: number): ReplicaRo
     .where(and(eq(serviceReplicas.service, service), eq(serviceReplicas.slot, slot)))
     .get();
 
+// These run with each entry that brings or ends jobs.
+const statements = prepared((db) => ({
+  byRunner: db
+    .select({ runner: serviceReplicas.runnerId, n: count() })
+    .from(serviceReplicas)
+    .where(isNotNull(serviceReplicas.runnerId))
+    .groupBy(serviceReplicas.runnerId)
+    .prepare(),
+  ofRunner: db
+    .select()
+    .from(serviceReplicas)
+    .where(eq(serviceReplicas.runnerId, sql.placeholder('runner')))
+    .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
+    .prepare(),
+}));
+
 /** How many replicas each runner has that has any, those that are about to end among them. */
 export const replicasByRunner = (db: StateDb): Map<string, number> =>
   new Map(
-    db
-      .select({ runner: serviceReplicas.runnerId, n: count() })
-      .from(serviceReplicas)
-      .where(isNotNull(serviceReplicas.runnerId))
-      .groupBy(serviceReplicas.runnerId)
-      .all()
+    statements(db)
+      .byRunner.all()
       .map(({ runner, n }) => [runner ?? '', n]),
   );
 
@@ -89,12 +102,8 @@ export function assignedReplicas(db: StateDb, runnerId: string): AssignedReplica
     specs.set(`${service} ${revision}`, spec);
     return spec;
   };
-  return db
-    .select()
-    .from(serviceReplicas)
-    .where(eq(serviceReplicas.runnerId, runnerId))
-    .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
-    .all()
+  return statements(db)
+    .ofRunner.all({ runner: runnerId })
     .map((row) => ({
       ...{ service: row.service, slot: row.slot, generation: row.generation, revision: row.revision },
       ...{ spec: lookUp(row), stop: row.want === 'stop' },
