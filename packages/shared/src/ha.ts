@@ -27,6 +27,7 @@ export const pendingMoveSchema = z.object({
   runner_id: z.uuid(),
   offline_since: timestamp,
   moves_at: timestamp.describe('It stays when the runner is back before.'),
+  reason: z.string().describe('Why it is where it is: when it goes, or since it is due, what stands against it.'),
 });
 
 export const haFailoverSchema = z

@@ -159,8 +159,8 @@ export function startWork(deps: WorkDeps): Work {
     usage,
     endpoints: (stopping) => [
       ...jobEndpoints({ clock, logs: output.logs, stopping }),
-      ...serviceEndpoints({ logs: output.replicaLogs, stopping }),
-      ...haEndpoints({ commands: deps.ha.commands, nodes: deps.ha.control.nodes }),
+      ...serviceEndpoints({ clock, logs: output.replicaLogs, stopping }),
+      ...haEndpoints({ clock, commands: deps.ha.commands, nodes: deps.ha.control.nodes }),
       ...runnerEndpoints({ sight }),
     ],
     async stop() {

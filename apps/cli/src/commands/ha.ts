@@ -18,6 +18,7 @@ const MOVES: readonly Column<HaMode['pending_moves'][number]>[] = [
   { header: 'REPLICA', value: (m) => `${m.service}/${m.slot}` },
   { header: 'RUNNER', value: (m) => m.runner },
   { header: 'MOVES AT', value: (m) => utcTime(m.moves_at) },
+  { header: 'WHY', value: (m) => m.reason },
 ];
 const FAILOVERS: readonly Column<HaFailover>[] = [
   { header: 'REPLICA', value: (f) => `${f.service}/${f.slot}` },

@@ -27,7 +27,7 @@ export function noteFailover(tx: StateDb, { from, to, ...slot }: Move, ctx: Appl
     .run();
   prune(tx);
   const gone =
-    from?.state === 'removed' ? 'was removed' : `is offline for ${Math.floor((ctx.at - offlineAt) / 1000)} s`;
+    from?.state === 'removed' ? 'was removed' : `was offline for ${Math.floor((ctx.at - offlineAt) / 1000)} s`;
   const message = `replica ${slot.slot} of ${slot.service} moved from ${fromRunner}, which ${gone}, to ${to.name}`;
   ctx.event('replica.moved', message, { ...slot, from: from?.id ?? '', to: to.id });
 }

@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRegistry } from '../../commands/define-command';
+import { toTimestamp } from '../../lib/clock';
 import { commandRegistry } from '../../registry';
 import { observeRunner, setRunnerDrained } from '../../resources/runners/commands';
 import { runners } from '../../resources/runners/table';
@@ -15,6 +16,7 @@ import { serviceReplicas, serviceRevisions, services } from '../services/table';
 import { createHaCommands } from './commands';
 import type { HaNode } from './nodes';
 import { haFailovers, haSettings } from './table';
+import { viewHa } from './view';
 
 const FAILOVER_S = 10;
 const id = (n: number): string => `00000000-0000-7000-8000-00000000000${n}`;
@@ -192,14 +194,30 @@ describe('the failure of a runner', () => {
     expect(db().select().from(haFailovers).all()).toEqual([]);
   });
 
-  it('does not move what nobody else can take; it goes on there when the runner is back', async () => {
-    await create('dns', 3, true);
+  it('does not move what nobody else can take, says why, and lets it go on there when the runner is back', async () => {
+    await create('dns', 1, true);
     await setHa(true);
     await settle();
     await observe(B, false);
+    const due = `its runner runner-1 is offline since ${toTimestamp(at)}`;
+    const moves = toTimestamp(at + FAILOVER_S * 1000);
+    const shown = () => viewHa(db(), () => nodes, at);
+    expect(shown().pending_moves).toMatchObject([
+      { service: 'dns', moves_at: moves, reason: `${due}; unless it is back before, it goes elsewhere at ${moves}` },
+    ]);
     at += 60_000;
+    const reason = `${due}; it was to go elsewhere at ${moves}, but every runner that it could run on has a replica of it already`;
     await plan(5);
     expect(placesOf('dns')).toEqual([A, B, C]);
+    expect(shown().pending_moves).toMatchObject([{ service: 'dns', reason }]);
+    expect(shown().warning).toBe(`dns has 2 of 3 healthy replicas (${reason})`);
+    // With room, it goes at once; and what is not wanted any more goes nowhere.
+    await setHa(false);
+    const others = shown().pending_moves.filter(
+      ({ slot, reason: why }) => slot > 0 || !why.endsWith('goes elsewhere now'),
+    );
+    expect(others).toEqual([]);
+    await setHa(true);
     await observe(B, true);
     await settle();
     expect(db().select().from(haFailovers).all()).toEqual([]);

@@ -3,6 +3,7 @@ import { desc, lt } from 'drizzle-orm';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
 import { numberCursor, pageOf } from '../../http/page';
 import { assert } from '../../lib/assert';
+import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
 import { type HaCommands, haEtag, lastUpdate } from './commands';
 import type { HaNodes } from './nodes';
@@ -10,10 +11,11 @@ import { haState } from './settings';
 import { haFailovers } from './table';
 import { viewFailover, viewHa, viewUpdate } from './view';
 
-export function haEndpoints({ commands, nodes }: { commands: HaCommands; nodes: HaNodes }): Endpoint[] {
+export function haEndpoints(deps: { clock: Clock; commands: HaCommands; nodes: HaNodes }): Endpoint[] {
+  const { clock, commands, nodes } = deps;
   function view(ctx: RequestContext) {
     ctx.setHeader('etag', haEtag(haState(ctx.db)));
-    return viewHa(ctx.db, nodes);
+    return viewHa(ctx.db, nodes, clock());
   }
   function update(ctx: RequestContext) {
     const row = lastUpdate(ctx.db);

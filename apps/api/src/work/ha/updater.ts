@@ -83,7 +83,8 @@ export function createHaUpdater(deps: HaUpdaterDeps): Reconciler {
 
   function whatIsLeft(nodeId: number): { why: string; limitMs: number } | undefined {
     const left = replicasAt(nodeId).filter(({ row }) => row.restart && row.want === 'run').length;
-    return left === 0 ? undefined : { why: `${left} replicas have not begun anew yet`, limitMs: RESTART_MS };
+    const why = `${left} ${left === 1 ? 'replica has' : 'replicas have'} not begun anew yet`;
+    return left === 0 ? undefined : { why, limitMs: RESTART_MS };
   }
 
   function whatIsIll({ nodeId }: HaStepRow): { why: string; limitMs: number } | undefined {

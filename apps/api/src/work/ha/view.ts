@@ -3,9 +3,9 @@ import { asc, eq, ne } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { runners } from '../../resources/runners/table';
-import { allServices, replicasOf } from '../services/queries';
+import { allServices, desiredReplicas } from '../services/queries';
 import { serviceReplicas } from '../services/table';
-import { movesAt, viewService } from '../services/view';
+import { movesAt, type Sight, sightOf, viewService, whyStill } from '../services/view';
 import { type HaUpdateRow, lastUpdate, stepsOf } from './commands';
 import type { HaNodes } from './nodes';
 import { type HaState, haState } from './settings';
@@ -27,7 +27,8 @@ export function viewUpdate(db: StateDb, row: HaUpdateRow): HaUpdate {
   };
 }
 
-function pendingMoves(db: StateDb, { failoverSeconds }: HaState): HaMode['pending_moves'] {
+function pendingMoves(db: StateDb, ha: HaState, sight: Sight): HaMode['pending_moves'] {
+  const desired = new Map(allServices(db).map((service) => [service.name, desiredReplicas(service, ha)]));
   return db
     .select({ replica: serviceReplicas, runner: runners })
     .from(serviceReplicas)
@@ -35,28 +36,35 @@ function pendingMoves(db: StateDb, { failoverSeconds }: HaState): HaMode['pendin
     .where(ne(runners.status, 'online'))
     .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
     .all()
-    .map(({ replica: { service, slot }, runner }) => ({
-      ...{ service, slot, runner: runner.name, runner_id: runner.id },
-      offline_since: toTimestamp(runner.statusSince),
-      moves_at: toTimestamp(movesAt(runner, failoverSeconds) ?? runner.statusSince),
-    }));
+    .filter(({ replica: { service, slot } }) => slot < (desired.get(service) ?? 0))
+    .map(({ replica: { service, slot }, runner }) => {
+      const moves = movesAt(runner, ha.failoverSeconds) ?? runner.statusSince;
+      return {
+        ...{ service, slot, runner: runner.name, runner_id: runner.id },
+        offline_since: toTimestamp(runner.statusSince),
+        moves_at: toTimestamp(moves),
+        reason: whyStill(sight, service, runner, moves),
+      };
+    });
 }
 
-function warningOf(db: StateDb, ha: HaState, nodes: number): string {
+function warningOf(db: StateDb, ha: HaState, nodes: number, sight: Sight): string {
   if (!ha.enabled) return '';
   if (nodes < HA_MIN_NODES) return `HA mode needs ${HA_MIN_NODES} voting nodes, and there are ${nodes}`;
   const short = allServices(db)
     .filter(({ system }) => system)
-    .map((service) => viewService(db, service))
+    .map((service) => viewService(db, service, sight))
     .find(({ replicas }) => replicas.healthy < replicas.desired);
   if (!short) return '';
-  const why = replicasOf(db, short.name).find((row) => row.state === 'pending')?.reason ?? '';
-  const because = why === '' ? '' : ` (${why})`;
-  return `${short.name} has ${short.replicas.healthy} of ${short.replicas.desired} healthy replicas${because}`;
+  const { healthy, desired } = short.replicas;
+  const ill = short.instances.find((one) => one.slot < desired && (one.state !== 'healthy' || !one.runner_online));
+  const because = ill && ill.reason !== '' ? ` (${ill.reason})` : '';
+  return `${short.name} has ${healthy} of ${desired} healthy replicas${because}`;
 }
 
-export function viewHa(db: StateDb, nodes: HaNodes): HaMode {
+export function viewHa(db: StateDb, nodes: HaNodes, now: number): HaMode {
   const ha = haState(db);
+  const sight = sightOf(db, now);
   const voters = nodes(db).length;
   const update = lastUpdate(db);
   return {
@@ -66,8 +74,8 @@ export function viewHa(db: StateDb, nodes: HaNodes): HaMode {
     revision: ha.revision,
     nodes: voters,
     nodes_needed: HA_MIN_NODES,
-    warning: warningOf(db, ha, voters),
-    pending_moves: pendingMoves(db, ha),
+    warning: warningOf(db, ha, voters, sight),
+    pending_moves: pendingMoves(db, ha, sight),
     update: update ? viewUpdate(db, update) : null,
     updated_at: timeOf(ha.updatedAt),
   };

@@ -99,7 +99,9 @@ function measured({ metric, values }: Load): number | null {
 }
 
 const shownLoad = ({ metric }: Load, value: number): string =>
-  metric === 'queue' ? `${value} ${value === 1 ? 'job is' : 'jobs are'} queued` : `CPU is at ${Math.round(value * 10) / 10} % on average`;
+  metric === 'queue'
+    ? `${value} ${value === 1 ? 'job is' : 'jobs are'} queued`
+    : `CPU is at ${Math.round(value * 10) / 10} % on average`;
 
 /** What the load asks for, whatever is allowed. Replicas that were not measured yet speak for no change in either direction. */
 function askedFor({ current, metric, target, values }: Load): number {

@@ -210,6 +210,13 @@ function whyNobody(service: PlannedService, rooms: readonly Room[]): string {
   return REASONS[ORDER.find((hindrance) => found.has(hindrance)) ?? 'labels'];
 }
 
+/** Why a replica of a service cannot be placed now; undefined when it can, or there is no such service. */
+export function whyNoPlace(input: PlanInput, name: string): string | undefined {
+  const world = worldOf(input);
+  const service = input.services.find((one) => one.name === name);
+  return service && !bestRoom(service, world) ? whyNobody(service, world.all) : undefined;
+}
+
 /**
  * Replicas that are to go elsewhere (their runner is drained, or has two where each is to have one) and those that are to begin
  * anew (an older revision, a restart), no more at a time than `budget`. One that is away already costs nothing.

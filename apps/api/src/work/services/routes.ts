@@ -3,7 +3,7 @@ import { and, asc, desc, eq, gt, inArray, lt } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../../http/endpoint';
 import { numberCursor, pageOf, textCursor } from '../../http/page';
-import { toTimestamp } from '../../lib/clock';
+import { type Clock, toTimestamp } from '../../lib/clock';
 import { placeOf } from '../jobs/logs/stream';
 import {
   createService,
@@ -18,12 +18,12 @@ import {
 import type { ReplicaLogs } from './logs/follow';
 import { findService, replicaAt } from './queries';
 import { autoscaleDecisions, type ServiceRow, serviceReplicas, serviceRevisions, services } from './table';
-import { viewService } from './view';
+import { sightOf, viewService } from './view';
 
-function viewByName(ctx: RequestContext, name: string): Service {
+function viewByName(ctx: RequestContext, clock: Clock, name: string): Service {
   const service = findService(ctx.db, name);
   ctx.setHeader('etag', serviceEtag(service));
-  return viewService(ctx.db, service);
+  return viewService(ctx.db, service, sightOf(ctx.db, clock()));
 }
 
 const viewDecision = (row: typeof autoscaleDecisions.$inferSelect): ScalingDecision => {
@@ -32,12 +32,13 @@ const viewDecision = (row: typeof autoscaleDecisions.$inferSelect): ScalingDecis
 };
 
 export interface ServiceEndpointDeps {
+  readonly clock: Clock;
   readonly logs: ReplicaLogs;
   /** Ends the streams. */
   readonly stopping: AbortSignal;
 }
 
-export const serviceEndpoints = ({ logs, stopping }: ServiceEndpointDeps): Endpoint[] => [
+export const serviceEndpoints = ({ clock, logs, stopping }: ServiceEndpointDeps): Endpoint[] => [
   // Before those with a name in the same place.
   endpoint(serviceRoutes.scaleAll, (ctx, { body }) => ctx.propose(scaleAllServices, body)),
   endpoint(serviceRoutes.list, (ctx, { query: { cursor, limit, runner_id: runner } }) => {
@@ -56,17 +57,18 @@ export const serviceEndpoints = ({ logs, stopping }: ServiceEndpointDeps): Endpo
       .orderBy(asc(services.name))
       .limit(limit + 1)
       .all();
-    const view = (row: ServiceRow): Service => viewService(ctx.db, row);
+    const sight = sightOf(ctx.db, clock());
+    const view = (row: ServiceRow): Service => viewService(ctx.db, row, sight);
     return pageOf(ctx, serviceRoutes.list.path, rows, limit, ({ name }) => name, view);
   }),
-  endpoint(serviceRoutes.get, (ctx, { params }) => viewByName(ctx, params.name)),
+  endpoint(serviceRoutes.get, (ctx, { params }) => viewByName(ctx, clock, params.name)),
   endpoint(serviceRoutes.create, async (ctx, { body }) => {
     const { name } = await ctx.propose(createService, body);
-    return viewByName(ctx, name);
+    return viewByName(ctx, clock, name);
   }),
   endpoint(serviceRoutes.update, async (ctx, { params, body }) => {
     await ctx.propose(updateService, { ...params, ...body, ifMatch: ifMatchOf(ctx) });
-    return viewByName(ctx, params.name);
+    return viewByName(ctx, clock, params.name);
   }),
   endpoint(serviceRoutes.revisions, (ctx, { params }) => {
     const { name } = findService(ctx.db, params.name);
@@ -87,11 +89,11 @@ export const serviceEndpoints = ({ logs, stopping }: ServiceEndpointDeps): Endpo
   }),
   endpoint(serviceRoutes.scale, async (ctx, { params, body }) => {
     await ctx.propose(scaleService, { ...params, ...body });
-    return viewByName(ctx, params.name);
+    return viewByName(ctx, clock, params.name);
   }),
   endpoint(serviceRoutes.autoscaling, async (ctx, { params, body }) => {
     await ctx.propose(setAutoscaling, { ...params, autoscaling: body });
-    return viewByName(ctx, params.name);
+    return viewByName(ctx, clock, params.name);
   }),
   endpoint(serviceRoutes.decisions, (ctx, { params, query: { cursor, limit } }) => {
     const { name } = findService(ctx.db, params.name);

@@ -4,6 +4,8 @@ import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { type RunnerRow, runners } from '../../resources/runners/table';
 import { haState } from '../ha/settings';
+import { type PlanInput, whyNoPlace } from './plan';
+import { readPlannerView } from './planner-view';
 import { currentSpec, desiredReplicas, replicasOf } from './queries';
 import type { ReplicaRow, ServiceRow } from './table';
 
@@ -21,18 +23,67 @@ export function movesAt(runner: RunnerRow | undefined, failoverSeconds: number):
   return runner.statusSince + (runner.state === 'active' ? failoverSeconds * 1000 : 0);
 }
 
-function reasonOf(row: ReplicaRow, runner: RunnerRow | undefined, moves: number | null): string {
-  if (moves !== null) {
-    return `its runner ${runner?.name} is offline; it goes elsewhere once that has lasted until ${toTimestamp(moves)}`;
-  }
-  if (row.want === 'stop') return 'it ends here before it may run elsewhere';
+/** The moment at which services are looked at. */
+export interface Sight {
+  /** Ms. */
+  readonly now: number;
+  /** Why no replica of a service can be placed now; undefined when one can. */
+  whyNoPlace(service: string): string | undefined;
+}
+
+/** Looks at the whole state only when it is asked, and once. */
+export function sightOf(db: StateDb, now: number): Sight {
+  let input: PlanInput | undefined;
+  const found = new Map<string, string | undefined>();
+  return {
+    now,
+    whyNoPlace(service) {
+      if (found.has(service)) return found.get(service);
+      input ??= readPlannerView(db, now).input;
+      const why = whyNoPlace(input, service);
+      found.set(service, why);
+      return why;
+    },
+  };
+}
+
+/** Why a replica whose runner is gone is still with it. `moves`: when it is to go elsewhere, ms. */
+export function whyStill(sight: Sight, service: string, runner: RunnerRow, moves: number): string {
+  const gone = runner.state === 'active' ? `is offline since ${toTimestamp(runner.statusSince)}` : 'was removed';
+  const which = `its runner ${runner.name} ${gone}`;
+  if (sight.now < moves) return `${which}; unless it is back before, it goes elsewhere at ${toTimestamp(moves)}`;
+  const hindrance = sight.whyNoPlace(service);
+  return hindrance
+    ? `${which}; it was to go elsewhere at ${toTimestamp(moves)}, but ${hindrance}`
+    : `${which}; it goes elsewhere now`;
+}
+
+/** What is looked at beside the replicas. */
+interface Scene {
+  readonly sight: Sight;
+  readonly failoverSeconds: number;
+  readonly desired: number;
+}
+
+function reasonOf(
+  { sight, desired }: Scene,
+  row: ReplicaRow,
+  runner: RunnerRow | undefined,
+  moves: number | null,
+): string {
+  const isWanted = row.slot < desired;
+  if (runner && runner.status !== 'online' && !isWanted)
+    return `it is not wanted any more; its runner ${runner.name} is offline`;
+  if (runner && moves !== null) return whyStill(sight, row.service, runner, moves);
+  if (row.want === 'stop')
+    return isWanted ? 'it ends here before it runs elsewhere' : 'it is not wanted any more, and ends';
   const drained = runner && runner.drainedAt !== null;
   const note = drained ? `its runner ${runner.name} is drained; it goes elsewhere as soon as another has room` : '';
   return row.reason || note;
 }
 
-function viewReplica(row: ReplicaRow, runner: RunnerRow | undefined, failoverSeconds: number): Instance {
-  const moves = movesAt(runner, failoverSeconds);
+function viewReplica(scene: Scene, row: ReplicaRow, runner: RunnerRow | undefined): Instance {
+  const moves = row.slot < scene.desired ? movesAt(runner, scene.failoverSeconds) : null;
   return {
     slot: row.slot,
     generation: row.generation,
@@ -40,7 +91,7 @@ function viewReplica(row: ReplicaRow, runner: RunnerRow | undefined, failoverSec
     runner_id: row.runnerId,
     runner_online: runner?.status === 'online',
     state: row.state,
-    reason: reasonOf(row, runner, moves),
+    reason: reasonOf(scene, row, runner, moves),
     revision: row.revision,
     ports: row.ports,
     restarts: row.restarts,
@@ -62,12 +113,13 @@ function unplanned(rows: readonly ReplicaRow[], desired: number, service: Servic
 }
 
 /** As the API shows it. */
-export function viewService(db: StateDb, service: ServiceRow): Service {
+export function viewService(db: StateDb, service: ServiceRow, sight: Sight): Service {
   const ha = haState(db);
   const desired = desiredReplicas(service, ha);
+  const scene = { sight, desired, failoverSeconds: ha.failoverSeconds };
   const rows = replicasOf(db, service.name);
   const byId = runnersOf(db, rows);
-  const instances = rows.map((row) => viewReplica(row, byId.get(row.runnerId ?? ''), ha.failoverSeconds));
+  const instances = rows.map((row) => viewReplica(scene, row, byId.get(row.runnerId ?? '')));
   const healthy = instances.filter((one) => one.state === 'healthy' && one.runner_online && one.slot < desired);
   return {
     name: service.name,

@@ -174,10 +174,9 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
       program = undefined;
       lastWhy = why ?? '';
       const waitMs = backoffMs(deps.backoff, record.failures, Math.random());
-      say(
-        'backing_off',
-        `${lastWhy} (failure ${record.failures} in a row; next start in ${Math.ceil(waitMs / 1000)} s)`,
-      );
+      // The time of day: this is read long after it was said.
+      const next = new Date(Date.now() + waitMs).toISOString().slice(11, 19);
+      say('backing_off', `${lastWhy} (failure ${record.failures} in a row; next start at ${next}Z)`);
       await delay(waitMs, halted.signal);
     }
   }

@@ -7,7 +7,7 @@ import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
 import { Table, Td, Th, Tr } from '@/components/ui/table';
-import { formatCountdown } from '@/lib/format';
+import { asSentence, formatCountdown } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
 
 /** Replicas of runners that are gone, with when they go elsewhere; nothing when there are none. */
@@ -16,7 +16,7 @@ export function PendingMoves({ moves }: { moves: HaMode['pending_moves'] }) {
   return (
     <Panel title="About to move" flush>
       <p className="px-3.5 pt-3 pb-2 text-ink-2">
-        Their runner is offline. If it is back before the time is over, they stay where they are.
+        Their runner is offline. If it is back before they moved, they stay where they are.
       </p>
       <Table label="About to move">
         <thead>
@@ -36,6 +36,7 @@ export function PendingMoves({ moves }: { moves: HaMode['pending_moves'] }) {
               <Td>{move.runner}</Td>
               <Td>
                 <Countdown at={move.moves_at} />
+                <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(move.reason)}</p>
               </Td>
               <Td className="text-right max-sm:hidden">
                 <Time at={move.offline_since} />
