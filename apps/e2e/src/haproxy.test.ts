@@ -53,12 +53,13 @@ describe('HAProxy with the configuration that the API gives out', () => {
     return nodes;
   }
 
-  /** Each node dies once under load; every write gets through within its retries. */
-  async function killEachInTurn(label: string, clients: () => Client[]): Promise<void> {
-    const load = startLoad({ label, clients, pauseMs: 25 });
+  /** Nodes die under load, one after the other; every write gets through within its retries. */
+  async function killInTurn(label: string, client: Client, roles: readonly ('leader' | 'follower')[]): Promise<void> {
+    const load = startLoad({ label, clients: () => [client], pauseMs: 25 });
     await until('writes flow', () => load.acknowledged > 20);
     const [follower] = (await cluster.followers()) as [Daemon];
-    for (const victim of [await cluster.leader(), follower]) {
+    const victims = { leader: await cluster.leader(), follower };
+    for (const victim of roles.map((role) => victims[role])) {
       await victim.killAll();
       const before = load.acknowledged;
       await until('writes flow again', () => load.acknowledged > before + 25);
@@ -76,7 +77,7 @@ describe('HAProxy with the configuration that the API gives out', () => {
     haproxy = await startHaproxy(workspace, { name: 'plain', config, bind });
     const client = connect('http');
     await until('all nodes answer through it', async () => (await answering(client, 9)).size === 3);
-    await killEachInTurn('plain', () => [client]);
+    await killInTurn('plain', client, ['leader', 'follower']);
   });
 
   it('takes no longer part of the traffic to a node that has no quorum', async () => {
@@ -190,7 +191,7 @@ describe('HAProxy with the configuration that the API gives out', () => {
     const names = { checkServerIdentity: () => undefined };
     const ca = readFileSync(cluster.node(0).caFile, 'utf8');
     const client = clientOf(openConnection({ ca, ...names }), `https://${bind}`, () => cluster.token);
-    await killEachInTurn('passthrough', () => [client]);
+    await killInTurn('passthrough', client, ['leader']);
   });
 
   it('terminates TLS with a certificate of its own and verifies the nodes', async () => {
@@ -210,6 +211,6 @@ describe('HAProxy with the configuration that the API gives out', () => {
     const client = connect('https');
     const written = await write(client, 'through-terminated-tls');
     expect(await sees(client, written)).toBe(true);
-    await killEachInTurn('terminate', () => [client]);
+    await killInTurn('terminate', client, ['follower']);
   });
 });

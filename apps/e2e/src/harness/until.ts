@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** Longest time between two looks. */
+const SELDOM_MS = 200;
+
 /** Bound on conditions that hold within a second or two on a quiet machine; busy ones get their chance too. */
 export const PATIENCE_MS = 45_000;
 
@@ -10,6 +13,7 @@ export class Hopeless extends Error {
 
 export interface UntilOptions {
   readonly boundMs?: number;
+  /** Between two looks. Without it they get rarer, so that a long wait does not keep the machine busy. */
   readonly everyMs?: number;
 }
 
@@ -21,11 +25,11 @@ export interface UntilOptions {
 export async function until<T>(
   what: string,
   condition: () => Promise<T | false | null | undefined> | T | false | null | undefined,
-  { boundMs = PATIENCE_MS, everyMs = 50 }: UntilOptions = {},
+  { boundMs = PATIENCE_MS, everyMs }: UntilOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + boundMs;
   let last = '';
-  for (;;) {
+  for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 1.25, SELDOM_MS)) {
     try {
       const value = await condition();
       if (value) return value;
@@ -37,6 +41,6 @@ export async function until<T>(
     if (performance.now() > deadline) {
       throw new Error(`not within ${boundMs} ms: ${what}${last ? ` (last: ${last})` : ''}`);
     }
-    await delay(everyMs);
+    await delay(everyMs ?? pauseMs);
   }
 }

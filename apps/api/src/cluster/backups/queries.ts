@@ -2,6 +2,7 @@ import { type BACKUP_ENCRYPTIONS, LOCAL_TARGET } from '@quorate/shared/backups';
 import { and, asc, count, eq, inArray, ne, type SQL } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { DomainError } from '../../commands/domain-error';
+import { remembered } from '../../db/remembered';
 import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { backupSettings, backups, backupTargets } from './table';
@@ -29,13 +30,14 @@ export const targetName = (db: StateDb, target: string): string =>
     ? 'local disk'
     : (db.select().from(backupTargets).where(eq(backupTargets.id, target)).get()?.name ?? 'a removed target');
 
-export const backupsIn = (db: StateDb, ...states: BackupRow['state'][]): BackupRow[] =>
+export const backupsIn = remembered((db, ...states: BackupRow['state'][]): readonly BackupRow[] =>
   db
     .select()
     .from(backups)
     .where(inArray(backups.state, states))
     .orderBy(asc(backups.createdAt), asc(backups.id))
-    .all();
+    .all(),
+);
 
 export const countRows = (db: StateDb, table: SQLiteTable, where?: SQL): number =>
   db.select({ n: count() }).from(table).where(where).get()?.n ?? 0;

@@ -1,4 +1,5 @@
 import { DomainError } from '../../commands/domain-error';
+import { remembered } from '../../db/remembered';
 import type { StateDb } from '../../db/state-store';
 import { liveMembers } from '../members/admission';
 import { fingerprintOfDer } from '../pki/keys';
@@ -17,10 +18,10 @@ export function nextStage(rotation: Pick<CaRotation, 'stage' | 'hold'>): Exclude
 }
 
 /** The change that runs; undefined when there is none or it is over. */
-export function runningCaRotation(db: StateDb): CaRotation | undefined {
+export const runningCaRotation = remembered((db): CaRotation | undefined => {
   const row = db.select().from(caRotation).get();
   return row?.stage === 'finished' ? undefined : row;
-}
+});
 
 /** @throws DomainError ca_rotation_in_progress */
 export function refuseDuringCaRotation(tx: StateDb): void {

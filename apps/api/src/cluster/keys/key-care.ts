@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
+import { lastOf } from '../../lib/last-of';
 import type { Logger } from '../../lib/logger';
 import type { Reconciler } from '../../reconcile/driver';
 import type { Proposer } from '../../replication/proposer';
@@ -58,6 +59,7 @@ export async function signingCa(
   }
 }
 
+const pinOf = lastOf((certPem: string) => keyPinOf(certPem));
 const fingerprintsIn = (caPem: string): string[] => splitPem(caPem).map(fingerprintOfPem);
 
 /** Brings what this node shows, trusts and holds in line with the state, and says how far it is. */
@@ -136,7 +138,7 @@ export function createKeyCare(deps: KeyCareDeps): KeyCare {
     async run() {
       if (journal.health === 'removed') return;
       const member = liveMembers(db()).find(({ id }) => id === nodeId);
-      if (member?.keyPin !== keyPinOf(own.identity().certPem)) return;
+      if (member?.keyPin !== pinOf(own.identity().certPem)) return;
       await keyring.clusterKey();
       alignTrust();
       await renew();

@@ -2,6 +2,7 @@ import { and, asc, eq, ne } from 'drizzle-orm';
 import { FEATURE_LEVEL } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import { prepared } from '../../db/prepared';
+import { remembered } from '../../db/remembered';
 import type { StateDb } from '../../db/state-store';
 import { blockListOf, isLoopbackAddress, listContains } from '../../http/remote-address';
 import { type JoinTokenRow, joinTokenRedemptions, joinTokens } from '../join-tokens/table';
@@ -33,7 +34,7 @@ const refuse = (code: ConstructorParameters<typeof DomainError>[0], detail: stri
   new DomainError(code, detail, pointer === undefined ? [] : [{ pointer, detail }]);
 
 /** Members that have not been removed, by id. */
-export const liveMembers = (db: StateDb): Member[] => live(db).all();
+export const liveMembers = remembered((db): readonly Member[] => live(db).all());
 const live = prepared((db) =>
   db.select().from(members).where(ne(members.state, 'removed')).orderBy(asc(members.id)).prepare(),
 );

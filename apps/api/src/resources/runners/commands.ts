@@ -4,6 +4,7 @@ import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
+import { remembered } from '../../db/remembered';
 import type { StateDb } from '../../db/state-store';
 import { type RunnerRow, runners } from './table';
 
@@ -14,12 +15,13 @@ export function findRunner(db: StateDb, id: string): RunnerRow {
   throw new DomainError('not_found', `there is no runner ${id}; see GET /v1/runners`);
 }
 
-export const embeddedRunner = (db: StateDb, node: number): RunnerRow | undefined =>
+export const embeddedRunner = remembered((db, node: number): RunnerRow | undefined =>
   db
     .select()
     .from(runners)
     .where(and(eq(runners.nodeId, node), eq(runners.state, 'active')))
-    .get();
+    .get(),
+);
 
 const software = {
   labels: labelsSchema,

@@ -1,5 +1,5 @@
 import { HA_DEFAULTS } from '@quorate/shared/ha';
-import type { StateDb } from '../../db/state-store';
+import { remembered } from '../../db/remembered';
 import { haSettings } from './table';
 
 /** What was set, or the defaults. */
@@ -12,9 +12,9 @@ export interface HaState {
   readonly updatedAt: number | null;
 }
 
-export function haState(db: StateDb): HaState {
+export const haState = remembered((db): HaState => {
   const saved = db.select().from(haSettings).get();
   if (saved) return saved;
   const { enabled, system_replicas: systemReplicas, failover_seconds: failoverSeconds } = HA_DEFAULTS;
   return { enabled, systemReplicas, failoverSeconds, revision: 0, updatedAt: null };
-}
+});

@@ -3,6 +3,7 @@ import { type ServiceSpec, serviceSpecSchema } from '@quorate/shared/services';
 import { and, asc, count, eq, isNotNull, sql } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import { prepared } from '../../db/prepared';
+import { remembered } from '../../db/remembered';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
 import { type HaState, haState } from '../ha/settings';
@@ -19,7 +20,9 @@ export function findService(db: StateDb, name: string): ServiceRow {
 }
 
 /** Every service, by name. */
-export const allServices = (db: StateDb): ServiceRow[] => db.select().from(services).orderBy(asc(services.name)).all();
+export const allServices = remembered((db): readonly ServiceRow[] =>
+  db.select().from(services).orderBy(asc(services.name)).all(),
+);
 
 export const replicasOf = (db: StateDb, service: string): ReplicaRow[] =>
   db
@@ -92,7 +95,7 @@ export function currentSpec(db: StateDb, { name, revision }: ServiceRow): Servic
 const NO_SPEC = serviceSpecSchema.parse({ command: 'none' });
 
 /** The replicas that a runner is to have, and those that it is to end. */
-export function assignedReplicas(db: StateDb, runnerId: string): AssignedReplica[] {
+export const assignedReplicas = remembered((db, runnerId: string): AssignedReplica[] => {
   const specs = new Map<string, ServiceSpec>();
   const lookUp = ({ service, revision }: ReplicaRow): ServiceSpec => {
     const known = specs.get(`${service} ${revision}`);
@@ -108,7 +111,7 @@ export function assignedReplicas(db: StateDb, runnerId: string): AssignedReplica
       ...{ service: row.service, slot: row.slot, generation: row.generation, revision: row.revision },
       ...{ spec: lookUp(row), stop: row.want === 'stop' },
     }));
-}
+});
 
 /** A replica that traffic may be sent to. */
 export interface PublishedReplica {
