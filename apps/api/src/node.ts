@@ -172,7 +172,7 @@ export async function startNode(config: Config, deps: NodeDeps): Promise<Quorate
       ha: { control: createHaControl(runtime, core.proposer.propose), commands: haCommands },
     });
     undo.push(() => work.stop());
-    const upstream = createUpstreamSide({ ...common, logger, version, watching });
+    const upstream = createUpstreamSide({ ...common, logger, version, watching, metrics: metrics.registry });
     const api = await openPublicApi({ ...common, deps, watching, work, upstream });
     undo.push(() => api.close());
     upstream.start(api.upstreamFetch);

@@ -1,10 +1,12 @@
 import type { Principal } from '@quorate/shared/session';
+import type { Registry } from 'prom-client';
 import { requireInfo } from './cluster/cluster-record';
 import { liveMembers } from './cluster/members/admission';
 import type { ClusterRuntime } from './cluster/runtime';
 import type { Config } from './config/derive';
 import { type Connector, type CoreNode, startConnector } from './connector/connector';
 import { effectiveSettings } from './connector/effective';
+import { registerConnector } from './connector/metrics';
 import { type ApiFetch, upstreamPrincipal } from './connector/requests';
 import type { ConnectorEndpointDeps } from './connector/routes';
 import type { Core } from './core';
@@ -21,6 +23,15 @@ export interface UpstreamSide {
   stop(): Promise<void>;
 }
 
+/** A takeover takes seconds, a restart of the upstream a little more: neither is an alarm. */
+const UNCONNECTED = {
+  code: 'upstream_unconnected',
+  severity: 'warning',
+  scope: 'cluster',
+  holdMs: 60_000,
+  cure: 'quorate connector shows what each node finds; correct the settings, or see why the upstream does not answer',
+} as const;
+
 export function createUpstreamSide(options: {
   config: Config;
   core: Core;
@@ -29,6 +40,7 @@ export function createUpstreamSide(options: {
   logger: Logger;
   version: string;
   watching: Watching;
+  metrics: Registry;
 }): UpstreamSide {
   const { config, core, cluster, clock, logger, version, watching } = options;
   const { journal, view } = cluster;
@@ -47,6 +59,11 @@ export function createUpstreamSide(options: {
       inService: state === 'voter' && drainedAt === null,
     }));
   const healths = () => new Map(view.members().map(({ id, health }) => [id, health]));
+  registerConnector(options.metrics, () => connector?.figures);
+  cluster.care.alarms.watch(() => {
+    const why = connector?.unconnected();
+    return why === undefined ? [] : [{ ...UNCONNECTED, message: `no node is connected to the upstream: ${why}` }];
+  });
   const notStarted = (): Connector => {
     throw new Error('the connector is started with the API');
   };

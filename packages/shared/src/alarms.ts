@@ -20,6 +20,7 @@ export const ALARM_CODES = [
   'state_diverged',
   'journal_unfit',
   'upgrade_required',
+  'upstream_unconnected',
 ] as const;
 export type AlarmCode = (typeof ALARM_CODES)[number];
 

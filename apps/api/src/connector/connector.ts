@@ -17,8 +17,8 @@ import type { Proposer } from '../replication/proposer';
 import { claimConnector, releaseConnector, reportConnected, reportDisconnected } from './commands';
 import { type CredentialStore, createCredentials } from './credentials';
 import { type ConnectorConfig, type Effective, effectiveSettings, publicUrl } from './effective';
-import { reasonToClaim, reasonToYield } from './plan';
-import { currentLease, type Lease } from './queries';
+import { reasonToClaim, reasonToYield, reasonUnconnected } from './plan';
+import { currentLease, type Lease, savedSettings } from './queries';
 import { createReach } from './reach';
 import type { ConnectorReport } from './report';
 import type { ApiFetch } from './requests';
@@ -62,12 +62,28 @@ export interface ConnectorDeps {
   readonly logger: Logger;
 }
 
+/** What this node counts and measures of the connection. */
+export interface ConnectorFigures {
+  /** The connection is here. */
+  readonly connected: boolean;
+  /** Of the lease, on every node; 0 before the first. */
+  readonly generation: number;
+  /** How often this process has become the active one. */
+  readonly takeovers: number;
+  readonly eventsSent: number;
+  /** Events that the upstream was not sent yet; null without a connection here. */
+  readonly lag: number | null;
+}
+
 export interface Connector {
   /** For the status that this node gives to the others. */
   report(): ConnectorReport;
   reportOf(id: number): ConnectorReport | undefined;
   /** Whether another node answers this one. */
   reaches(id: number): boolean;
+  readonly figures: ConnectorFigures;
+  /** Why nobody is connected, although it is configured that somebody is; undefined while all is as it should be. */
+  unconnected(): string | undefined;
   /** Why this node takes no part, or is not connected though it is the active one; empty = all is well. */
   problem(): string;
   stop(): Promise<void>;
@@ -97,6 +113,8 @@ export function startConnector(deps: ConnectorDeps): Connector {
   let givenUp = 0;
   let penaltyUntilMs = 0;
   let penalties = 0;
+  let takeovers = 0;
+  let eventsSent = 0;
 
   const others = (): CoreNode[] => deps.members().filter(({ id }) => id !== node.id);
   const alone = (): boolean => others().length === 0;
@@ -169,6 +187,7 @@ export function startConnector(deps: ConnectorDeps): Connector {
 
   function begin(lease: Lease): void {
     const { generation, settled, reason } = lease;
+    takeovers += 1;
     const lostAt = gapBeganAt;
     tenure = startTenure({
       ...deps,
@@ -178,6 +197,9 @@ export function startConnector(deps: ConnectorDeps): Connector {
       holds: () => deps.sound() && leaseNow()?.generation === generation && holds(leaseNow()),
       nodes: gatewayNodes,
       onConnected: () => void connected(generation, lostAt),
+      onEventsSent: (count) => {
+        eventsSent += count;
+      },
       onLost: (why) => void tell(reportDisconnected, { ...held(generation), detail: why.slice(0, 500) }),
     });
     logger.info({ generation, reason, settled }, 'this node is the active one towards the upstream');
@@ -294,6 +316,12 @@ export function startConnector(deps: ConnectorDeps): Connector {
     return credentials.problem || (tenure ? '' : reach.problem);
   };
 
+  const unconnected = (): string | undefined =>
+    reasonUnconnected(savedSettings(db())?.enabled ?? true, [
+      own(),
+      ...others().flatMap(({ id }) => sight.reportOf(id) ?? []),
+    ]);
+
   function own(): ConnectorReport {
     const isConnected = tenure?.connected ?? false;
     return {
@@ -320,6 +348,11 @@ export function startConnector(deps: ConnectorDeps): Connector {
   return {
     report: own,
     reportOf: (id) => (id === node.id ? own() : sight.reportOf(id)),
+    get figures() {
+      const generation = currentLease(db())?.generation ?? 0;
+      return { connected: tenure?.connected ?? false, generation, takeovers, eventsSent, lag: tenure?.lag ?? null };
+    },
+    unconnected,
     reaches: (id) => id === node.id || deps.peer(id)?.reachable === true,
     problem,
     async stop() {

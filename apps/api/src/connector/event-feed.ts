@@ -9,6 +9,8 @@ const MAX_UNSENT_BYTES = 1024 * 1024;
 export interface EventFeed {
   /** Sends what is there, as far as the upstream takes it. */
   pump(): void;
+  /** Events of the state that were not sent yet. */
+  readonly lag: number;
   stop(): void;
 }
 
@@ -19,6 +21,8 @@ export function startEventFeed(options: {
   last: EventPlace | null;
   send: (frame: FromGateway) => void;
   unsentBytes: () => number;
+  /** Called with how many were sent. */
+  onSent: (count: number) => void;
 }): EventFeed {
   const { log, send } = options;
   const begin = whereToBegin(log, options.last);
@@ -30,6 +34,7 @@ export function startEventFeed(options: {
     while (!stopped && options.unsentBytes() < MAX_UNSENT_BYTES) {
       const events = log.after({}, sent, PAGE);
       for (const event of events) send({ type: 'event', event });
+      options.onSent(events.length);
       sent = events.at(-1)?.seq ?? sent;
       if (events.length < PAGE) return;
     }
@@ -46,6 +51,9 @@ export function startEventFeed(options: {
   send({ type: 'resumed', ...begin });
   return {
     pump,
+    get lag() {
+      return Math.max(0, log.lastSeq() - sent);
+    },
     stop() {
       stopped = true;
       unsubscribe();

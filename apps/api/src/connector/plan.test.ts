@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Holding, type PeerSight, reasonToClaim, reasonToYield, type Standby } from './plan';
+import { type Holding, type PeerSight, reasonToClaim, reasonToYield, reasonUnconnected, type Standby } from './plan';
 import type { Lease } from './queries';
 import type { ConnectorReport } from './report';
 
@@ -99,4 +99,23 @@ describe('when the active node yields', () => {
       undefined,
     ],
   ])('%s', (_, more, expected) => expect(reasonToYield(holding(more))).toEqual(expected));
+});
+
+describe('nobody is connected', () => {
+  const named = { url: 'wss://up.example/' };
+  it.each<[string, boolean, Partial<ConnectorReport>[], string | undefined]>([
+    ['for a reason that a node tells', true, [named, { ...named, problem: 'refused' }], 'refused'],
+    ['since no node is active', true, [named, {}], 'no node has become the active one'],
+    ['and shall not be: it is switched off', false, [named], undefined],
+    ['and shall not be: no upstream is named', true, [{}, { problem: 'no upstream is named' }], undefined],
+    [
+      'here, but elsewhere',
+      true,
+      [
+        { ...named, problem: 'refused' },
+        { ...named, connected: true },
+      ],
+      undefined,
+    ],
+  ])('%s', (_, enabled, reports, expected) => expect(reasonUnconnected(enabled, reports.map(report))).toBe(expected));
 });

@@ -101,3 +101,13 @@ export function reasonToYield(view: Holding): { reason: TakeoverReason; to: numb
   const better = able.find(({ report, reportAgoMs }) => (report?.checked_ago_ms ?? 0) + reportAgoMs < view.lostMs);
   return better ? { reason: 'upstream_lost', to: better.id } : undefined;
 }
+
+/** Why nobody is connected although an upstream is named, by what the nodes say; undefined while all is as it should be. */
+export function reasonUnconnected(
+  enabled: boolean,
+  reports: readonly Pick<ConnectorReport, 'url' | 'connected' | 'problem'>[],
+): string | undefined {
+  if (!enabled || reports.every(({ url }) => url === '') || reports.some(({ connected }) => connected))
+    return undefined;
+  return reports.find(({ problem }) => problem !== '')?.problem ?? 'no node has become the active one';
+}

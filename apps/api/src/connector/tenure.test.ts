@@ -63,6 +63,7 @@ async function begin(more: Partial<TenureDeps> = {}) {
     bus: { subscribe: () => () => {} },
     logger: silentLogger(),
     onConnected: () => {},
+    onEventsSent: () => {},
     onLost: (why) => void lost.push(why),
     ...more,
   });

@@ -28,6 +28,8 @@ export interface Tenure {
   readonly lostSinceMs: number | null;
   /** An attempt that began after that has failed. */
   readonly triedSince: boolean;
+  /** Events that the upstream was not sent yet; null without a connection. */
+  readonly lag: number | null;
   /** Why there is no connection; empty while there is one. */
   readonly problem: string;
   /** What it is connected to, or tries to be; undefined before the first attempt. */
@@ -61,6 +63,7 @@ export interface TenureDeps {
   /** The upstream has welcomed this node. */
   readonly onConnected: () => void;
   readonly onLost: (why: string) => void;
+  readonly onEventsSent: (count: number) => void;
 }
 
 /** Requests of the upstream that are being answered get this long when the connection is closed on purpose. */
@@ -192,7 +195,14 @@ export function startTenure(deps: TenureDeps): Tenure {
     if (!current) return;
     beat();
     const { eventLog: log, bus } = deps;
-    feed = startEventFeed({ log, bus, last, send: current.send, unsentBytes: current.unsentBytes });
+    feed = startEventFeed({
+      log,
+      bus,
+      last,
+      send: current.send,
+      unsentBytes: current.unsentBytes,
+      onSent: deps.onEventsSent,
+    });
     feed.pump();
   }
 
@@ -228,6 +238,9 @@ export function startTenure(deps: TenureDeps): Tenure {
     },
     get triedSince() {
       return triedSince;
+    },
+    get lag() {
+      return feed?.lag ?? null;
     },
     get problem() {
       return problem;

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, get, type Server, type ServerResponse } from 'node:http';
@@ -348,6 +349,24 @@ describe('quorate haproxy watch with a real HAProxy', () => {
     const status = await new Promise((done) => fourth.child.once('exit', done));
     expect([status, reloads()]).toEqual([0, before + 1]);
   }, 90_000);
+
+  it('has its file for itself: another one for the same file ends, and says which process has it', async () => {
+    cluster.text = config([replica(0)]);
+    const quiet = ['--no-runtime', '--reload', 'true'];
+    const first = watch(...quiet);
+    await reported('applied', cluster.text, first);
+    symlinkSync(at('haproxy.cfg'), at('link.cfg'));
+    for (const name of ['haproxy.cfg', 'link.cfg']) {
+      const second = watch(...quiet, '--once', '--out', at(name));
+      const status = await new Promise((done) => second.child.once('exit', done));
+      expect([status, second.said()]).toEqual([1, expect.stringContaining(`(process ${first.child.pid})`)]);
+    }
+    const other = watch(...quiet, '--once', '--out', at('other.cfg'));
+    expect(await new Promise((done) => other.child.once('exit', done))).toBe(0);
+    await end(first.child, 'SIGKILL');
+    const next = watch(...quiet, '--once');
+    expect(await new Promise((done) => next.child.once('exit', done))).toBe(0);
+  }, 60_000);
 
   it('goes on with the next node when the one that it follows is gone', async () => {
     await cluster.open(2);

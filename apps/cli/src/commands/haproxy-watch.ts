@@ -7,6 +7,7 @@ import { HAPROXY_VERSIONS, type HaproxyVersion, haproxyRoutes } from '@quorate/s
 import { HEADER } from '@quorate/shared/http-headers';
 import { type Command, Option } from 'commander';
 import { runCommand, splitCommand } from '../balancer/command-line';
+import { lockFile } from '../balancer/file-lock';
 import { type Installer, type Outcome, openInstaller } from '../balancer/installer';
 import { createReporter } from '../balancer/reporter';
 import { CliError } from '../cli-error';
@@ -260,5 +261,10 @@ export function addWatch(haproxy: Command, run: Run): void {
     .option('--interval <duration>', 'look at least so often', durationBetween('200ms', '5m'), 2_000)
     .option('--reload-interval <duration>', 'reload no more often', durationBetween('0s', '10m'), 5_000)
     .option('--command-timeout <duration>', 'how long a command may take', durationBetween('1s', '10m'), 60_000)
-    .action(run(async (inv, options: WatchOptions) => watchConfig(inv, options)));
+    .action(
+      run(async (inv, options: WatchOptions) => {
+        const unlock = await lockFile(options.out);
+        await watchConfig(inv, options).finally(unlock);
+      }),
+    );
 }

@@ -16,6 +16,7 @@ const PLACES: Partial<Record<AlarmCode, Place>> = {
   state_diverged: MEMBERS,
   certificate_expiring: KEYS,
   ca_expiring: KEYS,
+  upstream_unconnected: { href: '/connector', label: 'Connector' },
   backup_overdue: { href: '/backups', label: 'Backups' },
 };
 

@@ -7,6 +7,7 @@ import { type Finding, fail, ok, type Status, warn } from './finding';
 import { checkCertificate, checkNode } from './identity-checks';
 import { checkAgent, checkDataDir, checkEtcd, checkJoins, checkPorts, checkQuorum, checkState } from './local-checks';
 import { checkMembers, checkNames } from './network-checks';
+import { checkConnector } from './upstream-checks';
 
 export interface DoctorOptions extends ConfigOptions {
   readonly output: 'text' | 'json';
@@ -67,6 +68,7 @@ async function examine(context: HostContext, loaded: LoadedConfig): Promise<Find
     ...checkAgent(facts),
     ...checkQuorum(facts),
     ...checkJoins(facts),
+    ...checkConnector(facts),
     ...ports,
     ...etcd,
     ...names,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, clusterRoutes } from '@quorate/shared/cluster';
+import { type Connector, connectorRoutes } from '@quorate/shared/connector';
 import { type Join, joinRoutes } from '@quorate/shared/joins';
 import { pairingRoutes } from '@quorate/shared/pairing';
 import Database from 'better-sqlite3';
@@ -29,6 +30,8 @@ export interface Facts {
   readonly waiting: boolean;
   /** Joins that are not done, as the running daemon knows them. */
   readonly openJoins: readonly Join[];
+  /** What it says of the connection to the upstream. */
+  readonly connector: Connector | undefined;
   /** Code of the failure to ask it, such as ENOENT; '' when it answered. */
   readonly agentFailure: string;
   /** Whether a daemon has the data directory, as its lock says; undefined when that cannot be told. */
@@ -47,7 +50,7 @@ export const present = <T>(found: Found<T>): T | undefined => ('value' in found 
 
 const AGENT_MS = 3_000;
 
-type Asked = Pick<Facts, 'cluster' | 'waiting' | 'openJoins' | 'agentFailure'>;
+type Asked = Pick<Facts, 'cluster' | 'waiting' | 'openJoins' | 'connector' | 'agentFailure'>;
 
 async function askAgent(dataDir: string): Promise<Asked> {
   const agent = openAgent(dataDir, AGENT_MS);
@@ -58,9 +61,22 @@ async function askAgent(dataDir: string): Promise<Asked> {
       () => true,
       () => false,
     );
-    return { cluster, waiting, openJoins: joins.items.filter(({ state }) => state !== 'done'), agentFailure: '' };
+    const connector = await agent.client.call(connectorRoutes.get, {}).catch(() => undefined);
+    return {
+      cluster,
+      waiting,
+      connector,
+      openJoins: joins.items.filter(({ state }) => state !== 'done'),
+      agentFailure: '',
+    };
   } catch (error) {
-    return { cluster: undefined, waiting: false, openJoins: [], agentFailure: agentFailure(error) || 'no answer' };
+    return {
+      cluster: undefined,
+      waiting: false,
+      openJoins: [],
+      connector: undefined,
+      agentFailure: agentFailure(error) || 'no answer',
+    };
   } finally {
     await agent.close();
   }
