@@ -150,7 +150,7 @@ describe('runners on three nodes', () => {
       await runner.waitConnected(3);
     }
     for (const job of jobs) await job.expectCounted();
-  });
+  }, 300_000);
 
   it('hold on while two of three nodes are gone: services go on, jobs are fenced and run again when the nodes return', async () => {
     const [survivor, ...others] = cluster.nodes as [Daemon, ...Daemon[]];
@@ -178,7 +178,7 @@ describe('runners on three nodes', () => {
     expect(linesOf(starts)).toHaveLength(3);
     await call().call(serviceRoutes.remove, { params: { name: 'steady' } });
     await until('no replica is left', () => !linesOf(starts).some(isAlive));
-  });
+  }, 300_000);
 
   it('one that is removed is let go at each node, says so and ends; its certificate is worth nothing, and a token lets it in anew', async () => {
     const removed = runnerNamed('killed');

@@ -32,10 +32,16 @@ const COLUMNS: readonly Column<Runner>[] = [
 
 const list = (inv: Invocation) => collectPages(MAX_LISTED, (query) => inv.call(runnerRoutes.list, { query }));
 
-/** By name or id. @throws CliError notFound */
+/** By name or id. @throws CliError notFound, conflict (a node and a runner may have one name) */
 async function find(inv: Invocation, which: string): Promise<Runner> {
   const { items } = await list(inv);
-  const found = items.find(({ id, name }) => id === which || name === which);
+  const [found, ...others] = items.filter(({ id, name }) => id === which || name === which);
+  if (found && others.length > 0) {
+    const ids = [found, ...others].map(({ id, node_id }) => (node_id === null ? id : `${id} (in node ${node_id})`));
+    throw new CliError('conflict', `more than one runner is named ${which}`, {
+      hint: `name its id: ${ids.join(', ')}`,
+    });
+  }
   if (found) return found;
   throw new CliError('notFound', `there is no runner ${which}`, { hint: 'see: quorate runner list' });
 }

@@ -124,8 +124,10 @@ export const removeRunner = defineCommand({
   target: (input) => input.id,
   apply(tx, { id }, ctx) {
     const runner = findRunner(tx, id);
+    // One that is offline already is so since then: what it had need not wait anew.
+    const statusSince = runner.status === 'offline' ? runner.statusSince : ctx.at;
     tx.update(runners)
-      .set({ state: 'removed', removedAt: ctx.at, status: 'offline', statusSince: ctx.at })
+      .set({ state: 'removed', removedAt: ctx.at, status: 'offline', statusSince })
       .where(eq(runners.id, id))
       .run();
     ctx.event('runner.removed', `the runner ${runner.name} was removed`, { runner: id });

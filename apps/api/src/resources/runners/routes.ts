@@ -1,6 +1,6 @@
 import type { MetricsBatch } from '@quorate/shared/runner-protocol';
 import { type Runner, runnerRoutes } from '@quorate/shared/runners';
-import { and, asc, eq, gt } from 'drizzle-orm';
+import { and, asc, eq, gt, or } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint } from '../../http/endpoint';
@@ -57,16 +57,19 @@ export function runnerEndpoints({ sight }: { sight: (runner: RunnerRow) => Runne
   };
   return [
     endpoint(runnerRoutes.list, (ctx, { query: { cursor, limit } }) => {
-      const after = cursor === undefined ? undefined : gt(runners.name, textCursor(cursor));
+      // A runner and the one inside of a node may have one name.
+      const [name = '', id = ''] = textCursor(cursor).split(' ');
+      const after =
+        cursor === undefined ? undefined : or(gt(runners.name, name), and(eq(runners.name, name), gt(runners.id, id)));
       const rows = ctx.db
         .select()
         .from(runners)
         .where(and(eq(runners.state, 'active'), after))
-        .orderBy(asc(runners.name))
+        .orderBy(asc(runners.name), asc(runners.id))
         .limit(limit + 1)
         .all();
       const view = (row: RunnerRow): Runner => viewRunner(row, sight(row));
-      return pageOf(ctx, runnerRoutes.list.path, rows, limit, ({ name }) => name, view);
+      return pageOf(ctx, runnerRoutes.list.path, rows, limit, (row) => `${row.name} ${row.id}`, view);
     }),
     endpoint(runnerRoutes.get, (ctx, { params }) => viewById(ctx.db, params.id)),
     endpoint(runnerRoutes.drain, async (ctx, { params }) => {

@@ -2,7 +2,6 @@ import { and, asc, count, eq, inArray, isNull } from 'drizzle-orm';
 import type { ApplyContext } from '../../commands/define-command';
 import type { StateDb } from '../../db/state-store';
 import type { RunnerRow } from '../../resources/runners/table';
-import { haState } from './settings';
 import { haFailovers } from './table';
 
 const KEPT = 1_000;
@@ -14,13 +13,14 @@ interface Move {
   /** Undefined when its row is gone, too. */
   readonly from: RunnerRow | undefined;
   readonly to: RunnerRow;
+  /** When it was to leave, ms. */
+  readonly dueAt: number;
 }
 
 /** Writes down that a replica left a runner that is gone: when that was due, and when it happened. */
-export function noteFailover(tx: StateDb, { from, to, ...slot }: Move, ctx: ApplyContext): void {
+export function noteFailover(tx: StateDb, { from, to, dueAt, ...slot }: Move, ctx: ApplyContext): void {
   const offlineAt = from?.statusSince ?? ctx.at;
-  const waitMs = from?.state === 'active' ? haState(tx).failoverSeconds * 1000 : 0;
-  const times = { offlineAt, dueAt: offlineAt + waitMs, movedAt: ctx.at, healthyAt: null };
+  const times = { offlineAt, dueAt: Math.max(dueAt, offlineAt), movedAt: ctx.at, healthyAt: null };
   const fromRunner = from?.name ?? 'a runner that is gone';
   tx.insert(haFailovers)
     .values({ ...slot, fromRunner, toRunner: to.name, ...times })

@@ -5,14 +5,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRegistry } from '../../commands/define-command';
 import { toTimestamp } from '../../lib/clock';
 import { commandRegistry } from '../../registry';
-import { observeRunner, setRunnerDrained } from '../../resources/runners/commands';
+import { observeRunner, removeRunner, setRunnerDrained } from '../../resources/runners/commands';
 import { runners } from '../../resources/runners/table';
 import { type Replica, startReplica } from '../../testing/replica';
 import { createService, removeService, restartServices, scaleService, updateService } from '../services/commands';
 import { recordPlacements } from '../services/placement/commands';
 import { createPlanning } from '../services/planner';
-import { assignedReplicas, replicaAt } from '../services/queries';
+import { assignedReplicas, findService, replicaAt } from '../services/queries';
 import { serviceReplicas, serviceRevisions, services } from '../services/table';
+import { sightOf, viewService } from '../services/view';
 import { createHaCommands } from './commands';
 import type { HaNode } from './nodes';
 import { haFailovers, haSettings } from './table';
@@ -178,6 +179,43 @@ describe('the failure of a runner', () => {
     await observe(from, true);
     await converge(from);
     expect(running.get(from)?.size).toBe(0);
+  });
+
+  it('moves what a runner had that was removed while it was online, when that must have ended it', async () => {
+    await create('web', 1);
+    await settle();
+    const from = placeOf('web') ?? '';
+    const removedAt = at;
+    await replica.propose(removeRunner, { id: from });
+    const waitMs = Math.max(FAILOVER_S, spec.stop_grace_seconds + 5) * 1000;
+    for (const waited of [0, waitMs - 1]) {
+      at = removedAt + waited;
+      await plan(3);
+      expect(placeOf('web'), `after ${waited} ms`).toBe(from);
+    }
+    const [instance] = viewService(db(), findService(db(), 'web'), sightOf(db(), at)).instances;
+    expect(instance).toMatchObject({
+      runner_online: false,
+      reason: expect.stringMatching(/was removed and is to end it/),
+    });
+    expect(Date.parse(instance?.moves_at ?? '')).toBe(removedAt + waitMs);
+    at = removedAt + waitMs;
+    await plan();
+    expect(placeOf('web')).not.toBe(from);
+    expect(db().select().from(haFailovers).all()).toMatchObject([{ offlineAt: removedAt, dueAt: at, movedAt: at }]);
+  });
+
+  it('does not wait anew when it is removed after it went offline', async () => {
+    await create('web', 1);
+    await settle();
+    const from = placeOf('web') ?? '';
+    await observe(from, false);
+    at += FAILOVER_S * 1000 - 1;
+    await plan();
+    await replica.propose(removeRunner, { id: from });
+    at += Math.max(1, (spec.stop_grace_seconds + 5 - FAILOVER_S) * 1000 + 1);
+    await plan();
+    expect(placeOf('web')).not.toBe(from);
   });
 
   it('moves nothing when it is back before', async () => {

@@ -3,9 +3,10 @@ import { asc, eq, ne } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { runners } from '../../resources/runners/table';
+import { movesAt } from '../services/moves';
 import { allServices, desiredReplicas } from '../services/queries';
 import { serviceReplicas } from '../services/table';
-import { movesAt, type Sight, sightOf, viewService, whyStill } from '../services/view';
+import { type Sight, sightOf, viewService, whyStill } from '../services/view';
 import { type HaUpdateRow, lastUpdate, stepsOf } from './commands';
 import type { HaNodes } from './nodes';
 import { type HaState, haState } from './settings';
@@ -37,8 +38,9 @@ function pendingMoves(db: StateDb, ha: HaState, sight: Sight): HaMode['pending_m
     .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
     .all()
     .filter(({ replica: { service, slot } }) => slot < (desired.get(service) ?? 0))
-    .map(({ replica: { service, slot }, runner }) => {
-      const moves = movesAt(runner, ha.failoverSeconds) ?? runner.statusSince;
+    .map(({ replica, runner }) => {
+      const { service, slot } = replica;
+      const moves = movesAt(db, replica, runner, ha.failoverSeconds) ?? runner.statusSince;
       return {
         ...{ service, slot, runner: runner.name, runner_id: runner.id },
         offline_since: toTimestamp(runner.statusSince),

@@ -10,7 +10,7 @@ import {
 } from './plan';
 
 const runner = (id: string, change: Partial<PlannedRunner> = {}): PlannedRunner => ({
-  ...{ id, labels: {}, capacity: 10, jobs: 0, drained: false, offlineSince: null },
+  ...{ id, labels: {}, capacity: 10, jobs: 0, drained: false, offlineSince: null, removed: false },
   ...change,
 });
 const service = (name: string, replicas: number, change: Partial<PlannedService> = {}): PlannedService => ({
@@ -32,6 +32,7 @@ const at = (service: string, slot: number, on: string | null, change: Partial<Pl
     healthy: true,
     leaving: false,
     restart: false,
+    endMs: 15_000,
     reason: '',
   },
   ...change,
@@ -92,6 +93,23 @@ describe('the planner', () => {
     expect(plan(29_999, 0)).toEqual([]);
     expect(plan(30_000, 0)).toEqual([{ do: 'place', service: 'web', slot: 0, generation: 1, runner: 'b' }]);
     expect(plan(30_000, null)).toEqual([]);
+  });
+
+  it('moves the replicas of a runner that was removed when they must have ended there, and gives it nothing more', () => {
+    const plan = (now: number, endMs: number) => {
+      const runners = [runner('a', { offlineSince: 0, removed: true }), runner('b')];
+      const placements = [at('web', 0, 'a', { endMs })];
+      return planServices(input({ services: [service('web', 1)], placements, runners, now }));
+    };
+    const move = [{ do: 'place', service: 'web', slot: 0, generation: 1, runner: 'b' }];
+    expect(plan(29_999, 15_000)).toEqual([]);
+    expect(plan(30_000, 15_000)).toEqual(move);
+    expect(plan(44_999, 45_000)).toEqual([]);
+    expect(plan(45_000, 45_000)).toEqual(move);
+    const runners = [runner('a', { offlineSince: 0, removed: true })];
+    expect(planServices(input({ services: [service('web', 1)], runners }))).toMatchObject([
+      { reason: 'there is no runner' },
+    ]);
   });
 
   it('says why a replica waits', () => {

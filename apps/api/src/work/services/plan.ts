@@ -1,6 +1,7 @@
 import { hasLabels, type Labels } from '@quorate/shared/runners';
+import { lostAfterMs } from './moves';
 
-/** What the planner knows of a runner. Removed ones it does not know. */
+/** What the planner knows of a runner. */
 export interface PlannedRunner {
   readonly id: string;
   readonly labels: Labels;
@@ -10,6 +11,8 @@ export interface PlannedRunner {
   readonly drained: boolean;
   /** Since when it is offline, ms; null = online. */
   readonly offlineSince: number | null;
+  /** It is told to end what it has, and gets nothing more. */
+  readonly removed: boolean;
 }
 
 export interface PlannedService {
@@ -39,6 +42,8 @@ export interface Placement {
   readonly leaving: boolean;
   /** It is to begin anew. */
   readonly restart: boolean;
+  /** How long it may take to end where its runner was removed, ms. */
+  readonly endMs: number;
   /** Why nobody has it, as it was said before. */
   readonly reason: string;
 }
@@ -116,7 +121,7 @@ function worldOf({ runners, placements, failoverMs, now }: PlanInput): World {
     const room = runner === null ? undefined : rooms.get(runner);
     if (room) take(room, service);
   }
-  return { rooms, all: [...rooms.values()], failoverMs, now };
+  return { rooms, all: [...rooms.values()].filter(({ runner }) => !runner.removed), failoverMs, now };
 }
 
 function take(room: Room, service: string): void {
@@ -131,8 +136,9 @@ const roomOf = ({ runner }: Placement, { rooms }: World): Room | undefined =>
 function isLost(placement: Placement, world: World): boolean {
   const room = roomOf(placement, world);
   if (!room) return true;
-  const { offlineSince } = room.runner;
-  return offlineSince !== null && world.now - offlineSince >= world.failoverMs;
+  const { offlineSince, removed } = room.runner;
+  const waitMs = lostAfterMs(removed, world.failoverMs, placement.endMs);
+  return offlineSince !== null && world.now - offlineSince >= waitMs;
 }
 
 function planOne(service: PlannedService, placements: readonly Placement[], world: World): Action[] {

@@ -1,9 +1,10 @@
 import type { ServiceSpec } from '@quorate/shared/services';
-import { asc, eq } from 'drizzle-orm';
+import { asc, eq, inArray, or } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { type RunnerRow, runners } from '../../resources/runners/table';
 import { haState } from '../ha/settings';
 import { jobsByRunner } from '../jobs/queries';
+import { endMsOf, movesAt } from './moves';
 import type { Placement, PlanInput, PlannedRunner } from './plan';
 import { allServices, currentSpec, desiredReplicas } from './queries';
 import { isSettled, type RolledReplica, settleMs } from './rollout/judge';
@@ -29,7 +30,9 @@ const ROLLING: ReadonlySet<ServiceRow['rollout']> = new Set(['running', 'failed'
 export function readPlannerView(db: StateDb, now: number): PlannerView {
   const ha = haState(db);
   const failoverMs = ha.failoverSeconds * 1000;
-  const rows = db.select().from(runners).where(eq(runners.state, 'active')).orderBy(asc(runners.id)).all();
+  const holders = db.select({ id: serviceReplicas.runnerId }).from(serviceReplicas);
+  const isKnown = or(eq(runners.state, 'active'), inArray(runners.id, holders));
+  const rows = db.select().from(runners).where(isKnown).orderBy(asc(runners.id)).all();
   const byId = new Map(rows.map((runner) => [runner.id, runner]));
   const replicas = db
     .select()
@@ -44,6 +47,9 @@ export function readPlannerView(db: StateDb, now: number): PlannerView {
     const runner = byId.get(runnerId ?? '');
     return runner?.status === 'online' ? runner.statusSince : null;
   };
+  /** It counts where the runner was removed only. */
+  const ownEndMs = (row: ReplicaRow): number =>
+    byId.get(row.runnerId ?? '')?.state === 'removed' ? endMsOf(db, row) : 0;
   const specFor = (row: ReplicaRow): ServiceSpec | undefined => specs.get(row.service)?.spec;
   const rolling = [...specs.values()].filter(({ service }) => ROLLING.has(service.rollout));
   const busy = jobsByRunner(db);
@@ -53,7 +59,7 @@ export function readPlannerView(db: StateDb, now: number): PlannerView {
         ...{ name: service.name, replicas: desired, labels: spec.labels, revision: service.revision },
         ...{ maxUnavailable: spec.max_unavailable, distinct: ha.enabled && service.system },
       })),
-      placements: replicas.map((row) => placementOf(row, specFor(row), onlineSince(row), now)),
+      placements: replicas.map((row) => placementOf(row, specFor(row), onlineSince(row), ownEndMs(row), now)),
       runners: rows.map((runner) => plannedRunner(runner, busy.get(runner.id) ?? 0)),
       failoverMs,
       now,
@@ -65,19 +71,15 @@ export function readPlannerView(db: StateDb, now: number): PlannerView {
         .map((row) => ({ ...row, leaving: row.want === 'stop', onlineSince: onlineSince(row) })),
     })),
     dueAt: Math.min(
-      ...replicas.flatMap((row) => dueTimes(row, byId.get(row.runnerId ?? ''), specFor(row), failoverMs)),
+      ...replicas.flatMap((row) => dueTimes(row, byId.get(row.runnerId ?? ''), specFor(row))),
       ...[Number.POSITIVE_INFINITY],
     ),
   };
 
-  function dueTimes(
-    row: ReplicaRow,
-    runner: RunnerRow | undefined,
-    spec: ServiceSpec | undefined,
-    waitMs: number,
-  ): number[] {
+  function dueTimes(row: ReplicaRow, runner: RunnerRow | undefined, spec: ServiceSpec | undefined): number[] {
     const times = [];
-    if (runner?.status === 'offline') times.push(runner.statusSince + waitMs);
+    const moves = runner ? movesAt(db, row, runner, ha.failoverSeconds) : null;
+    if (moves !== null) times.push(moves);
     if (spec && row.state === 'healthy') times.push(row.stateAt + settleMs(spec));
     return times.filter((at) => at > now);
   }
@@ -87,16 +89,19 @@ const placementOf = (
   row: ReplicaRow,
   spec: ServiceSpec | undefined,
   onlineSince: number | null,
+  endMs: number,
   now: number,
 ): Placement => ({
   ...{ service: row.service, slot: row.slot, generation: row.generation, runner: row.runnerId, revision: row.revision },
   healthy: spec !== undefined && isSettled({ ...row, onlineSince }, spec, now),
   leaving: row.want === 'stop',
   restart: row.restart,
+  endMs,
   reason: row.reason,
 });
 
 const plannedRunner = (runner: RunnerRow, jobs: number): PlannedRunner => ({
   ...{ id: runner.id, labels: runner.labels, capacity: runner.capacity, jobs, drained: runner.drainedAt !== null },
   offlineSince: runner.status === 'offline' ? runner.statusSince : null,
+  removed: runner.state === 'removed',
 });

@@ -4,6 +4,7 @@ import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { type RunnerRow, runners } from '../../resources/runners/table';
 import { haState } from '../ha/settings';
+import { movesAt } from './moves';
 import { type PlanInput, whyNoPlace } from './plan';
 import { readPlannerView } from './planner-view';
 import { currentSpec, desiredReplicas, replicasOf } from './queries';
@@ -15,12 +16,6 @@ function runnersOf(db: StateDb, rows: readonly ReplicaRow[]): Map<string, Runner
   const ids = [...new Set(rows.flatMap(({ runnerId }) => runnerId ?? []))];
   const found = db.select().from(runners).where(inArray(runners.id, ids)).all();
   return new Map(found.map((runner) => [runner.id, runner]));
-}
-
-/** When a replica goes elsewhere unless its runner is back, ms; null while that is online. */
-export function movesAt(runner: RunnerRow | undefined, failoverSeconds: number): number | null {
-  if (!runner || runner.status === 'online') return null;
-  return runner.statusSince + (runner.state === 'active' ? failoverSeconds * 1000 : 0);
 }
 
 /** The moment at which services are looked at. */
@@ -51,6 +46,8 @@ export function sightOf(db: StateDb, now: number): Sight {
 export function whyStill(sight: Sight, service: string, runner: RunnerRow, moves: number): string {
   const gone = runner.state === 'active' ? `is offline since ${toTimestamp(runner.statusSince)}` : 'was removed';
   const which = `its runner ${runner.name} ${gone}`;
+  if (sight.now < moves && runner.state === 'removed')
+    return `${which} and is to end it; it goes elsewhere at ${toTimestamp(moves)}`;
   if (sight.now < moves) return `${which}; unless it is back before, it goes elsewhere at ${toTimestamp(moves)}`;
   const hindrance = sight.whyNoPlace(service);
   return hindrance
@@ -60,6 +57,7 @@ export function whyStill(sight: Sight, service: string, runner: RunnerRow, moves
 
 /** What is looked at beside the replicas. */
 interface Scene {
+  readonly db: StateDb;
   readonly sight: Sight;
   readonly failoverSeconds: number;
   readonly desired: number;
@@ -83,7 +81,8 @@ function reasonOf(
 }
 
 function viewReplica(scene: Scene, row: ReplicaRow, runner: RunnerRow | undefined): Instance {
-  const moves = row.slot < scene.desired ? movesAt(runner, scene.failoverSeconds) : null;
+  const isDue = runner !== undefined && row.slot < scene.desired;
+  const moves = isDue ? movesAt(scene.db, row, runner, scene.failoverSeconds) : null;
   return {
     slot: row.slot,
     generation: row.generation,
@@ -116,7 +115,7 @@ function unplanned(rows: readonly ReplicaRow[], desired: number, service: Servic
 export function viewService(db: StateDb, service: ServiceRow, sight: Sight): Service {
   const ha = haState(db);
   const desired = desiredReplicas(service, ha);
-  const scene = { sight, desired, failoverSeconds: ha.failoverSeconds };
+  const scene = { db, sight, desired, failoverSeconds: ha.failoverSeconds };
   const rows = replicasOf(db, service.name);
   const byId = runnersOf(db, rows);
   const instances = rows.map((row) => viewReplica(scene, row, byId.get(row.runnerId ?? '')));

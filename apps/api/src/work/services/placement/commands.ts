@@ -9,6 +9,7 @@ import { type RunnerRow, runners } from '../../../resources/runners/table';
 import { noteFailover, noteHealthy } from '../../ha/failovers';
 import { haState } from '../../ha/settings';
 import { jobs } from '../../jobs/table';
+import { movesAt } from '../moves';
 import { countReplicas, desiredReplicas, replicaAt, serviceNamed, specOf } from '../queries';
 import { pruneRevisions } from '../retention';
 import { type ReplicaRow, replicaGenerations, type ServiceRow, serviceReplicas } from '../table';
@@ -73,12 +74,10 @@ const runnerOf = (tx: StateDb, id: string): RunnerRow | undefined =>
   tx.select().from(runners).where(eq(runners.id, id)).get();
 
 /** Whether what a runner has may go elsewhere though it has not said that it ended it: it is gone, for long enough. */
-export const isLost = (runner: RunnerRow | undefined, failoverSeconds: number, at: number): boolean =>
-  !runner ||
-  runner.state === 'removed' ||
-  (runner.status === 'offline' && at - runner.statusSince >= failoverSeconds * 1000);
-
-const holderIsLost = ({ tx, ctx, holder }: Scene): boolean => isLost(holder, haState(tx).failoverSeconds, ctx.at);
+function isLost({ tx, ctx, holder }: Scene, row: ReplicaRow): boolean {
+  const moves = movesAt(tx, row, holder, haState(tx).failoverSeconds);
+  return moves !== null && ctx.at >= moves;
+}
 
 function hasRoom(tx: StateDb, runner: RunnerRow): boolean {
   const open = and(eq(jobs.runnerId, runner.id), inArray(jobs.state, ['assigned', 'running']));
@@ -88,13 +87,15 @@ function hasRoom(tx: StateDb, runner: RunnerRow): boolean {
 
 function place(scene: Scene, slot: number, runnerId: string): boolean {
   const { tx, ctx, row, service, desired, holder } = scene;
-  if (!service || slot >= desired || (row?.runnerId && !holderIsLost(scene))) return false;
+  if (!service || slot >= desired || (row?.runnerId && !isLost(scene, row))) return false;
   const runner = runnerOf(tx, runnerId);
   if (runner?.state !== 'active' || runner.status !== 'online' || runner.drainedAt !== null) return false;
   const labels = specOf(tx, service.name, service.revision)?.labels ?? {};
   if (!hasLabels(runner.labels, labels) || !hasRoom(tx, runner)) return false;
+  const dueAt = row?.runnerId ? movesAt(tx, row, holder, haState(tx).failoverSeconds) : null;
   const generation = begin(tx, service, slot, runnerId, ctx);
-  if (row?.runnerId) noteFailover(tx, { service: service.name, slot, generation, from: holder, to: runner }, ctx);
+  if (dueAt !== null)
+    noteFailover(tx, { service: service.name, slot, generation, from: holder, to: runner, dueAt }, ctx);
   return true;
 }
 
@@ -144,7 +145,7 @@ function isSecondHere({ tx, service }: Scene, row: ReplicaRow): boolean {
 /** The slot is not wanted any more. */
 function remove(scene: Scene, row: ReplicaRow): boolean {
   if (row.slot < scene.desired) return false;
-  if (row.runnerId === null || holderIsLost(scene)) {
+  if (row.runnerId === null || isLost(scene, row)) {
     vacate(scene.tx, row, scene.desired, scene.ctx);
     return true;
   }
