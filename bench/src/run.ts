@@ -6,6 +6,7 @@ import { connectorKilled, connectorStopped } from './figures/connector';
 import { httpReads } from './figures/http';
 import { jobStart, jobsAgainstSpawns, jobThroughput } from './figures/jobs';
 import { localLog } from './figures/local-log';
+import { planner } from './figures/planner';
 import { ready } from './figures/ready';
 import { replay } from './figures/replay';
 import { replicatedLatency, replicatedThroughput } from './figures/replicated';
@@ -32,6 +33,7 @@ const FIGURES: readonly Figure[] = [
   restoreSpeed,
   restoreByCopy,
   scaleOut,
+  planner,
   idleMemory,
   jobStart,
   jobThroughput,

@@ -61,7 +61,9 @@ export function createHaUpdater(deps: HaUpdaterDeps): Reconciler {
       if (step.drained) await control.setDrained(node.id, true);
       return move(step, 'restarting');
     }
-    const waits = step.state === 'restarting' ? whatIsLeft(step.nodeId) : whatIsIll(step);
+    const trouble = control.trouble(step.nodeId);
+    const left = step.state === 'restarting' ? whatIsLeft(step.nodeId) : whatIsIll(step);
+    const waits = trouble ? { why: trouble, limitMs: NODE_MS } : left;
     if (waits === undefined) {
       if (step.state === 'restarting') return move(step, 'checking');
       if (step.drained) await control.setDrained(node.id, false);
@@ -88,8 +90,6 @@ export function createHaUpdater(deps: HaUpdaterDeps): Reconciler {
   }
 
   function whatIsIll({ nodeId }: HaStepRow): { why: string; limitMs: number } | undefined {
-    const trouble = control.trouble(nodeId);
-    if (trouble) return { why: trouble, limitMs: NODE_MS };
     for (const { row, runner } of replicasAt(nodeId)) {
       const service = serviceNamed(db(), row.service);
       if (!service || row.want !== 'run') continue;
