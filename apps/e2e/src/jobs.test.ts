@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Job, jobRoutes } from '@quorate/shared/jobs';
 import { describe, expect, it } from 'vitest';
@@ -44,11 +44,14 @@ describe('jobs on three nodes and two runners', () => {
   it('run exactly once, although the leader is killed while they are under way', async () => {
     const dir = join(workspace.dir, 'counted');
     mkdirSync(dir);
+    // None ends before the leader is gone, however slow this machine is.
+    const go = join(workspace.dir, 'go');
     const leader = await cluster.leader();
     const [survivor] = cluster.running().filter((node) => node !== leader);
     if (!survivor) throw new Error('there is a follower');
     const submit = async (n: number): Promise<string> => {
-      const args = ['-c', `echo x >> "${dir}/${n}"; sleep 0.2; echo y >> "${dir}/${n}"`];
+      const wait = `while [ ! -e "${go}" ]; do sleep 0.1; done`;
+      const args = ['-c', `echo x >> "${dir}/${n}"; ${wait}; echo y >> "${dir}/${n}"`];
       const spec = { kind: 'exec' as const, command: 'sh', args, labels: { pool: 'test' } };
       // A request that is repeated under its key submits nothing more: a busy machine may lose its leader meanwhile.
       const headers = { 'Idempotency-Key': `counted-${n}` };
@@ -59,6 +62,7 @@ describe('jobs on three nodes and two runners', () => {
     await until('some are under way', () => readdirSync(dir).length > 10, { boundMs: 30_000 });
     expect(readdirSync(dir).length).toBeLessThan(JOBS);
     await leader.killAll();
+    writeFileSync(go, '');
     const mine = async () => (await jobsOf(survivor)).filter(({ id }) => ids.includes(id));
     await until('all are over', async () => (await mine()).every(({ finished_at: at }) => at !== null), {
       boundMs: 90_000,
