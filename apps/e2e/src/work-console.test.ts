@@ -1,19 +1,20 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serviceRoutes } from '@quorate/shared/services';
+import { sessionRoutes } from '@quorate/shared/session';
 import { userRoutes } from '@quorate/shared/users';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectComplaints, launchBrowser, screenshot, violationsOf } from './harness/browser';
-import { ADMIN } from './harness/cluster';
+import { holdSession, lookAt, newContext } from './harness/console';
 import { Runner } from './harness/runner';
 import { addNodes, useCluster } from './harness/suite';
-import { PATIENCE_MS, until } from './harness/until';
+import { until } from './harness/until';
 
 const JOIN_STRING = /^127\.[\d.]+:\d+\/qj_[\w-]{43}\/\S+$/;
 const VIEWER = { username: 'watcher', password: 'a viewer of the console' };
 /** Listens where it is told to, and tells that it does. */
-const SERVER = `require('node:http').createServer((_, answer) => answer.end('ok')).listen(process.env.PORT)`;
+const SERVER = `require('node:http').createServer((_, answer) => answer.end('ok')).listen(process.env.PORT, () => console.log('listening on', process.env.PORT))`;
 
 describe('runners, jobs and services in the console', () => {
   const suite = useCluster(async (it) => {
@@ -27,22 +28,13 @@ describe('runners, jobs and services in the console', () => {
   let complaints: string[] = [];
   let runner: Runner;
 
-  async function signIn(at: BrowserContext, username: string, password: string): Promise<Page> {
-    const opened = await at.newPage();
-    await opened.goto(`${cluster.node(0).url}/sign-in`);
-    await opened.getByLabel('User name').fill(username);
-    await opened.getByLabel('Password').fill(password);
-    await opened.getByRole('button', { name: 'Sign in' }).click();
-    await opened.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
-    return opened;
-  }
-
   beforeAll(async () => {
     browser = await launchBrowser();
-    context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
-    context.setDefaultTimeout(PATIENCE_MS);
-    page = await signIn(context, ADMIN, cluster.password);
+    context = await newContext(browser);
+    await holdSession(context, cluster.node(0), cluster.token);
+    page = await context.newPage();
     complaints = collectComplaints(page);
+    await page.goto(`${cluster.node(0).url}/runners`);
     runner = new Runner(cluster, { name: 'runner-1', labels: { zone: 'a' } });
   });
   afterAll(() => browser?.close());
@@ -55,7 +47,6 @@ describe('runners, jobs and services in the console', () => {
   };
 
   it('mints a token for a runner, which appears while the dialog is open', async () => {
-    await go('Runners');
     await page.getByRole('row', { name: /node-1.*inside node 1/ }).waitFor();
     await button('Add a runner').click();
     await looksGood('runner-mint');
@@ -112,6 +103,15 @@ describe('runners, jobs and services in the console', () => {
     await page.getByText('No runner has the labels zone=nowhere').first().waitFor();
     await button('Cancel job').click();
     await page.getByText('Cancelled', { exact: true }).first().waitFor();
+    await button('Submit one like it').click();
+    await form.getByLabel('What').selectOption('service.restart');
+    await form.getByLabel('Services').fill('Nope');
+    await form.getByRole('button', { name: 'Submit job' }).click();
+    await form.getByText('use lower-case letters').waitFor();
+    await form.getByLabel('Services').fill('nope');
+    await form.getByRole('button', { name: 'Submit job' }).click();
+    await page.getByText('Failed', { exact: true }).first().waitFor();
+    await page.getByText('there is no service nope').first().waitFor();
     await button('All jobs').click();
     await page.getByRole('tab', { name: 'Schedules' }).click();
     await button('New schedule').click();
@@ -162,6 +162,13 @@ describe('runners, jobs and services in the console', () => {
     await until('three replicas are healthy', async () => (await table.getByText('Healthy').count()) === 3);
     await looksGood('service');
 
+    await button('Output of replica 2').click();
+    const output = page.getByRole('region', { name: 'Output' });
+    await output.getByText('listening on').waitFor();
+    expect(await page.getByLabel('Replica', { exact: true }).inputValue()).toBe('2');
+    await looksGood('service-output');
+    await page.getByRole('tab', { name: 'Replicas' }).click();
+
     await button('Edit').click();
     const edit = page.getByRole('dialog', { name: 'Edit web' });
     await edit.getByLabel('Command', { exact: true }).fill('/no/such/program');
@@ -177,6 +184,20 @@ describe('runners, jobs and services in the console', () => {
       .client()
       .call(serviceRoutes.get, { params: { name: 'web' } });
     expect(spec.command).toBe(process.execPath);
+  });
+
+  it('says what a runner has by name, with the way there', async () => {
+    await go('Runners');
+    await page.getByRole('button', { name: 'runner-1', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'runner-1' });
+    const replicas = dialog.getByRole('region', { name: 'Replicas' });
+    await replicas
+      .getByRole('link', { name: /^web\/\d$/ })
+      .first()
+      .waitFor();
+    await dialog.getByText('It has no job now.').waitFor();
+    await replicas.getByRole('link').first().click();
+    await page.getByRole('heading', { level: 1, name: 'web' }).waitFor();
   });
 
   it('lets the load decide, and then takes no number by hand', async () => {
@@ -210,9 +231,10 @@ describe('runners, jobs and services in the console', () => {
   it('shows everything to a viewer, who can change nothing', async () => {
     const create = { ...VIEWER, role: 'viewer' as const };
     await cluster.node(0).client().call(userRoutes.create, { body: create });
-    const other = await browser.newContext();
-    other.setDefaultTimeout(PATIENCE_MS);
-    const watcher = await signIn(other, VIEWER.username, VIEWER.password);
+    const { token } = await cluster.node(0).client().call(sessionRoutes.create, { body: VIEWER });
+    const other = await newContext(browser);
+    await holdSession(other, cluster.node(0), token ?? undefined);
+    const watcher = await other.newPage();
     for (const [path, action] of [
       ['/runners', 'Add a runner'],
       ['/jobs', 'Submit a job'],
@@ -232,35 +254,19 @@ describe('runners, jobs and services in the console', () => {
   });
 
   it('has no accessibility violation in light and dark, and fits a phone', async () => {
-    const pages: readonly [path: string, title: string][] = [
-      ['/runners', 'Runners'],
-      ['/runners?runner=runner-1', 'Runners'],
-      ['/jobs', 'Jobs'],
-      ['/jobs?tab=schedules', 'Jobs'],
-      ['/services', 'Services'],
-      ['/ha', 'HA mode'],
-      ['/', 'Overview'],
-      ['/services?service=web', 'web'],
-      ['/services?service=web&tab=autoscaling', 'web'],
-    ];
-    const found: string[] = [];
-    for (const [path, title] of pages) {
-      await page.setViewportSize({ width: 1440, height: 900 });
-      await page.goto(cluster.node(0).url + path);
-      // Not by its role: a dialog hides what is behind it.
-      await page.locator('h1', { hasText: title }).waitFor();
-      await page.locator('[role="status"][aria-label="Loading"]').first().waitFor({ state: 'detached' });
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme });
-        await page.locator(`html.${colorScheme}`).waitFor();
-        found.push(...(await violationsOf(page)).map((violation) => `${path}, ${colorScheme}: ${violation}`));
-      }
-      await page.setViewportSize({ width: 390, height: 844 });
-      const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
-      if (width > 390) found.push(`${path} at 390 pixels is ${width} pixels wide`);
-      await screenshot(page, `work${path.replace(/\W+/g, '-')}-phone`);
-    }
+    const found = await lookAt(page, cluster.node(0).url, [
+      { path: '/runners', title: 'Runners' },
+      { path: '/runners?runner=runner-1', title: 'Runners' },
+      { path: '/jobs', title: 'Jobs' },
+      { path: '/jobs?tab=schedules', title: 'Jobs', seen: true },
+      { path: '/services', title: 'Services' },
+      { path: '/ha', title: 'HA mode', seen: true },
+      { path: '/', title: 'Overview' },
+      { path: '/services?service=web', title: 'web', seen: true },
+      { path: '/services?service=web&tab=output', title: 'web', seen: true },
+      { path: '/services?service=web&tab=autoscaling', title: 'web', seen: true },
+    ]);
     expect(found).toEqual([]);
     expect(complaints).toEqual([]);
-  }, 240_000);
+  }, 480_000);
 });

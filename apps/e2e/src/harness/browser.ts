@@ -1,6 +1,5 @@
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { AxeResults } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -50,12 +49,19 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 const AT_REST =
   'document.getAnimations().every(({ playState, effect }) => playState !== "running" || effect?.getTiming().iterations === Infinity)';
 
+const RULES = {
+  everything: {},
+  /** What another theme of the same page can break. */
+  colours: { runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } },
+} as const;
+
 /** Accessibility violations of the page once it is at rest, one line for each element. */
-export async function violationsOf(page: Page): Promise<string[]> {
+export async function violationsOf(page: Page, rules: keyof typeof RULES = 'everything'): Promise<string[]> {
   await until('nothing on the page moves', () => page.evaluate<boolean>(AT_REST));
   // Evaluated by the debugger: the page's strict content security policy stays in force.
-  await page.evaluate(axeSource);
-  const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults;
+  if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(axeSource);
+  const options = JSON.stringify({ resultTypes: ['violations'], ...RULES[rules] });
+  const results = await page.evaluate<AxeResults>(`axe.run(document, ${options})`);
   return results.violations.flatMap(({ id, help, nodes }) =>
     nodes.map((node) => `${id}: ${help} at ${node.target.join(' ')}`),
   );
@@ -74,10 +80,11 @@ export function collectComplaints(page: Page): string[] {
   return complaints;
 }
 
-/** Where screenshots are left for people to look at. */
-export const SCREENSHOTS = process.env['QUORATE_SCREENSHOTS'] ?? join(tmpdir(), 'quorate-screenshots');
+const SCREENSHOTS = process.env['QUORATE_SCREENSHOTS'];
 
+/** For people to look at, in the folder that QUORATE_SCREENSHOTS names; without it none are made. */
 export async function screenshot(page: Page, name: string): Promise<void> {
+  if (!SCREENSHOTS) return;
   mkdirSync(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
 }

@@ -70,7 +70,7 @@ export function TimeChart({ label, points, fromMs, toMs, step = false, levels = 
             <span
               key={level.label}
               aria-hidden
-              className="absolute right-0 -translate-y-full bg-surface/80 px-1 text-2xs text-ink-3 leading-4"
+              className="-mt-0.5 absolute right-0 -translate-y-full bg-surface/80 px-1 text-2xs text-ink-3 leading-4"
               style={{ top: `${(y(level.value) / HEIGHT) * 100}%` }}
             >
               {level.label}

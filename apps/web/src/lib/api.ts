@@ -3,15 +3,19 @@ import { HEADER } from '@quorate/shared/http-headers';
 import type { RouteDefinition } from '@quorate/shared/route';
 import { learnServerTime } from './server-clock';
 
-const client = createClient({
-  baseUrl: '',
-  timeoutMs: 20_000,
-  fetch: async (input, init) => {
-    const response = await fetch(input, init);
-    learnServerTime(response.headers.get('date'));
-    return response;
-  },
-});
+const clientWithin = (timeoutMs: number) =>
+  createClient({
+    baseUrl: '',
+    timeoutMs,
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      learnServerTime(response.headers.get('date'));
+      return response;
+    },
+  });
+const client = clientWithin(20_000);
+/** A write may have to stretch a passphrase, which takes a busy node half a minute; its answer must not be given up. */
+const writer = clientWithin(60_000);
 
 /** How long after a write the reads ask for at least its index: behind a load balancer another node may answer. */
 const READ_YOUR_WRITES_MS = 8_000;
@@ -24,7 +28,7 @@ export const callFull = client.callFull;
 
 /** A write: like {@link callFull}, and remembers the log index so that the next reads include it. @throws ApiError */
 export async function write<R extends RouteDefinition>(route: R, input: CallInput<R>): Promise<CallResult<R>> {
-  const answer = await client.callFull(route, input);
+  const answer = await writer.callFull(route, input);
   const index = indexOf(answer.headers);
   if (index !== undefined && index > (lastWrite?.index ?? 0)) lastWrite = { index, atMs: Date.now() };
   return answer.data;

@@ -4,7 +4,7 @@ import type { ApiError } from '@quorate/shared/client';
 import { useEffect } from 'react';
 import { type DefaultValues, type FieldValues, type Path, type UseFormReturn, useForm } from 'react-hook-form';
 import type { z } from 'zod';
-import { type FieldOf, fieldErrorsOf, firstOf } from './errors';
+import { type FieldOf, fieldErrorsOf, firstOf, messageOf } from './errors';
 
 /**
  * A form whose values become the body of a route: checked with the contract's own schema before it is
@@ -38,7 +38,7 @@ export function useBodyForm<Values extends FieldValues, Schema extends z.ZodType
       if (parsed.success) return { values: body as z.input<Schema> & FieldValues, errors: {} };
       const errors: Record<string, { type: string; message: string }> = {};
       for (const issue of parsed.error.issues) {
-        errors[fieldOf(issue.path.map(String)) || 'root'] ??= { type: issue.code, message: issue.message };
+        errors[fieldOf(issue.path.map(String)) || 'root'] ??= { type: issue.code, message: messageOf(issue) };
       }
       return { values: {}, errors: errors as never };
     },

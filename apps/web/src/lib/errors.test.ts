@@ -1,6 +1,8 @@
 import { ApiError } from '@quorate/shared/client';
+import { jobRoutes } from '@quorate/shared/jobs';
+import { serviceRoutes } from '@quorate/shared/services';
 import { expect, it } from 'vitest';
-import { fieldErrorsOf, firstOf, pathOfPointer, toApiError } from './errors';
+import { fieldErrorsOf, firstOf, messageOf, pathOfPointer, toApiError } from './errors';
 
 it.each([
   ['/max_uses', 'max_uses'],
@@ -31,4 +33,19 @@ it('keeps the first error of a field', () => {
 it('turns anything thrown into an error that can be shown', () => {
   expect(toApiError(new TypeError('no')).message).toBe('no');
   expect(toApiError('plain').code).toBe('unexpected_answer');
+});
+
+it('says what is wrong beside a field in plain words, and leaves those of the contract', () => {
+  const messages = (schema: typeof jobRoutes.create.body | typeof serviceRoutes.create.body, body: unknown) =>
+    schema.safeParse(body).error?.issues.map(messageOf);
+  const spec = { kind: 'exec', command: '', timeout_seconds: Number.NaN };
+  expect(messages(jobRoutes.create.body, { spec, priority: 101, retry: { max_attempts: 0 } })).toEqual([
+    'fill this in',
+    'expected a number',
+    'at most 100',
+    'at least 1',
+  ]);
+  expect(messages(serviceRoutes.create.body, { name: 'Web', spec: { command: 'x' } })).toEqual([
+    expect.stringContaining('use lower-case letters'),
+  ]);
 });

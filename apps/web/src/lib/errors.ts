@@ -35,3 +35,17 @@ export function fieldErrorsOf(error: ApiError, fieldOf: FieldOf = firstOf): Map<
   }
   return byField;
 }
+
+/** What the schemas say by themselves where the contract has no words of its own, and what a form says instead. */
+const PLAIN: readonly [said: RegExp, plain: string][] = [
+  [/^Too small: expected string to have >=1 characters$/, 'fill this in'],
+  [/^Invalid input: expected (?:int|number), received \S+$/, 'expected a number'],
+  [/^Too small: expected (?:int|number) to be >=(\S+)$/, 'at least $1'],
+  [/^Too big: expected (?:int|number) to be <=(\S+)$/, 'at most $1'],
+];
+
+/** The message of an issue, in words that fit beside a field. */
+export function messageOf({ message }: { readonly message: string }): string {
+  const [said, plain] = PLAIN.find(([pattern]) => pattern.test(message)) ?? [];
+  return said && plain ? message.replace(said, plain) : message;
+}

@@ -6,11 +6,14 @@ interface TableProps extends ComponentProps<'table'> {
   label: string;
 }
 
-/** A dense table that scrolls sideways inside its own region, reachable by keyboard. */
+/**
+ * A dense table that scrolls sideways inside its own region, reachable by keyboard. The region is what text for screen readers
+ * is placed against: it would widen the page otherwise.
+ */
 export function Table({ label, className, ...rest }: TableProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-    <section aria-label={label} className="overflow-x-auto" tabIndex={0}>
+    <section aria-label={label} className="relative overflow-x-auto" tabIndex={0}>
       <table className={cn('w-full border-collapse text-left', className)} {...rest} />
     </section>
   );

@@ -3,6 +3,7 @@
 import { type Job, jobRoutes } from '@quorate/shared/jobs';
 import { useQuery } from '@tanstack/react-query';
 import { ArrowLeft, Ban, CopyPlus, RotateCcw } from 'lucide-react';
+import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { toast } from 'sonner';
 import { LabelChips } from '@/components/labels';
@@ -24,6 +25,7 @@ import { useTargetOptions } from '../backups/use-target-options';
 import { Attempts } from './attempts';
 import { canCancel, canRetry, formatDuration, jobTitle, runMs } from './job-words';
 import { OutputPanel } from './output-panel';
+import { ScheduleName } from './schedule-name';
 
 interface JobDetailProps {
   id: string;
@@ -113,6 +115,15 @@ function Loaded({ job, back, onSubmitLike }: LoadedProps) {
   );
 }
 
+/** The schedule that submitted it; leads to all that it submitted. */
+function ScheduleLink({ id }: { id: string }) {
+  return (
+    <Link href={`/jobs?schedule=${id}`} className="underline-offset-2 hover:underline">
+      <ScheduleName id={id} />
+    </Link>
+  );
+}
+
 function JobFacts({ job }: { job: Job }) {
   const took = runMs(job, useNow());
   const { spec, retry } = job;
@@ -123,7 +134,7 @@ function JobFacts({ job }: { job: Job }) {
     { label: 'State', value: <JobBadge job={job} /> },
     { label: 'Took', value: took === null ? '–' : formatDuration(took) },
     { label: 'Submitted', value: <Time at={job.created_at} show="both" /> },
-    { label: 'By', value: job.created_by },
+    { label: 'By', value: job.schedule_id ? <ScheduleLink id={job.schedule_id} /> : job.created_by },
     ...(job.not_before && job.state === 'queued'
       ? [{ label: 'Not before', value: <Time at={job.not_before} show="both" /> }]
       : []),

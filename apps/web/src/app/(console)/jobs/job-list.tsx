@@ -6,7 +6,7 @@ import { Time } from '@/components/time';
 import { JobBadge } from '@/components/work-status';
 import { asSentence } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
-import { endOf, formatDuration, jobTitle, placeOf, runMs } from './job-words';
+import { endOf, formatDuration, jobTitle, placeOf, runMs, submitterOf } from './job-words';
 
 interface JobListProps {
   jobs: readonly Job[];
@@ -46,7 +46,7 @@ export function JobList({ jobs, onOpen }: JobListProps) {
           cell: (job) => (
             <>
               <Time at={job.created_at} />
-              <p className="text-ink-3 text-xs">by {job.created_by}</p>
+              <p className="text-ink-3 text-xs">by {submitterOf(job)}</p>
             </>
           ),
         },
@@ -59,7 +59,7 @@ export function JobList({ jobs, onOpen }: JobListProps) {
               <Took job={job} />
             </span>
             <span className="ml-auto text-ink-3 text-xs">
-              <Time at={job.created_at} /> by {job.created_by}
+              <Time at={job.created_at} /> by {submitterOf(job)}
             </span>
           </div>
           <JobTitle job={job} onOpen={onOpen} />

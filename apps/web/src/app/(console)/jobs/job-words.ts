@@ -31,4 +31,10 @@ export const canCancel = ({ state, cancel_requested }: Job): boolean =>
 export const canRetry = ({ state }: Job): boolean => state === 'failed' || state === 'cancelled';
 
 /** `40 ms`, `2.1 s`, `3 min`. */
-export const formatDuration = (ms: number): string => (ms < 60_000 ? formatMs(Math.max(0, ms)) : formatSpan(ms / 1000));
+export function formatDuration(ms: number): string {
+  if (ms < 1) return '< 1 ms';
+  return ms < 60_000 ? formatMs(ms) : formatSpan(ms / 1000);
+}
+
+/** Who submitted it. */
+export const submitterOf = ({ schedule_id: schedule, created_by: by }: Job): string => (schedule ? 'its schedule' : by);

@@ -18,6 +18,7 @@ import { formatInt, plural } from '@/lib/format';
 import { type JobFilter, jobSummaryQuery, jobsQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
 import { JobList } from './job-list';
+import { ScheduleName } from './schedule-name';
 
 export const QUEUE_FILTERS = { state: parseAsStringLiteral(JOB_STATES), schedule: parseAsString };
 
@@ -50,7 +51,11 @@ export function QueueTab({ onOpen }: { onOpen: (id: string) => void }) {
               void setFilters({ state: JOB_STATES.find((value) => value === event.target.value) ?? null })
             }
           />
-          {schedule ? <span className="text-ink-2">of one schedule</span> : null}
+          {schedule ? (
+            <span className="text-ink-2">
+              of <ScheduleName id={schedule} />
+            </span>
+          ) : null}
           {filtered ? (
             <Button variant="ghost" onClick={clear}>
               Clear

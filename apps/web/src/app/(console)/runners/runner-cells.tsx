@@ -55,7 +55,9 @@ export function Slots({ runner }: { runner: Runner }) {
         {work} of {runner.capacity}
       </p>
       <ShareBar share={share} tone={share >= 1 ? 'warn' : 'accent'} />
-      <p className="text-ink-3 text-xs">{parts.join(', ') || 'idle'}</p>
+      <p className="text-ink-3 text-xs">
+        {parts.join(', ') || (runner.status === 'online' ? 'idle' : 'nothing placed on it')}
+      </p>
     </div>
   );
 }
@@ -75,7 +77,7 @@ export function Percent({ value }: { value: number | null }) {
 export function Connections({ runner }: { runner: Runner }) {
   const { data } = useQuery(clusterQuery);
   const { connected_to: connected, node_id: inside, status } = runner;
-  if (inside !== null) return <span className="text-ink-2">to its node</span>;
+  if (inside !== null && status === 'online') return <span className="text-ink-2">to its node</span>;
   if (connected.length === 0) return <span className="text-ink-3">{status === 'offline' ? 'none' : 'unknown'}</span>;
   const missing = (data?.members ?? []).filter(({ id }) => !connected.includes(id)).map(({ name }) => name);
   return (

@@ -124,7 +124,7 @@ interface WorkItemProps {
 }
 
 const WorkItem = ({ badge, href, name, detail, since, load }: WorkItemProps) => (
-  <li className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 py-2">
+  <li className="flex flex-wrap items-start gap-x-3 gap-y-1 px-3 py-2">
     {badge}
     <span className="min-w-0 flex-1 basis-40">
       <Link href={href} className="block truncate font-mono text-ink text-xs underline-offset-2 hover:underline">

@@ -3,12 +3,12 @@
 import type { ScalingDecision, Service } from '@quorate/shared/services';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { ArrowRight, Scaling } from 'lucide-react';
+import { DataList } from '@/components/data-list';
 import { ListStates } from '@/components/list-states';
 import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { TimeChart } from '@/components/time-chart';
 import { Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { asSentence, plural } from '@/lib/format';
 import { scalingDecisionsQuery } from '@/lib/queries';
 import { useNow } from '@/lib/use-now';
@@ -36,50 +36,57 @@ export function DecisionsPanel({ service }: { service: Service }) {
             </EmptyState>
           }
         >
-          <DecisionTable decisions={items} />
+          <DecisionList decisions={items} />
         </ListStates>
       </Panel>
     </>
   );
 }
 
-function DecisionTable({ decisions }: { decisions: readonly ScalingDecision[] }) {
+function DecisionList({ decisions }: { decisions: readonly ScalingDecision[] }) {
   return (
-    <Table label="Decisions">
-      <thead>
-        <tr>
-          <Th>Replicas</Th>
-          <Th className="text-right">Load</Th>
-          <Th>Why</Th>
-          <Th className="text-right">When</Th>
-        </tr>
-      </thead>
-      <tbody>
-        {decisions.map(({ at, from, to, metric, value, target, reason }) => (
-          <Tr key={`${at} ${from} ${to} ${reason}`}>
-            <Td className="whitespace-nowrap">
-              {from === to ? (
-                <span className="text-ink-2">{from}, kept</span>
-              ) : (
-                <span className="flex items-center gap-1.5 font-medium">
-                  {from}
-                  <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
-                  {to}
-                </span>
-              )}
-            </Td>
-            <Td className="whitespace-nowrap text-right">
+    <DataList
+      label="Decisions"
+      rows={decisions}
+      keyOf={({ at, from, to, reason }) => `${at} ${from} ${to} ${reason}`}
+      from="md"
+      columns={[
+        { head: 'Replicas', className: 'whitespace-nowrap', cell: (decision) => <Change decision={decision} /> },
+        {
+          head: 'Load',
+          right: true,
+          className: 'whitespace-nowrap',
+          cell: ({ metric, value, target }) => (
+            <>
               {value === null ? <span className="text-ink-3">not known</span> : formatValue(metric, value)}
               <p className="text-ink-3 text-xs">target {formatValue(metric, target)}</p>
-            </Td>
-            <Td className="min-w-40 break-words">{asSentence(reason)}</Td>
-            <Td className="text-right">
-              <Time at={at} />
-            </Td>
-          </Tr>
-        ))}
-      </tbody>
-    </Table>
+            </>
+          ),
+        },
+        { head: 'Why', className: 'min-w-40 break-words', cell: ({ reason }) => asSentence(reason) },
+        { head: 'When', right: true, cell: ({ at }) => <Time at={at} /> },
+      ]}
+      card={(decision) => (
+        <>
+          <div className="flex items-baseline justify-between gap-2">
+            <Change decision={decision} />
+            <Time at={decision.at} className="text-ink-3 text-xs" />
+          </div>
+          <p className="break-words text-ink-2">{asSentence(decision.reason)}</p>
+        </>
+      )}
+    />
+  );
+}
+
+function Change({ decision: { from, to } }: { decision: ScalingDecision }) {
+  if (from === to) return <span className="text-ink-2">{from}, kept</span>;
+  return (
+    <span className="flex items-center gap-1.5 font-medium">
+      {from}
+      <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
+      {to}
+    </span>
   );
 }
 

@@ -15,8 +15,8 @@ import { WriteButton } from '@/components/write-button';
 import { serviceQuery } from '@/lib/queries';
 import { AutoscalingTab } from './autoscaling-tab';
 import { LogsTab, SLOT } from './logs-tab';
+import { ReplicaList } from './replica-list';
 import { replicaWords } from './replica-meter';
-import { ReplicaTable } from './replica-table';
 import { RevisionsTab } from './revisions-tab';
 import { RolloutPanel } from './rollout-panel';
 import type { ServiceActions } from './service-actions';
@@ -112,7 +112,7 @@ function ReplicasTab({ service, onOutput }: { service: Service; onOutput: (slot:
               {service.replicas.desired === 0 ? 'It is scaled to 0.' : 'None has been made yet.'}
             </EmptyState>
           ) : (
-            <ReplicaTable instances={instances} revision={service.revision} onOutput={onOutput} />
+            <ReplicaList instances={instances} revision={service.revision} onOutput={onOutput} />
           )}
         </Panel>
       </div>

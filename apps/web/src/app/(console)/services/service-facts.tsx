@@ -69,11 +69,7 @@ export function Spread({ instances }: { instances: readonly Replica[] }) {
                 {healthy === count ? plural(count, 'replica') : `${healthy} of ${count} healthy`}
               </span>
             </p>
-            <ShareBar
-              share={count / most}
-              tone={runner === null ? 'warn' : healthy === count ? 'ok' : 'accent'}
-              className="mt-1"
-            />
+            <ShareBar share={count / most} tone={healthy === count ? 'ok' : 'warn'} className="mt-1" />
           </li>
         ))}
       </ul>

@@ -3,10 +3,11 @@
 import Link from 'next/link';
 import { useState } from 'react';
 import { ACTIONS } from '@/components/actions-menu';
-import { DataTable } from '@/components/data-list';
+import { DataList } from '@/components/data-list';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
+import { Facts } from '@/components/ui/panel';
 import { asSentence, formatCountdown, formatInt } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
 import { ReplicaBadge } from './service-badges';
@@ -14,7 +15,7 @@ import type { Replica } from './service-words';
 
 const SHOWN = 100;
 
-interface ReplicaTableProps {
+interface ReplicaListProps {
   instances: readonly Replica[];
   /** The revision that is wanted: others are marked. */
   revision: number;
@@ -23,48 +24,62 @@ interface ReplicaTableProps {
 }
 
 /** Every replica with its state, and why when that is not what is wanted. */
-export function ReplicaTable({ instances, revision, onOutput }: ReplicaTableProps) {
+export function ReplicaList({ instances, revision, onOutput }: ReplicaListProps) {
   const [all, setAll] = useState(false);
   const shown = all ? instances : instances.slice(0, SHOWN);
   return (
     <>
-      <DataTable
+      <DataList
         label="Replicas"
+        from="md"
         rows={shown}
         keyOf={({ slot }) => slot}
         columns={[
           { head: 'Slot', className: 'tabular-nums', cell: ({ slot }) => slot },
           { head: 'State', className: 'min-w-32', cell: (replica) => <State replica={replica} /> },
-          { head: 'Runner', cell: (replica) => <Where replica={replica} /> },
+          { head: 'Runner', className: 'whitespace-nowrap', cell: (replica) => <Where replica={replica} /> },
           {
             head: 'Ports',
-            from: 'sm',
             className: 'whitespace-nowrap font-mono text-xs leading-5',
             cell: ({ ports }) => <Ports ports={Object.entries(ports)} />,
           },
           {
             head: 'Revision',
             right: true,
-            from: 'sm',
             cell: ({ revision: has }) => (has === revision ? has : <Badge tone="info">{has}</Badge>),
           },
           {
             head: 'Restarts',
             right: true,
-            from: 'sm',
             className: 'tabular-nums',
             cell: ({ restarts }) => (restarts === 0 ? <span className="text-ink-3">0</span> : restarts),
           },
           { head: 'Since', right: true, cell: ({ since }) => <Time at={since} /> },
           {
             ...ACTIONS,
-            cell: ({ slot }) => (
-              <Button size="sm" onClick={() => onOutput(slot)} aria-label={`Output of replica ${slot}`}>
-                Output
-              </Button>
-            ),
+            cell: ({ slot }) => <OutputButton slot={slot} onOutput={onOutput} />,
           },
         ]}
+        card={(replica) => (
+          <>
+            <div className="flex items-start gap-2">
+              <div className="min-w-0 flex-1">
+                <State replica={replica} />
+              </div>
+              <OutputButton slot={replica.slot} onOutput={onOutput} />
+            </div>
+            <Facts
+              items={[
+                { label: 'Slot', value: replica.slot },
+                { label: 'Runner', value: <Where replica={replica} /> },
+                { label: 'Ports', value: <Ports ports={Object.entries(replica.ports)} />, mono: true },
+                { label: 'Revision', value: replica.revision },
+                { label: 'Restarts', value: replica.restarts },
+                { label: 'Since', value: <Time at={replica.since} show="both" /> },
+              ]}
+            />
+          </>
+        )}
       />
       {shown.length < instances.length ? (
         <div className="flex justify-center border-t p-2">
@@ -84,6 +99,14 @@ function State({ replica: { state, reason, moves_at: at } }: { replica: Replica 
       {reason ? <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(reason)}</p> : null}
       {at ? <MovesIn at={at} /> : null}
     </>
+  );
+}
+
+function OutputButton({ slot, onOutput }: { slot: number; onOutput: (slot: number) => void }) {
+  return (
+    <Button size="sm" onClick={() => onOutput(slot)} aria-label={`Output of replica ${slot}`}>
+      Output
+    </Button>
   );
 }
 
