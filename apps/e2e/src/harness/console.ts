@@ -2,7 +2,7 @@ import { SESSION_COOKIE } from '@quorate/shared/session';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { screenshot, violationsOf } from './browser';
 import type { Daemon } from './daemon';
-import { PATIENCE_MS } from './until';
+import { PATIENCE_MS, until } from './until';
 
 const WIDE = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
@@ -46,12 +46,22 @@ export async function lookAt(page: Page, url: string, places: readonly Place[]):
       found.push(...violations.map((violation) => `${path}, ${colorScheme}: ${violation}`));
     }
     await page.setViewportSize(PHONE);
-    const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
+    const width = await widthOnceSettled(page);
     if (width > PHONE.width) found.push(`${path} at ${PHONE.width} pixels is ${width} pixels wide`);
     await screenshot(page, `${nameOf(path)}-phone`);
   }
   await page.setViewportSize(WIDE);
   return found;
+}
+
+/** The first frame after a change of the size may still be laid out for the old one: the page gets its time to fit. */
+async function widthOnceSettled(page: Page): Promise<number> {
+  let width = 0;
+  await until('the page fits', async () => {
+    width = await page.evaluate<number>('document.documentElement.scrollWidth');
+    return width <= PHONE.width;
+  }).catch(() => {});
+  return width;
 }
 
 const nameOf = (path: string): string => path.replace(/\W+/g, '-').replace(/^-|-$/g, '') || 'overview';
