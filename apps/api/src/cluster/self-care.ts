@@ -2,6 +2,7 @@ import { FEATURE_LEVEL } from '../commands/define-command';
 import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
 import { uuidv7 } from '../lib/ids';
+import { lastOf } from '../lib/last-of';
 import type { Logger } from '../lib/logger';
 import type { Proposer } from '../replication/proposer';
 import type { NodeAddresses } from './addresses';
@@ -13,6 +14,8 @@ import type { Identity } from './pki/identity';
 import { inspectCertificate } from './pki/inspect';
 import { keyPinOf } from './pki/keys';
 import type { NodeFile } from './pki/node-file';
+
+const pinOf = lastOf((certPem: string) => keyPinOf(certPem));
 
 export interface SelfCare {
   /** Compares what the state says of this node with what it is, and mends what differs. Idempotent. */
@@ -52,7 +55,7 @@ export function createSelfCare(deps: SelfCareDeps): SelfCare {
   return {
     async run() {
       const own = liveMembers(db()).find((member) => member.id === nodeId);
-      if (journal.health !== 'ok' || own?.keyPin !== keyPinOf(deps.identity().certPem)) return;
+      if (journal.health !== 'ok' || own?.keyPin !== pinOf(deps.identity().certPem)) return;
       if (own.state === 'voter' && deps.stage() !== 'complete') {
         deps.setStage('complete');
         logger.info('join: voter; this node counts for the quorum now');

@@ -74,20 +74,20 @@ describe('a program', () => {
     process.kill(Number(end.outputTail), 'SIGKILL');
   });
 
-  it('may write 100 MB: little of it is kept, in memory and on disk', async () => {
+  it('may write 200 MB: little of it is kept, in memory and on disk', async () => {
     const before = process.memoryUsage().rss;
     let most = 0;
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage().rss - before);
     }, 20);
-    const { run, of, store } = start('head', '-c', '100000000', '/dev/zero');
+    const { run, of, store } = start('head', '-c', '200000000', '/dev/zero');
     const end = await run.ended;
     clearInterval(watch);
-    expect(end).toMatchObject({ outcome: 'succeeded', outputBytes: 100_000_000 });
+    expect(end).toMatchObject({ outcome: 'succeeded', outputBytes: 200_000_000 });
     expect(most).toBeLessThan(100e6);
     const bytes = readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
     expect(bytes).toBeLessThan(1.5e6);
-    expect(store.output(of, 99_999_999)).toMatchObject({ offset: 99_999_999, total: 100_000_000, ended: true });
+    expect(store.output(of, 199_999_999)).toMatchObject({ offset: 199_999_999, total: 200_000_000, ended: true });
   }, 120_000);
 
   it('that was begun by a runner that is gone is ended, and never begun again', async () => {
