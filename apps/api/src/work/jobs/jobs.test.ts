@@ -37,7 +37,7 @@ describe('a job', () => {
     expect(job).toMatchObject({ state: 'succeeded', attempts: [{ attempt: 1, outcome: 'succeeded', exit_code: 0 }] });
     const [input, args, env] = JSON.parse(job.output_tail);
     expect([input, args]).toEqual(['hello', ['$HOME']]);
-    expect(Object.keys(env).sort()).toEqual(['A', 'PATH']);
+    expect(Object.keys(env).sort()).toEqual(['A', 'PATH', 'QUORATE_INSTANCE']);
   });
 
   it('tells the exit code, a program that is not there, and a time that is over', async () => {
