@@ -6,16 +6,16 @@ export default defineConfig({
   test: {
     // Both projects start real programs; a hung one must fail its test, not the run.
     teardownTimeout: 20_000,
-    // Most of a test's time is waiting for those: two files at once, on a machine of two cores, too.
-    maxWorkers: 2,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['{apps,packages}/*/src/**/*.test.{ts,tsx}', '{bench,scripts}/**/*.test.ts'],
           exclude: [...NEVER, 'apps/e2e/**'],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // Most of their time is waiting: for programs that they start, for disks, for bounds.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
@@ -27,6 +27,8 @@ export default defineConfig({
           exclude: NEVER,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // Each file has a cluster of its own, and browsers: more at once do not get done sooner on two cores.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
