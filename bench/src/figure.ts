@@ -1,7 +1,7 @@
 /** One number that the product promises, and how to measure it. */
 export interface Figure {
   readonly name: string;
-  readonly unit: 'ratio' | 'commands/s' | 's' | 'ms' | 'MB' | 'MB/s' | 'jobs/s';
+  readonly unit: 'ratio' | 'commands/s' | 's' | 'ms' | 'MB' | 'MB/s' | 'jobs/s' | '%';
   readonly bound: { readonly at: 'most' | 'least'; readonly value: number };
   /** What is compared with what, in one sentence. */
   readonly why: string;

@@ -11,6 +11,7 @@ import { ready } from './figures/ready';
 import { replay } from './figures/replay';
 import { replicatedLatency, replicatedThroughput } from './figures/replicated';
 import { restoreByCopy, restoreSpeed } from './figures/restore';
+import { leaderWithRunners } from './figures/runners';
 import { scaleOut } from './figures/services';
 import { snapshotUnderWrites } from './figures/snapshot';
 
@@ -35,6 +36,7 @@ const FIGURES: readonly Figure[] = [
   scaleOut,
   planner,
   idleMemory,
+  leaderWithRunners,
   jobStart,
   jobThroughput,
   jobsAgainstSpawns,
