@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { DomainError } from '../commands/domain-error';
 import type { Config } from '../config/derive';
 import type { StateStore } from '../db/state-store';
@@ -128,7 +128,7 @@ export function createJournal(options: JournalOptions): Journal {
       const { tls, mayLead: eligible } = options;
       return createExternalEngine({ config, nodeId, prefix: logPrefixOf(config), tls, eligible, logger });
     }
-    mkdirSync(raftDirOf(config.data_dir), { recursive: true, mode: 0o700 });
+    // The supervisor makes the directory: by whether it is there it tells a first start, which may be made anew.
     return createRaftEngine({
       config,
       nodeId,
