@@ -108,7 +108,11 @@ const replicaSchema = z.object({
   runner_id: z.uuid().nullable(),
   runner_online: z.boolean().describe('False: the state is the last that its runner told.'),
   state: z.enum(REPLICA_STATES),
-  reason: z.string().describe('Why it is pending, backing off or about to go elsewhere; empty when all is well.'),
+  reason: z
+    .string()
+    .describe(
+      'Why it is pending, backing off, about to go elsewhere or still of an older revision; empty when all is well.',
+    ),
   revision: z.int(),
   ports: z.record(z.string(), z.int()),
   restarts: z.int(),
@@ -128,6 +132,9 @@ export const serviceSchema = z
         .enum(ROLLOUT_STATES)
         .describe('rolled_back: the last update failed, and the revision before it runs, or is on its way.'),
       updated: z.int().describe('Replicas that have the revision and are healthy.'),
+      waiting: z
+        .int()
+        .describe('Replicas that are well and wait for their turn to be replaced; each says so in its reason.'),
       detail: z.string(),
       since: timestamp,
     }),

@@ -35,6 +35,11 @@ const INSTANCES: readonly Column<Service['instances'][number]>[] = [
   { header: 'WHY', value: (r) => r.reason || null },
 ];
 
+function rolloutOf({ rollout: { state, updated, waiting }, replicas }: Service): string {
+  const waits = waiting === 0 ? '' : `, ${waiting} ${waiting === 1 ? 'waits for its' : 'wait for their'} turn`;
+  return `${state.replaceAll('_', ' ')}, ${updated} of ${replicas.desired} updated${waits}`;
+}
+
 function fieldsOf(data: Service, colors: Colors): string {
   const { healthy, desired } = data.replicas;
   return fieldsText(
@@ -42,7 +47,7 @@ function fieldsOf(data: Service, colors: Colors): string {
       ['name', data.system ? `${data.name} (system)` : data.name],
       ['healthy', `${healthy} of ${desired} ${desired === 1 ? 'replica' : 'replicas'}`],
       ['revision', data.revision],
-      ['rollout', `${data.rollout.state.replaceAll('_', ' ')}, ${data.rollout.updated} of ${desired} updated`],
+      ['rollout', rolloutOf(data)],
       ['detail', data.rollout.detail || null],
       ['autoscaling', scalingOf(data)],
     ],

@@ -262,6 +262,28 @@ describe('the failure of a runner', () => {
   });
 });
 
+describe('a roll-out', () => {
+  it('says of each replica that waits for its turn what it waits for', async () => {
+    await create('web', 3);
+    await settle();
+    const next = { name: 'web', spec: { ...spec, env: { A: '1' } }, system: false, ifMatch: null };
+    await replica.propose(updateService, next);
+    await plan();
+    const shown = () => viewService(db(), findService(db(), 'web'), sightOf(db(), at));
+    const why =
+      /^it waits for its turn to begin anew with revision 2: only 1 may be away at once, and replica 0 is not/;
+    expect(shown()).toMatchObject({
+      rollout: { state: 'running', updated: 0, waiting: 2 },
+      instances: [{ reason: '' }, { reason: expect.stringMatching(why) }, { reason: expect.stringMatching(why) }],
+    });
+    await settle();
+    expect(shown()).toMatchObject({
+      rollout: { state: 'idle', updated: 3, waiting: 0 },
+      instances: [{ reason: '' }, { reason: '' }, { reason: '' }],
+    });
+  });
+});
+
 describe('a replica slot', () => {
   it('keeps the newest word on its generation', async () => {
     await create('web', 1);

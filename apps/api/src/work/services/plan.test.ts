@@ -7,6 +7,7 @@ import {
   type PlannedRunner,
   type PlannedService,
   planServices,
+  whyInTurn,
 } from './plan';
 
 const runner = (id: string, change: Partial<PlannedRunner> = {}): PlannedRunner => ({
@@ -142,6 +143,32 @@ describe('the planner', () => {
     // Those that wait for room do not stand in the way.
     const wide = { ...world, services: [service('web', 9, { revision: 2 })], runners: [runner('a', { capacity: 3 })] };
     expect(planServices({ ...wide, placements: old }).filter((one) => one.do !== 'wait')).toEqual([restart(0)]);
+  });
+
+  it('says what a replica waits for that is to be replaced', () => {
+    const old = [0, 1, 2, 3].map((slot) => at('web', slot, 'a'));
+    const world = (spec: Partial<PlannedService>, placements = old, runners = [runner('a')]) => [
+      ...whyInTurn(input({ services: [service('web', 4, spec)], placements, runners }), 'web'),
+    ];
+    const turn = (slots: number[], what: string, bound: string) =>
+      slots.map((slot) => [slot, `it waits for its turn to ${what}: only ${bound}`]);
+    const next = { revision: 2 };
+    const anew = 'begin anew with revision 2';
+    expect(world(next)).toEqual(turn([1, 2, 3], anew, '1 may be away at once, and replica 0 is not well yet'));
+    expect(world({ ...next, maxUnavailable: 2 })).toEqual(
+      turn([2, 3], anew, '2 may be away at once, and replicas 0, 1 are not well yet'),
+    );
+    // The one that stands in the way is named, wherever it is; it is not in turn itself.
+    const ill = old.map((one) => (one.slot === 3 ? { ...one, healthy: false } : one));
+    expect(world(next, ill)).toEqual(turn([0, 1, 2], anew, '1 may be away at once, and replica 3 is not well yet'));
+    const marked = old.map((one) => ({ ...one, restart: one.slot > 1 }));
+    expect(world({}, marked)).toEqual(turn([3], 'begin anew', '1 may be away at once, and replica 2 is not well yet'));
+    const drained = [runner('a', { drained: true }), runner('b')];
+    expect(world({}, old, drained).map(([, why]) => why)[0]).toMatch(/turn to go elsewhere: only 1 .* replica 0 /);
+    // Where nobody has room for it, it does not wait for a turn; and nothing waits that is as it shall be.
+    expect(world({}, old, [runner('a', { drained: true })])).toEqual([]);
+    expect(world({}, ill)).toEqual([]);
+    expect([...whyInTurn(input({ placements: old, runners: [runner('a')] }), 'web')]).toEqual([]);
   });
 
   it('gives a slot away only when its runner has ended it, and takes nothing from a drained one without a place to go', () => {

@@ -101,7 +101,7 @@ export function planServices(input: PlanInput): Action[] {
       actions.push({ do: 'remove', ...slotOf(placement) });
     }
   }
-  for (const service of input.services) actions.push(...planOne(service, kept.get(service.name) ?? [], world));
+  for (const service of input.services) actions.push(...planOne(service, kept.get(service.name) ?? [], world).actions);
   return actions;
 }
 
@@ -141,24 +141,32 @@ function isLost(placement: Placement, world: World): boolean {
   return offlineSince !== null && world.now - offlineSince >= waitMs;
 }
 
-function planOne(service: PlannedService, placements: readonly Placement[], world: World): Action[] {
-  const actions: Action[] = [];
+interface Plan {
+  readonly actions: Action[];
+  /** Slots that are away, or are by these actions. */
+  readonly away: number[];
+  /** Those that run well and are to be replaced, when no other is away any more. */
+  readonly waiting: { readonly placement: Placement; readonly moves: boolean }[];
+}
+
+function planOne(service: PlannedService, placements: readonly Placement[], world: World): Plan {
+  const plan: Plan = { actions: [], away: [], waiting: [] };
   const running: Placement[] = [];
-  let away = 0;
   const bySlot = new Map(placements.map((placement) => [placement.slot, placement]));
   for (let slot = 0; slot < service.replicas; slot += 1) {
     const placement = bySlot.get(slot);
     if (placement && !isLost(placement, world)) {
-      if (placement.leaving || !placement.healthy) away += 1;
+      if (placement.leaving || !placement.healthy) plan.away.push(slot);
       if (!placement.leaving) running.push(placement);
       continue;
     }
     const action = place(service, slot, placement, world);
     // What nobody can take is not away: it would stand in the way of every change for as long as there is no room.
-    if (action && action.do !== 'wait') away += 1;
-    if (action) actions.push(action);
+    if (action && action.do !== 'wait') plan.away.push(slot);
+    if (action) plan.actions.push(action);
   }
-  return [...actions, ...replace(service, running, Math.max(0, service.maxUnavailable - away), world)];
+  replace(service, running, plan, world);
+  return plan;
 }
 
 /** Undefined: there is nothing to be done about it now. */
@@ -225,24 +233,44 @@ export function whyNoPlace(input: PlanInput, name: string): string | undefined {
 
 /**
  * Replicas that are to go elsewhere (their runner is drained, or has two where each is to have one) and those that are to begin
- * anew (an older revision, a restart), no more at a time than `budget`. One that is away already costs nothing.
+ * anew (an older revision, a restart), no more at a time than may be away. One that is away already costs nothing.
  */
-function replace(service: PlannedService, running: readonly Placement[], budget: number, world: World): Action[] {
-  const actions: Action[] = [];
+function replace(service: PlannedService, running: readonly Placement[], plan: Plan, world: World): void {
   const seen = new Set<string>();
-  let left = budget;
   for (const placement of running) {
     const room = roomOf(placement, world);
     if (!room || room.runner.offlineSince !== null) continue;
     const isSecond = service.distinct && seen.has(room.runner.id);
     seen.add(room.runner.id);
-    if (placement.healthy && left === 0) continue;
     const next = room.runner.drained || isSecond ? bestRoom(service, world) : undefined;
     const isOld = placement.restart || placement.revision !== service.revision;
     if (!next && !isOld) continue;
-    if (placement.healthy) left -= 1;
+    if (placement.healthy && plan.away.length >= service.maxUnavailable) {
+      plan.waiting.push({ placement, moves: next !== undefined });
+      continue;
+    }
+    if (placement.healthy) plan.away.push(placement.slot);
     if (next) take(next, service.name);
-    actions.push({ do: next ? 'stop' : 'restart', ...slotOf(placement) });
+    plan.actions.push({ do: next ? 'stop' : 'restart', ...slotOf(placement) });
   }
-  return actions;
+}
+
+const MAX_NAMED = 5;
+
+/** Why replicas of a service that are to be replaced still run as they did, by slot. */
+export function whyInTurn(input: PlanInput, name: string): ReadonlyMap<number, string> {
+  const service = input.services.find((one) => one.name === name);
+  if (!service) return new Map();
+  const own = input.placements.filter((one) => one.service === name && one.slot < service.replicas);
+  const { away, waiting } = planOne(service, own, worldOf(input));
+  const named = away.sort((a, b) => a - b).slice(0, MAX_NAMED);
+  const more = away.length > named.length ? ` and ${away.length - named.length} more` : '';
+  const those = named.length === 1 ? `replica ${named} is` : `replicas ${named.join(', ')}${more} are`;
+  const bound = `only ${service.maxUnavailable} may be away at once, and ${those} not well yet`;
+  return new Map(
+    waiting.map(({ placement: { slot, revision }, moves }) => {
+      const anew = revision === service.revision ? 'begin anew' : `begin anew with revision ${service.revision}`;
+      return [slot, `it waits for its turn to ${moves ? 'go elsewhere' : anew}: ${bound}`];
+    }),
+  );
 }

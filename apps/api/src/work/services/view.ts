@@ -3,9 +3,9 @@ import { inArray } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { toTimestamp } from '../../lib/clock';
 import { type RunnerRow, runners } from '../../resources/runners/table';
-import { haState } from '../ha/settings';
+import { type HaState, haState } from '../ha/settings';
 import { movesAt } from './moves';
-import { type PlanInput, whyNoPlace } from './plan';
+import { type PlanInput, whyInTurn, whyNoPlace } from './plan';
 import { readPlannerView } from './planner-view';
 import { currentSpec, desiredReplicas, replicasOf } from './queries';
 import type { ReplicaRow, ServiceRow } from './table';
@@ -24,22 +24,25 @@ export interface Sight {
   readonly now: number;
   /** Why no replica of a service can be placed now; undefined when one can. */
   whyNoPlace(service: string): string | undefined;
+  /** Why replicas of a service that are to be replaced still run as they did, by slot. */
+  whyInTurn(service: string): ReadonlyMap<number, string>;
 }
 
 /** Looks at the whole state only when it is asked, and once. */
 export function sightOf(db: StateDb, now: number): Sight {
   let input: PlanInput | undefined;
-  const found = new Map<string, string | undefined>();
-  return {
-    now,
-    whyNoPlace(service) {
-      if (found.has(service)) return found.get(service);
+  const byService = <T>(look: (input: PlanInput, service: string) => T): ((service: string) => T) => {
+    const found = new Map<string, { readonly seen: T }>();
+    return (service) => {
+      const known = found.get(service);
+      if (known) return known.seen;
       input ??= readPlannerView(db, now).input;
-      const why = whyNoPlace(input, service);
-      found.set(service, why);
-      return why;
-    },
+      const seen = look(input, service);
+      found.set(service, { seen });
+      return seen;
+    };
   };
+  return { now, whyNoPlace: byService(whyNoPlace), whyInTurn: byService(whyInTurn) };
 }
 
 /** Why a replica whose runner is gone is still with it. `moves`: when it is to go elsewhere, ms. */
@@ -61,10 +64,12 @@ interface Scene {
   readonly sight: Sight;
   readonly failoverSeconds: number;
   readonly desired: number;
+  /** Why replicas that are to be replaced still run as they did, by slot. */
+  readonly inTurn: ReadonlyMap<number, string>;
 }
 
 function reasonOf(
-  { sight, desired }: Scene,
+  { sight, desired, inTurn }: Scene,
   row: ReplicaRow,
   runner: RunnerRow | undefined,
   moves: number | null,
@@ -77,7 +82,16 @@ function reasonOf(
     return isWanted ? 'it ends here before it runs elsewhere' : 'it is not wanted any more, and ends';
   const drained = runner && runner.drainedAt !== null;
   const note = drained ? `its runner ${runner.name} is drained; it goes elsewhere as soon as another has room` : '';
-  return row.reason || note;
+  return row.reason || (inTurn.get(row.slot) ?? note);
+}
+
+const NONE: ReadonlyMap<number, string> = new Map();
+
+/** Looks at the whole state only where something is to be replaced. */
+function turnsOf(service: ServiceRow, rows: readonly ReplicaRow[], isDrained: boolean, ha: HaState, sight: Sight) {
+  const isOld = rows.some(({ restart, revision }) => restart || revision !== service.revision);
+  const isCrowded = ha.enabled && service.system && new Set(rows.map(({ runnerId }) => runnerId)).size < rows.length;
+  return isOld || isDrained || isCrowded ? sight.whyInTurn(service.name) : NONE;
 }
 
 function viewReplica(scene: Scene, row: ReplicaRow, runner: RunnerRow | undefined): Instance {
@@ -115,9 +129,11 @@ function unplanned(rows: readonly ReplicaRow[], desired: number, service: Servic
 export function viewService(db: StateDb, service: ServiceRow, sight: Sight): Service {
   const ha = haState(db);
   const desired = desiredReplicas(service, ha);
-  const scene = { db, sight, desired, failoverSeconds: ha.failoverSeconds };
   const rows = replicasOf(db, service.name);
   const byId = runnersOf(db, rows);
+  const isDrained = [...byId.values()].some(({ drainedAt }) => drainedAt !== null);
+  const inTurn = turnsOf(service, rows, isDrained, ha, sight);
+  const scene = { db, sight, desired, inTurn, failoverSeconds: ha.failoverSeconds };
   const instances = rows.map((row) => viewReplica(scene, row, byId.get(row.runnerId ?? '')));
   const healthy = instances.filter((one) => one.state === 'healthy' && one.runner_online && one.slot < desired);
   return {
@@ -133,6 +149,7 @@ export function viewService(db: StateDb, service: ServiceRow, sight: Sight): Ser
     rollout: {
       state: service.rollout,
       updated: healthy.filter(({ revision }) => revision === service.revision).length,
+      waiting: inTurn.size,
       detail: service.rolloutDetail,
       since: toTimestamp(service.rolloutAt),
     },

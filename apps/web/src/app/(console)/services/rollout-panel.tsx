@@ -4,7 +4,7 @@ import { ShareBar } from '@/components/share-bar';
 import { Time } from '@/components/time';
 import { Badge, type Tone } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
-import { asSentence, plural } from '@/lib/format';
+import { asSentence, formatInt, plural } from '@/lib/format';
 
 type Rollout = Service['rollout'];
 
@@ -28,6 +28,7 @@ export function RolloutPanel({ service: { rollout, revision, replicas } }: { ser
           </Badge>
           <span className="text-ink">
             {rollout.updated} of {plural(total, 'replica')} healthy with revision {revision}
+            {rollout.waiting > 0 ? `; ${formatInt(rollout.waiting)} waiting for their turn` : null}
           </span>
           <span className="ml-auto text-ink-3 text-xs">
             <Time at={rollout.since} />
