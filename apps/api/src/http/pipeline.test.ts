@@ -1,9 +1,9 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HEADER } from '@quorate/shared/http-headers';
-import { PROBLEM_CONTENT_TYPE } from '@quorate/shared/problem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN, type Answer, type ApiNode, startApiNode } from '../testing/api-node';
+import { expectProblem, pointersOf } from '../testing/problem';
 
 let api: ApiNode;
 let token: string;
@@ -13,16 +13,6 @@ beforeAll(async () => {
 });
 afterAll(() => api?.stop());
 
-function expectProblem(answer: Answer, status: number, code: string): void {
-  expect(answer.body).toMatchObject({ status, code, type: `urn:quorate:error:${code}` });
-  expect(answer.status).toBe(status);
-  expect(answer.headers.get('content-type')).toBe(PROBLEM_CONTENT_TYPE);
-  expect(answer.headers.get(HEADER.requestId)).toBe(answer.body.request_id);
-  expect(answer.headers.get(HEADER.node)).toBe('1');
-  expect(answer.body.title).not.toBe('');
-  expect(answer.body.detail).not.toBe('');
-}
-const pointers = (answer: Answer): string[] => answer.body.errors?.map((error: { pointer: string }) => error.pointer);
 const newUser = (username: string) => ({ username, password: 'long enough to do', role: 'viewer' });
 
 describe('bad input gets a specific problem', () => {
@@ -44,8 +34,18 @@ describe('bad input gets a specific problem', () => {
   it('several invalid, missing and unknown fields at once', async () => {
     const answer = await post({ username: 'Not Valid', role: 'king', 'pass/word': 'x' });
     expectProblem(answer, 422, 'validation_failed');
-    expect(new Set(pointers(answer))).toEqual(new Set(['/username', '/password', '/role', '/pass~1word']));
+    expect(new Set(pointersOf(answer))).toEqual(new Set(['/username', '/password', '/role', '/pass~1word']));
     expect(answer.body.detail).toContain('unknown field');
+  });
+
+  it('unknown fields below the top, where a schema would drop them', async () => {
+    const spec = { command: '/bin/true', evn: { A: '1' }, env: { ANY: 'key' }, health: { type: 'none', 'a/b': 1 } };
+    const answer = await api.call('POST', '/v1/services', { token, body: { name: 'typo', spec } });
+    expectProblem(answer, 422, 'validation_failed');
+    expect(pointersOf(answer)).toEqual(['/spec/evn', '/spec/health/a~1b']);
+    const { evn: _typo, ...rest } = { ...spec, health: { type: 'none' } };
+    const made = await api.call('POST', '/v1/services', { token, body: { name: 'typo', spec: rest } });
+    expect(made.body.spec.env).toEqual({ ANY: 'key' });
   });
 
   it('fields that are missing, of another type or not among the choices, each with what would be right', async () => {
@@ -67,14 +67,14 @@ describe('bad input gets a specific problem', () => {
     for (const body of ['[]', 'null', '7', '"text"']) {
       const answer = await post(body);
       expectProblem(answer, 422, 'validation_failed');
-      expect(pointers(answer)).toEqual(['']);
+      expect(pointersOf(answer)).toEqual(['']);
     }
   });
 
   it('no body', async () => {
     const answer = await api.call('POST', '/v1/users', { token });
     expectProblem(answer, 422, 'validation_failed');
-    expect(pointers(answer)).toEqual(['/username', '/password', '/role']);
+    expect(pointersOf(answer)).toEqual(['/username', '/password', '/role']);
   });
 
   it('a body that says that it is too large', async () => {
@@ -112,7 +112,7 @@ describe('bad input gets a specific problem', () => {
     ]) {
       const answer = await api.call('GET', `/v1/users?${query}`, { token });
       expectProblem(answer, 422, 'validation_failed');
-      expect(pointers(answer), query).toEqual([pointer]);
+      expect(pointersOf(answer), query).toEqual([pointer]);
     }
   });
 
@@ -120,7 +120,7 @@ describe('bad input gets a specific problem', () => {
     const made = await post(newUser('stays'));
     const answer = await api.call('DELETE', `/v1/users/${made.body.id}?dry_run=1`, { token });
     expectProblem(answer, 422, 'validation_failed');
-    expect(pointers(answer)).toEqual(['query/dry_run']);
+    expect(pointersOf(answer)).toEqual(['query/dry_run']);
     expect((await api.call('GET', `/v1/users/${made.body.id}`, { token })).status).toBe(200);
     expect((await api.call('GET', '/livez?probe=7')).status).toBe(200);
   });
@@ -128,7 +128,7 @@ describe('bad input gets a specific problem', () => {
   it('a bad path parameter', async () => {
     const answer = await api.call('GET', '/v1/users/not-a-uuid', { token });
     expectProblem(answer, 422, 'validation_failed');
-    expect(pointers(answer)).toEqual(['path/id']);
+    expect(pointersOf(answer)).toEqual(['path/id']);
   });
 
   it('bad headers', async () => {
@@ -154,114 +154,6 @@ describe('bad input gets a specific problem', () => {
   });
 });
 
-describe('credentials', () => {
-  it('are needed, and wrong ones are refused wherever they are sent', async () => {
-    expectProblem(await api.call('GET', '/v1/me'), 401, 'unauthenticated');
-    for (const value of ['Basic YTpi', 'Bearer', 'Bearer x', 'Bearer qa_unknown', `Bearer ${token}x`]) {
-      const answer = await api.call('GET', '/v1/me', { headers: { authorization: value } });
-      expectProblem(answer, 401, 'unauthenticated');
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
-    }
-  });
-
-  it('tell a browser nothing but a cookie, which works for reads and own-origin writes alone', async () => {
-    const browser = { 'sec-fetch-site': 'same-origin' };
-    const signedIn = await api.call('POST', '/v1/session', { body: ADMIN, headers: browser });
-    expect(signedIn.body.token).toBeNull();
-    const setCookie = signedIn.headers.get('set-cookie') ?? '';
-    expect(setCookie).toMatch(/^quorate_session=[^;]+; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
-    const cookie = setCookie.split(';')[0] ?? '';
-    const withCookie = (method: string, path: string, headers: Record<string, string>, body?: unknown) =>
-      api.call(method, path, { headers: { cookie, ...headers }, body });
-    expect((await withCookie('GET', '/v1/me', { 'sec-fetch-site': 'cross-site' })).status).toBe(200);
-    for (const headers of [
-      { 'sec-fetch-site': 'cross-site' },
-      { 'sec-fetch-site': 'same-site' },
-      { origin: 'https://evil.example' },
-      { origin: 'null' },
-    ]) {
-      const answer = await withCookie(
-        'POST',
-        '/v1/users',
-        headers as unknown as Record<string, string>,
-        newUser('evil'),
-      );
-      expectProblem(answer, 403, 'cross_origin');
-    }
-    expect((await withCookie('POST', '/v1/users', { origin: api.url }, newUser('own'))).status).toBe(201);
-    expect((await withCookie('DELETE', '/v1/session', browser)).status).toBe(204);
-    expectProblem(await withCookie('GET', '/v1/me', browser), 401, 'unauthenticated');
-  });
-
-  it('end with the session when it is signed out', async () => {
-    const own = await api.signIn(ADMIN.username, ADMIN.password);
-    expect((await api.call('GET', '/v1/me', { token: own })).body).toMatchObject({ name: 'ada', role: 'admin' });
-    expect((await api.call('DELETE', '/v1/session', { token: own })).status).toBe(204);
-    expectProblem(await api.call('GET', '/v1/me', { token: own }), 401, 'unauthenticated');
-    expect((await api.call('GET', '/v1/me', { token })).status).toBe(200);
-  });
-
-  it('end everywhere when an admin sets a password or deletes the user', async () => {
-    const eve = await api.createUser(token, 'eve', 'operator');
-    const second = await api.signIn('eve', 'the password of eve');
-    const patch = { password: 'another long one' };
-    expect((await api.call('PATCH', `/v1/users/${eve.id}`, { token, body: patch })).status).toBe(200);
-    for (const old of [eve.token, second])
-      expectProblem(await api.call('GET', '/v1/me', { token: old }), 401, 'unauthenticated');
-    const fresh = await api.signIn('eve', patch.password);
-    expect((await api.call('DELETE', `/v1/users/${eve.id}`, { token })).status).toBe(204);
-    expectProblem(await api.call('GET', '/v1/me', { token: fresh }), 401, 'unauthenticated');
-  });
-
-  it('of another role change at once', async () => {
-    const mia = await api.createUser(token, 'mia', 'viewer');
-    expectProblem(await api.call('GET', '/v1/users', { token: mia.token }), 403, 'forbidden');
-    await api.call('PATCH', `/v1/users/${mia.id}`, { token, body: { role: 'admin' } });
-    expect((await api.call('GET', '/v1/users', { token: mia.token })).status).toBe(200);
-  });
-
-  it('changing the own password keeps this session and ends the others', async () => {
-    const pat = await api.createUser(token, 'pat', 'viewer');
-    const other = await api.signIn('pat', 'the password of pat');
-    const change = (current_password: string) =>
-      api.call('PUT', '/v1/me/password', {
-        token: pat.token,
-        body: { current_password, new_password: 'brand new one' },
-      });
-    const wrong = await change('not it at all');
-    expectProblem(wrong, 401, 'invalid_credentials');
-    expect(pointers(wrong)).toEqual(['/current_password']);
-    expect((await change('the password of pat')).status).toBe(204);
-    expectProblem(await api.call('GET', '/v1/me', { token: other }), 401, 'unauthenticated');
-    expect((await api.call('GET', '/v1/me', { token: pat.token })).status).toBe(200);
-    await api.signIn('pat', 'brand new one');
-  });
-
-  it('bound the guesses of a password, per name and address', async () => {
-    await api.createUser(token, 'target', 'viewer');
-    const attempt = (password: string) => api.call('POST', '/v1/session', { body: { username: 'target', password } });
-    const codes: string[] = [];
-    for (let n = 0; n < 12; n += 1) codes.push((await attempt(`guess ${n} of it`)).body.code);
-    expect(codes.slice(0, 10)).toEqual(Array(10).fill('invalid_credentials'));
-    const throttled = await attempt('the password of target');
-    expectProblem(throttled, 429, 'too_many_requests');
-    expect(Number(throttled.headers.get('retry-after'))).toBeGreaterThan(0);
-    await api.signIn(ADMIN.username, ADMIN.password);
-  });
-
-  it('of an API token work until it is revoked', async () => {
-    const body = { name: 'ci', role: 'viewer' };
-    const made = await api.call('POST', '/v1/api-tokens', { token, body });
-    expect(made.status).toBe(201);
-    const secret = made.body.token as string;
-    expect((await api.call('GET', '/v1/me', { token: secret })).body).toMatchObject({ kind: 'api_token', name: 'ci' });
-    const list = await api.call('GET', '/v1/api-tokens', { token });
-    expect(list.text).not.toContain(secret);
-    expect((await api.call('DELETE', `/v1/api-tokens/${made.body.id}`, { token })).status).toBe(204);
-    expectProblem(await api.call('GET', '/v1/me', { token: secret }), 401, 'unauthenticated');
-  });
-});
-
 describe('writes', () => {
   it('refuse what would leave no admin', async () => {
     const list = await api.call('GET', '/v1/users', { token });
@@ -279,7 +171,7 @@ describe('writes', () => {
     await api.call('POST', '/v1/users', { token, body: newUser('twin') });
     const answer = await api.call('POST', '/v1/users', { token, body: newUser('twin') });
     expectProblem(answer, 409, 'name_taken');
-    expect(pointers(answer)).toEqual(['/username']);
+    expect(pointersOf(answer)).toEqual(['/username']);
   });
 
   it('are applied once under an Idempotency-Key, and answer the same again', async () => {
@@ -400,7 +292,7 @@ describe('set-up', () => {
     expectProblem(await setUp('root', proxied), 403, 'setup_code_invalid');
     const wrong = await setUp('root', proxied, 'AAAA-BBBB-CCCC');
     expectProblem(wrong, 403, 'setup_code_invalid');
-    expect(pointers(wrong)).toEqual(['/setup_code']);
+    expect(pointersOf(wrong)).toEqual(['/setup_code']);
     const signIn = await fresh.call('POST', '/v1/session', { body: { username: 'root', password: 'x' } });
     expectProblem(signIn, 409, 'not_set_up');
   });

@@ -43,19 +43,25 @@ export function problemResponse(problem: Problem, more: Record<string, string> =
 
 /** The refusal of what a schema does not take, with each field in its detail; `prefix` as in {@link fieldErrors}. */
 export function validationFailed(error: z.ZodError, prefix: '' | 'query' | 'path' = ''): DomainError {
-  const errors = fieldErrors(error, prefix);
+  return fieldsRefused(fieldErrors(error, prefix));
+}
+
+export function fieldsRefused(errors: FieldError[]): DomainError {
   const summary = errors.map((field) => `${field.pointer || 'body'}: ${field.detail}`).join('; ');
   return new DomainError('validation_failed', summary, errors);
 }
 
+/** A key or an index as a part of a JSON pointer. */
+export const pointerPart = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
+export const unknownField = (pointer: string): FieldError => ({ pointer, detail: 'unknown field; remove it' });
+
 /** Field errors with JSON pointers; `prefix` is empty for the body, `query` or `path` elsewhere. */
 export function fieldErrors(error: z.ZodError, prefix: '' | 'query' | 'path'): FieldError[] {
   return error.issues.slice(0, 50).flatMap((issue) => {
-    const encode = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
-    const base = [prefix, ...issue.path.map(encode)];
+    const base = [prefix, ...issue.path.map(pointerPart)];
     const pointer = prefix === '' && base.length === 1 ? '' : base.join('/');
     if (issue.code !== 'unrecognized_keys') return [{ pointer, detail: detailOf(issue) }];
-    return issue.keys.map((key) => ({ pointer: `${pointer}/${encode(key)}`, detail: 'unknown field; remove it' }));
+    return issue.keys.map((key) => unknownField(`${pointer}/${pointerPart(key)}`));
   });
 }
 
