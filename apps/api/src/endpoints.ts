@@ -6,7 +6,6 @@ import { joinEndpoints } from './cluster/join/routes';
 import { joinTokenEndpoints } from './cluster/join-tokens/routes';
 import { keyEndpoints } from './cluster/keys/routes';
 import { failoverEndpoints } from './cluster/leadership/routes';
-import { liveMembers } from './cluster/members/admission';
 import { pairingEndpoints } from './cluster/pairing/routes';
 import { restoreEndpoints } from './cluster/restore/routes';
 import { clusterEndpoints } from './cluster/routes';
@@ -18,8 +17,8 @@ import type { EventBus } from './events/bus';
 import type { EventLog } from './events/event-log';
 import { balancerEndpoints } from './haproxy/balancers/routes';
 import { createBalancerSightings } from './haproxy/balancers/sightings';
-import type { HaproxySource } from './haproxy/current';
 import { haproxyEndpoints } from './haproxy/routes';
+import { haproxyCommands, loadBalancerSource } from './haproxy-source';
 import type { Endpoint } from './http/endpoint';
 import { createLoginThrottle } from './http/login-throttle';
 import type { Clock } from './lib/clock';
@@ -36,7 +35,6 @@ import { type SupportBundleDeps, supportBundleEndpoints } from './resources/supp
 import { userEndpoints } from './resources/users/routes';
 import { webhookEndpoints } from './resources/webhooks/routes';
 import type { WebhookSender } from './resources/webhooks/sender';
-import { publishedReplicas } from './work/services/queries';
 import type { Work } from './work/work';
 
 export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
@@ -57,28 +55,6 @@ export interface EndpointDeps extends Omit<HealthDeps, 'isLeader'> {
   readonly stopping: AbortSignal;
   readonly db: () => StateDb;
 }
-
-/** What the load balancer needs to know of the cluster: the voters and where their APIs are. */
-export const loadBalancerSource: HaproxySource = {
-  clusterName: (state) => requireInfo(state).name,
-  replicas: publishedReplicas,
-  nodes: (state) =>
-    liveMembers(state)
-      .filter((member) => member.state === 'voter')
-      .map(({ id, name, apiUrl, drainedAt }) => {
-        const url = new URL(apiUrl);
-        const tls = url.protocol === 'https:';
-        const host = url.hostname.replace(/^\[|\]$/g, '');
-        return {
-          id,
-          name,
-          host,
-          port: Number(url.port || (tls ? 443 : 80)),
-          tls,
-          state: drainedAt === null ? ('ready' as const) : ('drained' as const),
-        };
-      }),
-};
 
 /** Every REST operation of this build: one line for each resource. */
 export function createEndpoints(deps: EndpointDeps): Endpoint[] {
@@ -119,7 +95,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoint[] {
     }),
     ...keyEndpoints(cluster.keys),
     ...joinEndpoints({ clock, progress: cluster.joinProgress }),
-    ...haproxyEndpoints(loadBalancerSource, clock),
+    ...haproxyEndpoints(loadBalancerSource, haproxyCommands, clock),
     ...balancerEndpoints({ source: loadBalancerSource, sightings: balancers, quorumHeld: cluster.journal.quorumHeld }),
     ...eventEndpoints({ ...deps, clusterView: () => JSON.stringify(view.cluster()) }),
     ...webhookEndpoints({

@@ -13,7 +13,7 @@ import { createRegistry } from './commands/define-command';
 import { connectorCommands } from './connector/commands';
 import { haCommands } from './ha-nodes';
 import { balancerCommands } from './haproxy/balancers/commands';
-import { haproxyCommands } from './haproxy/commands';
+import { haproxyCommands } from './haproxy-source';
 import { requestCommands } from './http/once';
 import { apiTokenCommands } from './resources/api-tokens/commands';
 import { retentionCommands } from './resources/retention/commands';
@@ -45,7 +45,7 @@ export const commandRegistry = createRegistry([
   ...backupCommands,
   ...backupSettingsCommands,
   ...recoveryCommands,
-  ...haproxyCommands,
+  ...haproxyCommands.all,
   ...balancerCommands,
   ...webhookCommands,
   ...requestCommands,

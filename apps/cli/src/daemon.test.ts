@@ -219,6 +219,11 @@ describe('load balancer', () => {
     await ok(['haproxy', 'settings', 'set', 'balance=roundrobin', 'stats-bind=127.0.0.1:8404']);
     const after = await json(['haproxy', 'settings', 'set', 'stats_bind=none']);
     expect(after).toEqual({ ...before, balance: 'roundrobin' });
+    const none = await quorate(['haproxy', 'publish', 'web', '--bind', '*:8080']);
+    expect(none).toMatchObject({ status: 4, stderr: expect.stringContaining('there is no service web') });
+    const spec = join(node.folder, 'web.yaml');
+    writeFileSync(spec, 'command: sleep\nargs: ["1000"]\nports: [http]\npublish: http\n');
+    await ok(['service', 'create', 'web', '--replicas', '0', '--file', spec]);
     await ok(['haproxy', 'publish', 'web', '--bind', '*:8080']);
     expect((await ok(['haproxy', 'config'])).stdout).toMatch(/^backend service_web$/m);
     await ok(['haproxy', 'unpublish', 'web']);

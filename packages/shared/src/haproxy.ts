@@ -203,10 +203,12 @@ export const haproxyRoutes = {
     access: 'operator',
     tag: 'Load balancer',
     summary: 'Replace the load balancer settings; honours If-Match',
+    description:
+      'A service that was not published before must exist (404) and publish a port (409). One that is removed later stays published, and answers 503 until it comes again.',
     requestHeaders: IF_MATCH,
     body: haproxySettingsSchema,
     response: haproxySettingsSchema,
-    errors: ['precondition_failed', 'validation_failed'],
+    errors: ['precondition_failed', 'validation_failed', 'not_found', 'conflict'],
   }),
   check: defineRoute({
     id: 'haproxy.check',

@@ -13,6 +13,8 @@ export interface HaproxySource {
   nodes(db: StateDb): readonly HaproxyNode[];
   /** Placed replicas of services that say which port to publish. */
   replicas(db: StateDb): readonly HaproxyReplica[];
+  /** The port that a service publishes, by its name; empty = none, undefined = there is no such service. */
+  publishedPort(db: StateDb, service: string): string | undefined;
 }
 
 /** A strong entity tag of a text, quotes included. */
@@ -45,7 +47,8 @@ export function currentConfig(db: StateDb, source: HaproxySource, wanted?: Hapro
   const version = wanted ?? settings.version;
   const [clusterName, nodes] = [source.clusterName(db), source.nodes(db)];
   const replicas = settings.services.length > 0 ? source.replicas(db) : [];
-  const model = buildModel({ clusterName, settings, nodes, replicas });
+  const portOf = (service: string): string | undefined => source.publishedPort(db, service);
+  const model = buildModel({ clusterName, settings, nodes, replicas, portOf });
   const published = model.services.reduce((sum, service) => sum + service.replicas.length, 0);
   return { config: renderConfig(model, version), version, servers: model.backend.servers.length + published };
 }

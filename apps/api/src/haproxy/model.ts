@@ -96,6 +96,8 @@ export interface BuildModelInput {
   readonly nodes: readonly HaproxyNode[];
   /** Placed replicas of any service, in any order. */
   readonly replicas?: readonly HaproxyReplica[];
+  /** The port that a service publishes; empty = none, undefined = there is no such service. */
+  readonly portOf: (service: string) => string | undefined;
 }
 
 export const BACKEND_NAME = 'quorate_nodes';
@@ -132,7 +134,11 @@ export function buildModel(input: BuildModelInput): HaproxyModel {
         settings.balance === 'first' ? Math.ceil(settings.max_connections / Math.max(1, taking)) : null,
     },
     services,
-    warnings: [...nodeWarnings(nodes, servers), ...settingsWarnings(settings), ...services.flatMap(serviceWarnings)],
+    warnings: [
+      ...nodeWarnings(nodes, servers),
+      ...settingsWarnings(settings),
+      ...services.flatMap((service) => serviceWarnings(service, input.portOf)),
+    ],
   };
 }
 
@@ -159,10 +165,18 @@ function toService(publication: Publication, all: readonly HaproxyReplica[]): Ha
   return { ...publication, replicas };
 }
 
-const serviceWarnings = ({ service, replicas }: HaproxyService): string[] =>
-  replicas.some(({ disabled }) => !disabled)
-    ? []
-    : [`no replica of the service ${service} takes traffic: it answers nothing but 503`];
+function serviceWarnings({ service, replicas }: HaproxyService, portOf: BuildModelInput['portOf']): string[] {
+  if (replicas.some(({ disabled }) => !disabled)) return [];
+  const port = portOf(service);
+  const unpublish = `or take it off: quorate haproxy unpublish ${service}`;
+  if (port === undefined)
+    return [`there is no service ${service} any more: it answers nothing but 503; create it, ${unpublish}`];
+  if (port === '')
+    return [
+      `the service ${service} publishes no port: it answers nothing but 503; set publish in its specification, ${unpublish}`,
+    ];
+  return [`no replica of the service ${service} takes traffic: it answers nothing but 503`];
+}
 
 function toServer(node: HaproxyNode, mode: 'http' | 'tcp'): HaproxyServer {
   const named = isIP(node.host) === 0 && !LOOPBACK.test(node.host);

@@ -61,7 +61,10 @@ const nodes: fc.Arbitrary<HaproxyNode[]> = fc.uniqueArray(
 
 function render(given: Partial<HaproxySettings>, members: HaproxyNode[], clusterName = 'test'): string {
   const parsed = haproxySettingsSchema.parse({ ca_path: caPath, certificate_path: certificatePath, ...given });
-  return renderConfig(buildModel({ clusterName, settings: parsed, nodes: members }), parsed.version);
+  return renderConfig(
+    buildModel({ clusterName, settings: parsed, nodes: members, portOf: () => undefined }),
+    parsed.version,
+  );
 }
 
 function member(id: number, change: Partial<HaproxyNode> = {}): HaproxyNode {
@@ -79,7 +82,7 @@ test('the real HAProxy accepts every combination without a warning, and so does 
     }),
     { numRuns: 150 },
   );
-}, 60_000);
+}, 180_000);
 
 describe('what the text says', () => {
   test('is the same whatever the order of the members', () => {
@@ -180,8 +183,9 @@ test('published services: healthy replicas take traffic, the others are disabled
     of(3, { address: '' }),
     of(0, { service: 'other' }),
   ];
+  let portOf: (service: string) => string | undefined = () => 'http';
   const render = (from: readonly HaproxyReplica[]) =>
-    renderConfig(buildModel({ clusterName: 'test', settings, nodes: [], replicas: from }), '2.6');
+    renderConfig(buildModel({ clusterName: 'test', settings, nodes: [], replicas: from, portOf }), '2.6');
   const text = render(replicas);
   expect(text).toMatch(/^frontend publish_web\n {4}mode http\n {4}bind \*:8080\n/m);
   expect(text).toContain('    default_backend service_web\n');
@@ -193,6 +197,9 @@ test('published services: healthy replicas take traffic, the others are disabled
   expect(text).toContain('# WARNING: no replica of the service queue takes traffic');
   expect(text).toContain('stats socket /run/haproxy/admin.sock mode 660 level admin');
   expect(render([...replicas].reverse())).toBe(text);
+  portOf = (service) => (service === 'web' ? '' : undefined);
+  expect(render([])).toMatch(/^# WARNING: the service web publishes no port: .*unpublish web$/m);
+  expect(render([])).toMatch(/^# WARNING: there is no service queue any more: .*unpublish queue$/m);
   for (const version of HAPROXY_VERSIONS) expect(checkConfig(text, version), version).toMatchObject({ ok: true });
   expect(haproxyComplaints(folder.write('services.cfg', text))).toBe('');
 });

@@ -8,7 +8,7 @@ import { createRegistry } from '../commands/define-command';
 import { createApp } from '../http/app';
 import { silentLogger } from '../lib/logger';
 import { type Replica, startReplica } from '../testing/replica';
-import { haproxyCommands, KEPT_REVISIONS, recordRevision } from './commands';
+import { createHaproxyCommands, KEPT_REVISIONS, recordRevision } from './commands';
 import { type HaproxySource, planRevision, REPLICA_REVISION_MS, savedSettings } from './current';
 import type { HaproxyNode, HaproxyReplica } from './model';
 import { haproxyEndpoints } from './routes';
@@ -19,17 +19,23 @@ let replicas: HaproxyReplica[];
 let now: number;
 let name: string;
 let app: { request(path: string, init?: RequestInit): Promise<Response> };
-const source: HaproxySource = { clusterName: () => name, nodes: () => nodes, replicas: () => replicas };
+let ports: Record<string, string>;
+const source: HaproxySource = {
+  ...{ clusterName: () => name, nodes: () => nodes, replicas: () => replicas },
+  publishedPort: (_db, service) => ports[service],
+};
+const haproxyCommands = createHaproxyCommands(source);
 const principal = { kind: 'user', id: 'u1', name: 'alice', role: 'operator' } as Principal;
 
 beforeEach(async () => {
   name = 'test';
   now = Date.now();
   replicas = [];
+  ports = { web: 'http' };
   nodes = [{ id: 1, name: 'n1', host: '10.0.0.1', port: 8440, tls: false, state: 'ready' }];
-  replica = await startReplica({ log: 'local', registry: createRegistry(haproxyCommands) });
+  replica = await startReplica({ log: 'local', registry: createRegistry(haproxyCommands.all) });
   const created = createApp({
-    endpoints: haproxyEndpoints(source, () => now),
+    endpoints: haproxyEndpoints(source, haproxyCommands, () => now),
     authenticate: async () => principal,
     store: replica.store,
     applier: replica.applier,
@@ -102,6 +108,27 @@ test('a new name of the cluster is no change of the membership', async () => {
   expect(planRevision(replica.store.db, source, now)?.reason).toBe('the comments changed');
   nodes.push({ id: 2, name: 'n2', host: '10.0.0.2', port: 8440, tls: false, state: 'ready' });
   expect(planRevision(replica.store.db, source, now)?.reason).toBe('the membership changed');
+});
+
+test('what is published must be there and have a port; what is removed later stays, and is said to be gone', async () => {
+  const publish = (...services: string[]) =>
+    put({ services: services.map((service, n) => ({ service, bind: `*:${8080 + n}` })) });
+  const refusal = (answer: Response) => json(answer, problemSchema);
+  ports = { web: 'http', silent: '' };
+  expect(await refusal(await publish('web', 'nope'))).toMatchObject({
+    ...{ status: 404, code: 'not_found', detail: 'there is no service nope; see GET /v1/services' },
+    errors: [{ pointer: '/services/1/service' }],
+  });
+  expect(await refusal(await publish('silent'))).toMatchObject({
+    ...{ status: 409, code: 'conflict', detail: expect.stringMatching(/^the service silent publishes no port; /) },
+  });
+  expect(savedSettings(replica.store.db)).toBeUndefined();
+  expect((await publish('web')).status).toBe(200);
+  ports = { api: 'http' };
+  expect(await (await app.request('/v1/haproxy/config')).text()).toMatch(/WARNING: there is no service web any more/);
+  expect((await publish('web', 'api')).status).toBe(200);
+  expect((await publish('api')).status).toBe(200);
+  expect((await publish('api', 'web')).status).toBe(404);
 });
 
 test('bad settings name the field', async () => {

@@ -3,7 +3,7 @@ import { desc, lt } from 'drizzle-orm';
 import { type Endpoint, endpoint, ifMatchOf, type RequestContext } from '../http/endpoint';
 import { numberCursor, pageOf } from '../http/page';
 import { type Clock, toTimestamp } from '../lib/clock';
-import { findRevision, recordRevision, replaceSettings } from './commands';
+import { findRevision, type HaproxyCommands, recordRevision } from './commands';
 import { currentConfig, currentSettings, etagOf, type HaproxySource, planRevision, settingsEtag } from './current';
 import { unifiedDiff } from './diff';
 import { checkConfig } from './lint';
@@ -30,7 +30,7 @@ async function record(ctx: RequestContext, source: HaproxySource, now: number): 
   }
 }
 
-export function haproxyEndpoints(source: HaproxySource, clock: Clock): Endpoint[] {
+export function haproxyEndpoints(source: HaproxySource, commands: HaproxyCommands, clock: Clock): Endpoint[] {
   return [
     endpoint(haproxyRoutes.config, (ctx, { query }) => {
       const { config } = currentConfig(ctx.db, source, query.version);
@@ -47,7 +47,7 @@ export function haproxyEndpoints(source: HaproxySource, clock: Clock): Endpoint[
       return currentSettings(ctx.db);
     }),
     endpoint(haproxyRoutes.putSettings, async (ctx, { body }) => {
-      await ctx.propose(replaceSettings, { settings: JSON.stringify(body), ifMatch: ifMatchOf(ctx) });
+      await ctx.propose(commands.replaceSettings, { settings: JSON.stringify(body), ifMatch: ifMatchOf(ctx) });
       await record(ctx, source, clock());
       ctx.setHeader('etag', settingsEtag(ctx.db));
       return currentSettings(ctx.db);

@@ -60,7 +60,12 @@ async function setUp(
     run_as: null,
     ...settings,
   });
-  const model = buildModel({ clusterName: 'test', settings: parsed, nodes: asMembers(nodes, tls) });
+  const model = buildModel({
+    clusterName: 'test',
+    settings: parsed,
+    nodes: asMembers(nodes, tls),
+    portOf: () => undefined,
+  });
   const file = folder.write('haproxy.cfg', change(renderConfig(model, '2.6')));
   expect(haproxyComplaints(file)).toBe('');
   const haproxy = await TestHaproxy.start(file, port);
@@ -213,7 +218,12 @@ test.each(['terminate', 'passthrough'] as const)('%s: a certificate of another n
     check_fall: 1,
     run_as: null,
   });
-  const model = buildModel({ clusterName: 'test', settings, nodes: asMembers([honest, impostor], true) });
+  const model = buildModel({
+    clusterName: 'test',
+    settings,
+    nodes: asMembers([honest, impostor], true),
+    portOf: () => undefined,
+  });
   const haproxy = await TestHaproxy.start(folder.write('haproxy.cfg', renderConfig(model, '2.6')), port);
   cleanups.push(() => haproxy.stop());
   const csv = async () => (await request(`http://127.0.0.1:${statsPort}/;csv`)).body;

@@ -9,7 +9,7 @@ import { sha256Hex } from '../../lib/hash';
 import { silentLogger } from '../../lib/logger';
 import { apiTokenCommands, createApiToken, deleteApiToken } from '../../resources/api-tokens/commands';
 import { type Replica, startReplica } from '../../testing/replica';
-import { haproxyCommands } from '../commands';
+import { createHaproxyCommands } from '../commands';
 import type { HaproxySource } from '../current';
 import type { HaproxyNode } from '../model';
 import { haproxyEndpoints } from '../routes';
@@ -36,13 +36,19 @@ const as = (kind: Principal['kind'], role: Principal['role'], id: string = TOKEN
 beforeEach(async () => {
   [nodes, quorum, now, elsewhere] = [[NODE], true, 1_000_000, null];
   as('api_token', 'viewer');
-  const source: HaproxySource = { clusterName: () => 'test', nodes: () => nodes, replicas: () => [] };
-  const commands = [...haproxyCommands, ...balancerCommands, ...apiTokenCommands];
+  const source: HaproxySource = {
+    clusterName: () => 'test',
+    nodes: () => nodes,
+    replicas: () => [],
+    publishedPort: () => 'http',
+  };
+  const haproxyCommands = createHaproxyCommands(source);
+  const commands = [...haproxyCommands.all, ...balancerCommands, ...apiTokenCommands];
   replica = await startReplica({ log: 'local', registry: createRegistry(commands) });
   const sightings = createBalancerSightings({ clock: () => now, elsewhere: () => elsewhere });
   const created = createApp({
     endpoints: [
-      ...haproxyEndpoints(source, () => now),
+      ...haproxyEndpoints(source, haproxyCommands, () => now),
       ...balancerEndpoints({ source, sightings, quorumHeld: () => quorum }),
     ],
     authenticate: async () => principal,

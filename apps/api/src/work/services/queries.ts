@@ -125,6 +125,12 @@ export interface PublishedReplica {
   readonly draining: boolean;
 }
 
+/** The port that a service publishes, by its name; empty = none, undefined = there is no such service. */
+export function publishedPort(db: StateDb, name: string): string | undefined {
+  const service = serviceNamed(db, name);
+  return service && currentSpec(db, service).publish;
+}
+
 /** The replicas of every service that publishes a port, by service and slot; those without address or port are left out. */
 export function publishedReplicas(db: StateDb): PublishedReplica[] {
   const rows = db
