@@ -1,11 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { backupRoutes } from '@quorate/shared/backups';
 import { type Job, jobRoutes } from '@quorate/shared/jobs';
 import { describe, expect, it } from 'vitest';
 import { Cli } from './harness/cli';
 import type { Daemon } from './harness/daemon';
 import { everyItem } from './harness/pages';
 import { Runner } from './harness/runner';
+import { startSlowBucket } from './harness/slow-bucket';
 import { useCluster } from './harness/suite';
 import { until } from './harness/until';
 
@@ -73,5 +75,71 @@ describe('jobs on three nodes and two runners', () => {
     );
     for (let n = 0; n < JOBS; n++) expect(readFileSync(join(dir, String(n)), 'utf8'), `job ${n}`).toBe('x\ny\n');
     await cluster.restart(leader);
+  });
+
+  it('that back up end as declared when the leader is killed in the middle: retried once, or failed with the reason', async () => {
+    const bucket = await startSlowBucket();
+    try {
+      const target = { name: 'slow', endpoint: bucket.endpoint, bucket: 'slow', access_key_id: 'k' };
+      const body = { ...target, secret_access_key: 'secret-of-a-test' };
+      const { id: targetId } = await (await cluster.leader()).client().call(backupRoutes.createTarget, { body });
+
+      /** Submits one, kills the leader while it stores the file, and starts that node again. */
+      const submitAndKill = async (attempts: number) => {
+        const before = bucket.held.length;
+        const leader = await cluster.leader();
+        const { id } = await leader.client().call(jobRoutes.create, {
+          body: {
+            spec: { kind: 'backup', target: targetId },
+            retry: { max_attempts: attempts, backoff_seconds: 0 },
+          },
+        });
+        await until('the file is being stored', () => bucket.held.length === before + 1);
+        await leader.killAll();
+        const [survivor] = cluster.running();
+        if (!survivor) throw new Error('there are followers');
+        const look = () => survivor.client(5_000).call(jobRoutes.get, { params: { id } });
+        const isRunning = (await until('a survivor answers', look)).state;
+        // From here on files are taken: an attempt that is made anew comes through.
+        bucket.open();
+        await cluster.restart(leader);
+        const job = await until('the job is over', async () => {
+          const seen = await look();
+          return seen.finished_at !== null && seen;
+        });
+        bucket.hold();
+        return { job, isRunning };
+      };
+      const backupsOf = async () => {
+        const { items } = await cluster
+          .node(0)
+          .client()
+          .call(backupRoutes.list, { query: { limit: 100 } });
+        // Ids of one job's backups are of the same time: they say nothing about the order.
+        return items
+          .filter(({ target: where }) => where === targetId)
+          .sort((a, b) => a.created_at.localeCompare(b.created_at));
+      };
+
+      const retried = await submitAndKill(2);
+      expect(retried).toMatchObject({ isRunning: 'running', job: { state: 'succeeded' } });
+      expect(retried.job.attempts.map(({ outcome, error }) => [outcome, error])).toEqual([
+        ['failed', 'the node stopped while it made the backup; make it again'],
+        ['succeeded', ''],
+      ]);
+      const [lost, made, ...others] = await backupsOf();
+      expect([lost?.state, made?.state, others]).toEqual(['failed', 'completed', []]);
+      expect(retried.job.output_tail).toBe(`backup ${made?.id}: ${made?.file}\n`);
+
+      const once = await submitAndKill(1);
+      expect(once).toMatchObject({ isRunning: 'running', job: { state: 'failed' } });
+      expect(once.job.attempts.map(({ outcome, error }) => [outcome, error])).toEqual([
+        ['failed', 'the node stopped while it made the backup; make it again'],
+      ]);
+      expect((await backupsOf()).map(({ state }) => state)).toEqual(['failed', 'completed', 'failed']);
+      expect(bucket.stored()).toEqual([made?.file]);
+    } finally {
+      await bucket.stop();
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,32 @@ describe('the journal of a node that grew', () => {
     await until(async () => (await told())?.length > 0, 'the growth is told');
     expect(await told()).toHaveLength(1);
   }, 60_000);
+
+  it('grows although etcd was killed in its first moments and left half a journal: that is made anew', async () => {
+    await stop();
+    const lines: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+    await start({ 'raft.binary': etcdKilledAtFirst() }, logger);
+    const grown = await grow();
+    expect(grown?.status, grown?.text).toBe(201);
+    expect(lines.filter((line) => line.includes('the first start of etcd was interrupted'))).toHaveLength(1);
+    expect(await write('kept')).toBe(201);
+  }, 60_000);
+
+  /** Its first run leaves a journal that no etcd can go on with, and dies; from then on it is etcd. */
+  function etcdKilledAtFirst(): string {
+    const path = join(dataDir, 'fragile-etcd');
+    const wal = join(dataDir, 'raft/member/wal');
+    const lines = [
+      '#!/bin/sh',
+      `case "$*" in *--version*) exec etcd "$@" ;; esac`,
+      `[ -e ${path}.ran ] && exec etcd "$@"`,
+      `: > ${path}.ran; mkdir -p ${wal}; echo half > ${wal}/0000000000000000-0000000000000000.wal`,
+      'kill -9 $$',
+    ];
+    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 });
+    return path;
+  }
 
   it('starts etcd again after it could not, with no restart of the node', async () => {
     expect((await grow())?.status).toBe(201);
