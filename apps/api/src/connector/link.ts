@@ -1,5 +1,6 @@
 import {
   CLOSE,
+  CONNECTOR_LIMITS,
   type EventPlace,
   type FromGateway,
   type FromUpstream,
@@ -42,6 +43,9 @@ export interface LinkOptions {
   readonly onEnd: (end: LinkEnd) => void;
 }
 
+/** Answers to all requests that it may ask at once. It reads no more, and only says that it is there. */
+const MAX_UNSENT_BYTES = CONNECTOR_LIMITS.concurrency * CONNECTOR_LIMITS.messageBytes;
+const UNREAD = `the upstream does not read: ${MAX_UNSENT_BYTES / 1024 ** 2} MiB wait for it`;
 const UNPROVEN = 'this node could not prove any more that it is the active one';
 
 /** Takes over a socket that is being dialled. */
@@ -70,8 +74,9 @@ export function openLink(options: LinkOptions): Link {
   }
   function send(frame: FromGateway): void {
     if (ended) return;
-    if (options.mayAct()) socket.send(JSON.stringify(frame));
-    else cut(UNPROVEN);
+    if (!options.mayAct()) cut(UNPROVEN);
+    else if (socket.bufferedAmount > MAX_UNSENT_BYTES) cut(UNREAD);
+    else socket.send(JSON.stringify(frame));
   }
   function take(frame: FromUpstream): void {
     if (frame.type === 'refused') {

@@ -24,8 +24,8 @@ const VIEW_INTERVAL_MS = 1_000;
 const HEARTBEAT_EVERY = 15;
 /** Missed events are read a page at a time, as fast as the client takes them. */
 const PAGE = 200;
-/** A client that does not read is cut off; it resumes by its last id. */
-const MAX_UNREAD_CHUNKS = 2_000;
+/** Messages that wait for a client. Beyond it events wait in the state, and are read again when the client has taken these. */
+const MAX_WAITING = 16;
 
 type Controller = ReadableStreamController<Uint8Array>;
 
@@ -35,7 +35,7 @@ const eventText = (place: Place, event: QuorateEvent): string =>
 
 /** Server-sent events: the missed ones, then live ones, in order and without gaps, plus the cluster view. */
 export function openEventStream(options: EventStreamOptions): Response {
-  const stream = new ReadableStream<Uint8Array>(createSource(options), { highWaterMark: 16 });
+  const stream = new ReadableStream<Uint8Array>(createSource(options), { highWaterMark: MAX_WAITING });
   const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
   return new Response(stream, { headers });
 }
@@ -58,9 +58,15 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
   }
 
   function send(controller: Controller, text: string): void {
-    if (closed) return;
-    if ((controller.desiredSize ?? 0) < -MAX_UNREAD_CHUNKS) close(controller);
-    else controller.enqueue(encoder.encode(text));
+    if (!closed) controller.enqueue(encoder.encode(text));
+  }
+
+  const takes = (controller: Controller): boolean => (controller.desiredSize ?? 0) > 0;
+
+  /** Whether an event that comes now can be sent; if not, it is left to the next page. */
+  function keepsUp(controller: Controller): boolean {
+    live &&= takes(controller);
+    return live;
   }
 
   /** Sends the next page of what was missed; live once there is nothing more. No await: no event slips between. */
@@ -93,19 +99,19 @@ function createSource(options: EventStreamOptions): UnderlyingSource<Uint8Array>
       send(controller, 'retry: 1000\n\n');
       undo.push(
         bus.subscribe((event) => {
-          if (!live) return;
+          if (!keepsUp(controller)) return;
           // Events that came inside an installed snapshot were never announced: the client resumes and gets them.
           if (event.seq > sent + 1) return close(controller);
           sendDomain(controller, log.view(event));
         }),
         log.local.subscribe(({ position, event }) => {
-          if (live) sendLocal(controller, position, event);
+          if (keepsUp(controller)) sendLocal(controller, position, event);
         }),
       );
       const sendView = createViewSender(options.clusterView, (text) => send(controller, text));
       // From a timer nobody would catch a failing view; the client connects again and is told what is wrong.
       const ticker = setInterval(() => {
-        if (!sendView()) close(controller);
+        if (takes(controller) && !sendView()) close(controller);
       }, VIEW_INTERVAL_MS);
       const end = setTimeout(() => close(controller), MAX_STREAM_MS);
       const onAbort = (): void => close(controller);

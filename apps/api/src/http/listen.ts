@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import { formatHostPort } from '../lib/net';
@@ -16,6 +16,8 @@ export interface Listener {
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const MAX_CONNECTIONS = 10_000;
+/** A client that takes nothing of what waits for it is cut off; a handler that is slow is not. */
+const STALLED_MS = 60_000;
 
 export class ListenError extends Error {
   override readonly name = 'ListenError';
@@ -52,6 +54,19 @@ function closeServer(server: Server, graceMs: number): Promise<void> {
   });
 }
 
+/** Answers by `fetch`. What a client does not take would be held for it for ever: TCP itself never gives up on a full window. */
+function requestListener(fetch: Fetch, stalledMs = STALLED_MS): RequestListener {
+  const answer = getRequestListener(fetch);
+  return (request, response) => {
+    const { socket } = request;
+    // Node calls this when nothing was read or written, nor has what is being written become less.
+    response.setTimeout(stalledMs, () => {
+      if (socket.writableLength > 0) socket.destroy();
+    });
+    void answer(request, response);
+  };
+}
+
 /** The public listener, over TLS when `tls` is given. @throws ListenError with the cure */
 export async function listenTcp(options: {
   host: string;
@@ -59,9 +74,11 @@ export async function listenTcp(options: {
   tls: { cert: string; key: string } | undefined;
   fetch: Fetch;
   configKey: string;
+  /** For tests. */
+  stalledMs?: number;
 }): Promise<Listener & { setTls(tls: { cert: string; key: string }): void }> {
   const { host, port, tls } = options;
-  const onRequest = getRequestListener(options.fetch);
+  const onRequest = requestListener(options.fetch, options.stalledMs);
   const secure = tls && createHttpsServer({ ...tls, minVersion: 'TLSv1.2' }, onRequest);
   const server: Server = secure ?? createHttpServer(onRequest);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
@@ -84,7 +101,7 @@ export async function listenTcp(options: {
 /** The agent socket: who can open the file is a local admin, so it is created closed to everyone else. */
 export async function listenSocket(path: string, fetch: Fetch): Promise<Listener> {
   if (existsSync(path)) rmSync(path);
-  const server = createHttpServer(getRequestListener(fetch));
+  const server = createHttpServer(requestListener(fetch));
   try {
     await listening(server, (s) => {
       // The socket is made within this call; the mask must not reach what other parts of the process create.

@@ -5,8 +5,6 @@ import type { LogPlace, LogSource } from './jobs/logs/follow';
 const MAX_STREAM_MS = 10 * 60_000;
 /** Proxies cut silent connections; a comment now and then keeps them open. */
 const HEARTBEAT_MS = 15_000;
-/** A client that takes nothing for so many heartbeats is cut off; it resumes by its last id. */
-const MAX_STALLED = 4;
 const MAX_STREAMS = 200;
 
 const encoder = new TextEncoder();
@@ -40,7 +38,6 @@ export function createOutputStreams(): OutputStreams {
     const ending = new AbortController();
     const cut = AbortSignal.any([signal, ending.signal]);
     const events = follow(cut);
-    let stalled = 0;
     let heartbeat: NodeJS.Timeout | undefined;
     let limit: NodeJS.Timeout | undefined;
     const close = (): void => {
@@ -60,10 +57,7 @@ export function createOutputStreams(): OutputStreams {
             controller.close();
           };
           heartbeat = setInterval(() => {
-            const takes = (controller.desiredSize ?? 0) > 0;
-            stalled = takes ? 0 : stalled + 1;
-            if (stalled >= MAX_STALLED) end();
-            else if (takes) controller.enqueue(encoder.encode(': still here\n\n'));
+            if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(': still here\n\n'));
           }, HEARTBEAT_MS);
           limit = setTimeout(end, MAX_STREAM_MS);
           signal.addEventListener('abort', end, { once: true });

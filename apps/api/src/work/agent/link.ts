@@ -67,6 +67,10 @@ export interface Link {
 }
 
 const HANDSHAKE_MS = 5_000;
+/** A core that let this runner in and does not welcome it has stopped, or is behind a cut. */
+const WELCOME_MS = 10_000;
+/** Frames that the core has not taken yet, in bytes: more than the output that all its readers can ask for at once. */
+const MAX_BUFFERED = 32 * 1024 * 1024;
 const ACK_MS = 5_000;
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 /** Heartbeats without an answer before the connection counts as dead. */
@@ -94,7 +98,11 @@ export function openLink(options: LinkOptions): Link {
   let core = 0;
   let stamp = { value: 0, receivedAt: Number.NEGATIVE_INFINITY };
 
-  const send = (frame: FromRunner): void => socket.send(JSON.stringify(frame));
+  const send = (frame: FromRunner): void => {
+    if (socket.bufferedAmount > MAX_BUFFERED) socket.terminate();
+    else socket.send(JSON.stringify(frame));
+  };
+  const unwelcome = setTimeout(() => socket.terminate(), HANDSHAKE_MS + WELCOME_MS);
   const note = (value: number): void => {
     stamp = { value, receivedAt: performance.now() };
   };
@@ -110,6 +118,7 @@ export function openLink(options: LinkOptions): Link {
   function welcome(frame: Extract<FromCore, { type: 'welcome' }>): void {
     core = frame.node_id;
     note(frame.stamp);
+    clearTimeout(unwelcome);
     beat();
     clearInterval(timer);
     timer = setInterval(beat, frame.heartbeat_ms);
@@ -171,6 +180,7 @@ export function openLink(options: LinkOptions): Link {
   const ended = new Promise<LinkEnd>((resolve) => {
     socket.once('close', (code) => {
       clearInterval(timer);
+      clearTimeout(unwelcome);
       for (const { reject } of waiting.values()) reject(new Error(`the connection to ${address} ended`));
       waiting.clear();
       if (removed || code === REMOVED) resolve('removed');
