@@ -52,6 +52,9 @@ export const haUpdateSchema = z
     started_by: z.string(),
     started_at: timestamp,
     finished_at: timestamp.nullable(),
+    ill_before: z
+      .array(z.object({ service: serviceName, slot: z.int(), reason: z.string() }))
+      .describe('Replicas that failed when it began and have not been well since: they do not stop it.'),
     nodes: z.array(
       z.object({
         node_id: nodeId,
@@ -118,7 +121,7 @@ export const haRoutes = {
     tag: 'HA mode',
     summary: 'Update the nodes one by one, or go on where the last update stopped',
     description:
-      'Each node in turn is taken out of the load balancer, what its runner has begins anew, and only when node and replicas are healthy it goes back and the next one begins. A failure stops the update; the same call goes on with the node that failed.',
+      'Each node in turn is taken out of the load balancer, what its runner has begins anew, and only when node and replicas are healthy it goes back and the next one begins. A failure stops the update; the same call goes on with the node that failed. Replicas that failed already when it began do not stop it (`ill_before`).',
     body: z.object({
       from_start: z.boolean().default(false).describe('Begin with the first node even where the last update stopped.'),
     }),

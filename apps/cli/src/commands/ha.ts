@@ -33,7 +33,9 @@ const FAILOVERS: readonly Column<HaFailover>[] = [
 
 const updateText = (data: HaUpdate, colors: Colors): string => {
   const head = `update ${data.state}${data.detail ? `: ${plain(data.detail)}` : ''}`;
-  return [head, '', tableText(data.nodes, STEPS, colors)].join('\n');
+  const ill = data.ill_before.map(({ service, slot }) => `${service}/${slot}`).join(', ');
+  const note = ill === '' ? [] : [`failed already when it began, and do not stop it: ${ill}`];
+  return [head, ...note, '', tableText(data.nodes, STEPS, colors)].join('\n');
 };
 
 const showUpdate = (inv: Invocation, data: HaUpdate): void =>

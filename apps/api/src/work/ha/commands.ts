@@ -7,6 +7,7 @@ import { ifMatchField, requireMatch } from '../../commands/precondition';
 import type { StateDb } from '../../db/state-store';
 import { embeddedRunner } from '../../resources/runners/commands';
 import { serviceReplicas } from '../services/table';
+import { illNow, stillIll } from './ill';
 import type { HaNodes } from './nodes';
 import { type HaState, haState } from './settings';
 import { haSettings, haUpdateSteps, haUpdates } from './table';
@@ -29,6 +30,10 @@ export const stepsOf = (db: StateDb, updateId: string): HaStepRow[] =>
     .where(eq(haUpdateSteps.updateId, updateId))
     .orderBy(asc(haUpdateSteps.position))
     .all();
+
+function setUpdate(tx: StateDb, id: string, to: Partial<HaUpdateRow>): void {
+  tx.update(haUpdates).set(to).where(eq(haUpdates.id, id)).run();
+}
 
 function requireNodes(tx: StateDb, nodes: HaNodes, what: string): void {
   const found = nodes(tx).length;
@@ -80,6 +85,7 @@ const startUpdate = (nodes: HaNodes) =>
         startedBy: ctx.actor.name,
         startedAt: ctx.at,
         finishedAt: null,
+        illBefore: illNow(tx, ctx.at),
       } as const;
       tx.insert(haUpdates)
         .values({ id, ...open })
@@ -109,7 +115,7 @@ const leftDrained = (tx: StateDb, last: HaUpdateRow | undefined, nodeId: number)
   stepsOf(tx, last.id).some((step) => step.nodeId === nodeId && step.drained && step.state !== 'done');
 
 function goOn(tx: StateDb, { id }: HaUpdateRow, ctx: ApplyContext): string {
-  tx.update(haUpdates).set({ state: 'running', detail: '', finishedAt: null }).where(eq(haUpdates.id, id)).run();
+  setUpdate(tx, id, { state: 'running', detail: '', finishedAt: null });
   reopen(tx, id, ctx);
   ctx.event('ha.update_started', `${ctx.actor.name} lets the update go on where it stopped`, { update: id });
   return id;
@@ -144,10 +150,7 @@ const cancelUpdate = defineCommand({
     const last = lastUpdate(tx);
     if (last?.state === 'cancelled') return { id: last.id };
     if (last?.state !== 'running') throw new DomainError('conflict', 'no update is running');
-    tx.update(haUpdates)
-      .set({ state: 'cancelled', detail: `${ctx.actor.name} stopped it`, finishedAt: ctx.at })
-      .where(eq(haUpdates.id, last.id))
-      .run();
+    setUpdate(tx, last.id, { state: 'cancelled', detail: `${ctx.actor.name} stopped it`, finishedAt: ctx.at });
     reopen(tx, last.id, ctx);
     ctx.event('ha.update_cancelled', `${ctx.actor.name} stopped the update of the nodes`, { update: last.id });
     return { id: last.id };
@@ -177,9 +180,11 @@ const stepUpdate = defineCommand({
       .where(and(eq(haUpdateSteps.updateId, updateId), eq(haUpdateSteps.position, position)))
       .run();
     if (to === from) return { done: true };
+    // What has become well in between must stay so.
+    if (from === 'waiting') setUpdate(tx, updateId, { illBefore: stillIll(tx, update.illBefore, ctx.at) });
     if (to === 'restarting') markReplicas(tx, step.nodeId);
     if (to === 'failed') failed(tx, update, step, detail, ctx);
-    if (to === 'done') done(tx, update, step, ctx);
+    if (to === 'done') done(tx, update, step, detail, ctx);
     return { done: true };
   },
 });
@@ -196,16 +201,15 @@ function markReplicas(tx: StateDb, nodeId: number): void {
 
 function failed(tx: StateDb, { id }: HaUpdateRow, step: HaStepRow, detail: string, ctx: ApplyContext): void {
   const why = `node ${step.nodeId} (${step.name}): ${detail}`;
-  tx.update(haUpdates).set({ state: 'failed', detail: why, finishedAt: ctx.at }).where(eq(haUpdates.id, id)).run();
+  setUpdate(tx, id, { state: 'failed', detail: why, finishedAt: ctx.at });
   ctx.event('ha.update_failed', `the update of the nodes stopped at ${why}`, { update: id, node: step.nodeId });
 }
 
-function done(tx: StateDb, { id }: HaUpdateRow, step: HaStepRow, ctx: ApplyContext): void {
-  ctx.event('ha.node_updated', `node ${step.nodeId} (${step.name}) is updated and healthy`, {
-    ...{ update: id, node: step.nodeId },
-  });
+function done(tx: StateDb, { id }: HaUpdateRow, step: HaStepRow, detail: string, ctx: ApplyContext): void {
+  const what = detail === '' ? 'is updated and healthy' : `is done: ${detail}`;
+  ctx.event('ha.node_updated', `node ${step.nodeId} (${step.name}) ${what}`, { update: id, node: step.nodeId });
   if (stepsOf(tx, id).some(({ state }) => state !== 'done')) return;
-  tx.update(haUpdates).set({ state: 'completed', finishedAt: ctx.at }).where(eq(haUpdates.id, id)).run();
+  setUpdate(tx, id, { state: 'completed', finishedAt: ctx.at });
   ctx.event('ha.update_completed', 'every node is updated and healthy', { update: id });
 }
 

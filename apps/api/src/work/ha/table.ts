@@ -1,5 +1,6 @@
 import { HA_STEP_STATES, HA_UPDATE_STATES } from '@quorate/shared/ha';
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import type { IllBefore } from './ill';
 
 /** One row, from the first change on. */
 export const haSettings = sqliteTable('ha_settings', {
@@ -41,6 +42,7 @@ export const haUpdates = sqliteTable('ha_updates', {
   startedBy: text('started_by').notNull(),
   startedAt: integer('started_at').notNull(),
   finishedAt: integer('finished_at'),
+  illBefore: text('ill_before', { mode: 'json' }).$type<IllBefore>().notNull().default([]),
 });
 
 export const haUpdateSteps = sqliteTable(

@@ -10,6 +10,7 @@ import { currentSpec, serviceNamed } from '../services/queries';
 import { deadlineMs, isSettled } from '../services/rollout/judge';
 import { serviceReplicas } from '../services/table';
 import { type HaCommands, type HaStepRow, type HaUpdateRow, lastUpdate, stepsOf } from './commands';
+import { hasReplica, type IllBefore, illWords, stillIll } from './ill';
 import type { HaNodeControl } from './nodes';
 
 export interface HaUpdaterDeps {
@@ -49,31 +50,40 @@ export function createHaUpdater(deps: HaUpdaterDeps): Reconciler {
     await deps.propose(deps.commands.stepUpdate, input, systemProposal(deps.nodeId));
   }
 
-  async function advance(step: HaStepRow): Promise<void> {
+  /** A node that is in trouble, since when, ms; a leader that comes in between gives it the time anew. */
+  let ill: { readonly node: number; readonly since: number } | undefined;
+  function troubleFor(node: number): { why: string; ms: number } | undefined {
+    const why = control.trouble(node);
+    if (why === undefined) ill = undefined;
+    else if (ill?.node !== node) ill = { node, since: now() };
+    return why === undefined || ill === undefined ? undefined : { why, ms: now() - ill.since };
+  }
+
+  async function advance(step: HaStepRow, illBefore: IllBefore): Promise<void> {
     const node = control.nodes(db()).find(({ id }) => id === step.nodeId);
     if (!node) return move(step, 'done', { drained: false, detail: 'it is no voting node any more' });
+    const trouble = troubleFor(node.id);
     if (step.state === 'waiting') {
-      const trouble = control.trouble(node.id);
-      if (trouble) return move(step, 'failed', { detail: `it was not healthy before its turn: ${trouble}` });
+      if (trouble) return move(step, 'failed', { detail: `it was not healthy before its turn: ${trouble.why}` });
       return move(step, 'draining', { drained: step.drained || !node.drained });
     }
     if (step.state === 'draining') {
       if (step.drained) await control.setDrained(node.id, true);
       return move(step, 'restarting');
     }
-    const trouble = control.trouble(step.nodeId);
-    const left = step.state === 'restarting' ? whatIsLeft(step.nodeId) : whatIsIll(step);
-    const waits = trouble ? { why: trouble, limitMs: NODE_MS } : left;
-    if (waits === undefined) {
-      if (step.state === 'restarting') return move(step, 'checking');
-      if (step.drained) await control.setDrained(node.id, false);
-      return move(step, 'done', { drained: false });
+    const lastedMs = now() - step.stateAt;
+    const left = step.state === 'restarting' ? whatIsLeft(step, illBefore) : whatIsIll(step, illBefore);
+    const hindrance = trouble
+      ? { why: trouble.why, isLate: trouble.ms > NODE_MS }
+      : left && { why: left.why, isLate: lastedMs > left.limitMs };
+    if (hindrance) {
+      const out = step.drained ? '; it stays out of service until the update goes on, or it is resumed' : '';
+      const { why, isLate } = hindrance;
+      return isLate ? move(step, 'failed', { detail: `${why}${out}` }) : move(step, step.state, { detail: why });
     }
-    const late = now() - step.stateAt > waits.limitMs;
-    const out = step.drained ? '; it stays out of service until the update goes on, or it is resumed' : '';
-    return late
-      ? move(step, 'failed', { detail: `${waits.why}${out}` })
-      : move(step, step.state, { detail: waits.why });
+    if (step.state === 'restarting') return move(step, 'checking');
+    if (step.drained) await control.setDrained(node.id, false);
+    return move(step, 'done', { drained: false, detail: whatStaysIll(step, illBefore) });
   }
 
   const replicasAt = (nodeId: number) => {
@@ -83,16 +93,42 @@ export function createHaUpdater(deps: HaUpdaterDeps): Reconciler {
     return rows.map((row) => ({ row, runner }));
   };
 
-  function whatIsLeft(nodeId: number): { why: string; limitMs: number } | undefined {
-    const left = replicasAt(nodeId).filter(({ row }) => row.restart && row.want === 'run').length;
+  function whatIsLeft({ nodeId }: HaStepRow, illBefore: IllBefore): { why: string; limitMs: number } | undefined {
+    const mayNot = servicesThatRest(illBefore);
+    const left = replicasAt(nodeId).filter(
+      ({ row }) => row.restart && row.want === 'run' && !mayNot.has(row.service),
+    ).length;
     const why = `${left} ${left === 1 ? 'replica has' : 'replicas have'} not begun anew yet`;
     return left === 0 ? undefined : { why, limitMs: RESTART_MS };
   }
 
-  function whatIsIll({ nodeId }: HaStepRow): { why: string; limitMs: number } | undefined {
+  /** Services of which no healthy replica may be away as well, since others failed before the update and fail still. */
+  function servicesThatRest(illBefore: IllBefore): Set<string> {
+    const away = new Map<string, number>();
+    for (const { service } of stillIll(db(), illBefore, now(), 0)) away.set(service, (away.get(service) ?? 0) + 1);
+    const isFull = ([name, count]: [string, number]): boolean => {
+      const service = serviceNamed(db(), name);
+      return service !== undefined && count >= currentSpec(db(), service).max_unavailable;
+    };
+    return new Set([...away].filter(isFull).map(([name]) => name));
+  }
+
+  /** What is said of a node that is done though not everything there is well, or began anew. */
+  function whatStaysIll({ nodeId }: HaStepRow, illBefore: IllBefore): string {
+    const here = replicasAt(nodeId);
+    const later = here.filter(({ row }) => row.restart && row.want === 'run');
+    const isAbout = ({ service, slot }: IllBefore[number]): boolean =>
+      here.some(({ row }) => row.service === service && row.slot === slot) ||
+      later.some(({ row }) => row.service === service);
+    const ill = illWords(stillIll(db(), illBefore, now(), 0).filter(isAbout));
+    const many = `${later.length} ${later.length === 1 ? 'replica begins' : 'replicas begin'} anew when that is over`;
+    return ill === undefined ? '' : later.length === 0 ? ill : `${ill}; ${many}`;
+  }
+
+  function whatIsIll({ nodeId }: HaStepRow, illBefore: IllBefore): { why: string; limitMs: number } | undefined {
     for (const { row, runner } of replicasAt(nodeId)) {
       const service = serviceNamed(db(), row.service);
-      if (!service || row.want !== 'run') continue;
+      if (!service || row.want !== 'run' || hasReplica(illBefore, row.service, row.slot)) continue;
       const spec = currentSpec(db(), service);
       const onlineSince = runner.status === 'online' ? runner.statusSince : null;
       if (isSettled({ ...row, onlineSince }, spec, now())) continue;
@@ -115,13 +151,16 @@ export function createHaUpdater(deps: HaUpdaterDeps): Reconciler {
     name: 'ha update',
     intervalMs: 500,
     async run() {
-      if (!deps.isLeader()) return;
+      if (!deps.isLeader()) {
+        ill = undefined;
+        return;
+      }
       const update = lastUpdate(db());
       if (!update) return;
       const steps = stepsOf(db(), update.id);
       await tidy(update, steps);
       const next = steps.find(({ state }) => state !== 'done');
-      if (update.state === 'running' && next) await advance(next);
+      if (update.state === 'running' && next) await advance(next, update.illBefore);
     },
   };
 }

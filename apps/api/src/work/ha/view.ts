@@ -22,6 +22,7 @@ export function viewUpdate(db: StateDb, row: HaUpdateRow): HaUpdate {
     started_by: row.startedBy,
     started_at: toTimestamp(row.startedAt),
     finished_at: timeOf(row.finishedAt),
+    ill_before: row.illBefore,
     nodes: stepsOf(db, row.id).map(({ nodeId, name, state, detail, stateAt }) => ({
       ...{ node_id: nodeId, name, state, detail, since: toTimestamp(stateAt) },
     })),

@@ -80,6 +80,12 @@ function UpdateProgress({ update }: { update: HaUpdate }) {
         </span>
       </p>
       {update.detail ? <p className="break-words text-ink-2">{asSentence(update.detail)}</p> : null}
+      {update.ill_before.length > 0 ? (
+        <p className="break-words text-warn">
+          Failed already when it began, and do not stop it:{' '}
+          {update.ill_before.map(({ service, slot }) => `replica ${slot} of ${service}`).join(', ')}
+        </p>
+      ) : null}
       <ol className="space-y-2">
         {update.nodes.map((node) => {
           const { word: step, icon: Icon, look } = STEP[node.state];

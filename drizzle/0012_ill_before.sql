@@ -1,0 +1,1 @@
+ALTER TABLE `ha_updates` ADD `ill_before` text DEFAULT '[]' NOT NULL;
