@@ -186,6 +186,57 @@ describe('runners, jobs and services in the console', () => {
     expect(spec.command).toBe(process.execPath);
   });
 
+  it('takes a specification as JSON, and overwrites nothing that was saved meanwhile', async () => {
+    const client = cluster.node(0).client();
+    const web = { params: { name: 'web' } };
+    const { spec } = await client.call(serviceRoutes.get, web);
+    await button('Actions for web').click();
+    await page.getByRole('menuitem', { name: 'Edit as JSON…' }).click();
+    const edit = page.getByRole('dialog', { name: 'Edit web' });
+    const text = edit.getByLabel('Specification');
+    const write = (change: object) => text.fill(JSON.stringify({ ...spec, ...change }, null, 2));
+    const rollOut = edit.getByRole('button', { name: 'Roll out' });
+    expect(JSON.parse(await text.inputValue())).toEqual(spec);
+    await write({ health: { ...spec.health, port: 'admin' } });
+    await rollOut.click();
+    await edit.getByText('name one of the ports').waitFor();
+    await edit.getByRole('button', { name: /^Line \d+$/ }).click();
+    await looksGood('service-json-refused');
+
+    await client.call(serviceRoutes.update, { ...web, body: { spec: { ...spec, max_unavailable: 2 }, system: false } });
+    await write({ env: { MODE: 'json' } });
+    await rollOut.click();
+    await edit.getByText('Somebody saved other settings meanwhile').waitFor();
+    expect(JSON.parse(await text.inputValue()).env).toEqual({ MODE: 'json' });
+    await edit.getByRole('button', { name: 'Load the current settings' }).click();
+    await until('what the other one saved is shown', async () =>
+      (await text.inputValue()).includes('"max_unavailable": 2'),
+    );
+    await write({ env: { MODE: 'json' }, max_unavailable: 2 });
+    await rollOut.click();
+    await edit.waitFor({ state: 'detached' });
+    const saved = await client.call(serviceRoutes.get, web);
+    expect(saved.spec).toEqual({ ...spec, env: { MODE: 'json' }, max_unavailable: 2 });
+
+    await button('All services').click();
+    await button('New service').click();
+    const form = page.getByRole('dialog', { name: 'New service' });
+    await form.getByLabel('Name', { exact: true }).fill('as-text');
+    await form.getByLabel('Command', { exact: true }).fill('sleep');
+    await form.getByRole('button', { name: 'Edit as JSON' }).click();
+    expect(JSON.parse(await form.getByLabel('Specification').inputValue()).command).toBe('sleep');
+    await form.getByLabel('Specification').fill('command: sleep\nargs: ["1000"]\nevn: {}');
+    await form.getByRole('button', { name: 'Edit as a form' }).click();
+    await form.getByText('unknown field').waitFor();
+    await form.getByLabel('Specification').fill('command: sleep\nargs: ["1000"]');
+    await form.getByRole('button', { name: 'Edit as a form' }).click();
+    expect(await form.getByLabel('Arguments').inputValue()).toBe('1000');
+    await form.getByRole('button', { name: 'Edit as JSON' }).click();
+    await form.getByRole('button', { name: 'Run service' }).click();
+    await page.getByRole('heading', { level: 1, name: 'as-text' }).waitFor();
+    await client.call(serviceRoutes.remove, { params: { name: 'as-text' } });
+  });
+
   it('says what a runner has by name, with the way there', async () => {
     await go('Runners');
     await page.getByRole('button', { name: 'runner-1', exact: true }).click();

@@ -1,5 +1,6 @@
 import { ERROR_CODES, type ErrorCode } from '@quorate/shared/error-codes';
 import { type FieldError, PROBLEM_CONTENT_TYPE, type Problem } from '@quorate/shared/problem';
+import { pointerPart } from '@quorate/shared/unknown-fields';
 import type { z } from 'zod';
 import { DomainError } from '../commands/domain-error';
 import { OutcomeUnknown } from '../replication/proposer';
@@ -51,8 +52,6 @@ export function fieldsRefused(errors: FieldError[]): DomainError {
   return new DomainError('validation_failed', summary, errors);
 }
 
-/** A key or an index as a part of a JSON pointer. */
-export const pointerPart = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
 export const unknownField = (pointer: string): FieldError => ({ pointer, detail: 'unknown field; remove it' });
 
 /** Field errors with JSON pointers; `prefix` is empty for the body, `query` or `path` elsewhere. */

@@ -1,10 +1,10 @@
-import type { FieldError } from '@quorate/shared/problem';
 import type { RouteDefinition } from '@quorate/shared/route';
+import { unknownFields } from '@quorate/shared/unknown-fields';
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { DomainError } from '../commands/domain-error';
 import type { RouteInputs } from './endpoint';
-import { fieldsRefused, pointerPart, unknownField, validationFailed } from './problem';
+import { fieldsRefused, unknownField, validationFailed } from './problem';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -56,21 +56,9 @@ function check(schema: z.ZodType | undefined, value: unknown, prefix: '' | 'quer
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw validationFailed(parsed.error, prefix);
   const unknown = unknownFields(value, parsed.data, prefix);
-  if (unknown.length > 0) throw fieldsRefused(unknown);
+  if (unknown.length > 0) throw fieldsRefused(unknown.map(unknownField));
   return parsed.data;
 }
-
-/** Fields below the top that the schema has dropped: those of what came in that are not in what came out. */
-function unknownFields(given: unknown, taken: unknown, path: string): FieldError[] {
-  // What a schema takes as it is can be of any depth.
-  if (given === taken || !isContainer(given) || !isContainer(taken)) return [];
-  return Object.entries(given).flatMap(([key, value]) => {
-    const pointer = `${path}/${pointerPart(key)}`;
-    return key in taken ? unknownFields(value, taken[key], pointer) : [unknownField(pointer)];
-  });
-}
-
-const isContainer = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 function strictly(schema: z.ZodType | undefined): z.ZodType | undefined {
   return schema && 'strict' in schema && typeof schema.strict === 'function' ? (schema.strict() as z.ZodType) : schema;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { nearest } from '@quorate/shared/nearest';
 import { type ServiceSpec, serviceSpecSchema } from '@quorate/shared/services';
+import { unknownFields } from '@quorate/shared/unknown-fields';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import { CliError } from '../cli-error';
@@ -79,7 +80,10 @@ export async function readSpec(inv: Invocation, file: string): Promise<ServiceSp
     throw new CliError('usage', `${file} is neither YAML nor JSON: ${messageOf(cause)}`);
   }
   refuseUnknown(spec, file);
-  return checked(spec, file);
+  const taken = checked(spec, file);
+  const [below] = unknownFields(spec, taken);
+  if (below !== undefined) throw new CliError('usage', `${file}: ${below} is no field of a specification`);
+  return taken;
 }
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

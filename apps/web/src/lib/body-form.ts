@@ -26,20 +26,13 @@ export function useBodyForm<Values extends FieldValues, Schema extends z.ZodType
   const form = useForm<Values, unknown, z.input<Schema> & FieldValues>({
     defaultValues: options.defaults,
     resolver: (values) => {
-      const refused = Object.entries(refuse?.(values) ?? {});
-      if (refused.length > 0) {
-        return {
-          values: {},
-          errors: Object.fromEntries(refused.map(([field, message]) => [field, { type: 'text', message }])) as never,
-        };
-      }
-      const body = toBody(values);
-      const parsed = schema.safeParse(body);
-      if (parsed.success) return { values: body as z.input<Schema> & FieldValues, errors: {} };
       const errors: Record<string, { type: string; message: string }> = {};
-      for (const issue of parsed.error.issues) {
+      for (const [field, message] of Object.entries(refuse?.(values) ?? {})) errors[field] = { type: 'text', message };
+      const body = toBody(values);
+      for (const issue of schema.safeParse(body).error?.issues ?? []) {
         errors[fieldOf(issue.path.map(String)) || 'root'] ??= { type: issue.code, message: messageOf(issue) };
       }
+      if (Object.keys(errors).length === 0) return { values: body as z.input<Schema> & FieldValues, errors: {} };
       return { values: {}, errors: errors as never };
     },
   });

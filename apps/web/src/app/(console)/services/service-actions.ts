@@ -1,6 +1,6 @@
 import type { Service, ServiceSpec } from '@quorate/shared/services';
 
-export type ServiceStep = 'scale' | 'restart' | 'edit' | 'remove';
+export type ServiceStep = 'scale' | 'restart' | 'edit' | 'edit-text' | 'remove';
 
 /** What an operator may do to a service; each opens what asks for the rest. */
 export interface ServiceActions {

@@ -1,7 +1,7 @@
 'use client';
 
 import type { Service } from '@quorate/shared/services';
-import { ListTree, Pencil, RefreshCw, Scaling, Trash2 } from 'lucide-react';
+import { Braces, ListTree, Pencil, RefreshCw, Scaling, Trash2 } from 'lucide-react';
 import { Action, ActionsMenu } from '@/components/actions-menu';
 import { useWriteBlock } from '@/lib/access';
 import type { ServiceActions } from './service-actions';
@@ -27,6 +27,9 @@ export function ServiceMenu({ service, actions }: { service: Service; actions: S
       </Action>
       <Action icon={Pencil} disabled={blocked} onSelect={() => start('edit', service)}>
         Edit and roll out…
+      </Action>
+      <Action icon={Braces} disabled={blocked} onSelect={() => start('edit-text', service)}>
+        Edit as JSON…
       </Action>
       <Action icon={Trash2} disabled={blocked} onSelect={() => start('remove', service)}>
         Remove…

@@ -63,7 +63,9 @@ export function Services() {
       ) : null}
       {step === 'scale' ? <ScaleDialog service={service} onClose={close} /> : null}
       {step === 'restart' ? <RestartDialog service={service} onClose={close} /> : null}
-      {step === 'edit' && service ? <EditServiceDialog name={service.name} spec={spec} onClose={close} /> : null}
+      {(step === 'edit' || step === 'edit-text') && service ? (
+        <EditServiceDialog name={service.name} spec={spec} asText={step === 'edit-text'} onClose={close} />
+      ) : null}
       {step === 'remove' && service ? (
         <RemoveServiceDialog
           service={service}

@@ -10,7 +10,7 @@ import { useBodyForm } from '@/lib/body-form';
 import { serviceQuery } from '@/lib/queries';
 import { ifMatch, type Versioned } from '@/lib/settings-version';
 import { useWrite } from '@/lib/use-write';
-import { SpecFields } from './spec-fields';
+import { SpecEditor } from './spec-editor';
 import {
   createBody,
   refuseSpecText,
@@ -21,6 +21,7 @@ import {
   updateBody,
   valuesOfService,
 } from './spec-form';
+import { textOfSpec } from './spec-text';
 
 const REFRESH = ['services', 'runners', 'haproxy'] as const;
 
@@ -45,7 +46,7 @@ export function CreateServiceDialog(props: { onClose: () => void; onCreated: (se
       onSubmit={form.handleSubmit((body) => create.run({ body }))}
       onClose={onClose}
     >
-      <SpecFields form={form} creating />
+      <SpecEditor form={form} creating error={create.error} />
       <ProblemNotice error={create.error} fields={SPEC_FIELDS} fieldOf={specField} />
     </FormDialog>
   );
@@ -55,26 +56,26 @@ interface EditServiceDialogProps {
   name: string;
   /** Filled in instead of what it is now: an earlier revision. */
   spec?: ServiceSpec | undefined;
+  /** Begins with the specification as text. */
+  asText?: boolean;
   onClose: () => void;
 }
 
 /** Edits what a service is, from the version that is shown when it opens. */
-export function EditServiceDialog({ name, spec, onClose }: EditServiceDialogProps) {
+export function EditServiceDialog({ name, onClose, ...start }: EditServiceDialogProps) {
   return (
     <EditDialog title={`Edit ${name}`} query={serviceQuery(name)} onClose={onClose}>
-      {(base, reload) => <EditForm base={base} spec={spec} onReload={reload} onClose={onClose} />}
+      {(base, reload) => <EditForm base={base} {...start} onReload={reload} onClose={onClose} />}
     </EditDialog>
   );
 }
 
-interface EditFormProps {
+interface EditFormProps extends Omit<EditServiceDialogProps, 'name'> {
   base: Versioned<Service>;
-  spec: ServiceSpec | undefined;
   onReload: () => void;
-  onClose: () => void;
 }
 
-function EditForm({ base: { settings: service, etag }, spec, onReload, onClose }: EditFormProps) {
+function EditForm({ base: { settings: service, etag }, spec, asText = false, onReload, onClose }: EditFormProps) {
   const { name } = service;
   const update = useWrite(serviceRoutes.update, {
     refresh: REFRESH,
@@ -87,7 +88,7 @@ function EditForm({ base: { settings: service, etag }, spec, onReload, onClose }
   });
   const form = useBodyForm({
     schema: serviceRoutes.update.body,
-    defaults: valuesOfService(service),
+    defaults: { ...valuesOfService(service), text: asText ? textOfSpec(service.spec) : null },
     toBody: (values: SpecValues) => updateBody(values),
     error: update.error,
     fieldOf: specField,
@@ -109,7 +110,7 @@ function EditForm({ base: { settings: service, etag }, spec, onReload, onClose }
       onSubmit={form.handleSubmit((body) => update.run({ params: { name }, body, ...ifMatch(etag) }))}
       onClose={onClose}
     >
-      <SpecFields form={form} creating={false} />
+      <SpecEditor form={form} error={update.error} />
       <SaveProblem error={update.error} fields={SPEC_FIELDS} fieldOf={specField} onLoad={onReload} />
     </FormDialog>
   );

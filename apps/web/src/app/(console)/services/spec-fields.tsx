@@ -3,7 +3,6 @@
 import type { ReactNode } from 'react';
 import { Field } from '@/components/ui/field';
 import { Select } from '@/components/ui/select';
-import { Switch } from '@/components/ui/switch';
 import { HealthFields } from './health-fields';
 import { type SpecFormApi, TextField } from './text-field';
 
@@ -14,27 +13,15 @@ const Group = ({ title, children }: { title: string; children: ReactNode }) => (
   </fieldset>
 );
 
-/** A service as a form: what runs, where it listens, how its health is known, how it is rolled out. */
-export function SpecFields({ form, creating }: { form: SpecFormApi; creating: boolean }) {
+/** What runs, where it listens, how its health is known, how it is rolled out. */
+export function SpecFields({ form }: { form: SpecFormApi }) {
   const ports = form
     .watch('ports')
     .split(/[\s,]+/)
     .filter(Boolean);
   return (
-    <div className="space-y-6">
+    <>
       <Group title="Program">
-        {creating ? (
-          <div className="grid gap-4 sm:grid-cols-[minmax(0,1fr)_8rem]">
-            <TextField
-              form={form}
-              name="name"
-              label="Name"
-              placeholder="web"
-              hint="Lower-case letters, digits, dashes."
-            />
-            <TextField form={form} name="replicas" label="Replicas" numeric />
-          </div>
-        ) : null}
         <TextField
           form={form}
           name="command"
@@ -113,14 +100,8 @@ export function SpecFields({ form, creating }: { form: SpecFormApi; creating: bo
             hint="After SIGTERM; then it is killed."
           />
         </div>
-        <Switch
-          checked={form.watch('system')}
-          onCheckedChange={(on) => form.setValue('system', on, { shouldDirty: true })}
-          label="System service"
-          hint="While HA mode is on, HA mode says how many replicas it has, each on a node of its own."
-        />
       </Group>
-    </div>
+    </>
   );
 }
 

@@ -1,11 +1,14 @@
 import type { Service, ServiceSpec } from '@quorate/shared/services';
 import type { FieldOf } from '../../../lib/errors';
 import { lineWithoutValue, listToText, mapToText, textToList, textToMap } from '../../../lib/lines';
+import { specOfText, unreadable } from './spec-text';
 
 export interface SpecValues {
   name: string;
   replicas: string;
   system: boolean;
+  /** The specification as text, in place of all that follows; null while that is shown. */
+  text: string | null;
   command: string;
   args: string;
   env: string;
@@ -30,6 +33,7 @@ export const SPEC_DEFAULTS: SpecValues = {
   name: '',
   replicas: '1',
   system: false,
+  text: null,
   command: '',
   args: '',
   env: '',
@@ -79,7 +83,11 @@ const HEALTH: Record<SpecValues['health'], (values: SpecValues) => unknown> = {
   }),
 };
 
-const specOf = (values: SpecValues): unknown => ({
+/** What the form says the specification is, unchecked. */
+export const specOf = (values: SpecValues): unknown =>
+  values.text === null ? specOfFields(values) : specOfText(values.text);
+
+const specOfFields = (values: SpecValues) => ({
   command: values.command.trim(),
   args: textToList(values.args),
   env: textToMap(values.env),
@@ -106,6 +114,7 @@ export const specField: FieldOf = ([first = '', second, third]) => {
 };
 
 export function refuseSpecText(values: SpecValues): Record<string, string> {
+  if (values.text !== null) return unreadable(values.text).length > 0 ? { text: 'cannot be read' } : {};
   const env = lineWithoutValue(values.env, 'LOG_LEVEL=info');
   const labels = lineWithoutValue(values.labels, 'zone=a');
   return { ...(env ? { env } : {}), ...(labels ? { labels } : {}) };
@@ -127,12 +136,8 @@ function healthValues(health: ServiceSpec['health']): Partial<SpecValues> {
   };
 }
 
-/** The form filled in with what a service is. */
-export const valuesOfService = ({ name, spec, system, replicas }: Service): SpecValues => ({
-  ...SPEC_DEFAULTS,
-  name,
-  system,
-  replicas: String(replicas.desired),
+/** The fields, filled in with a specification. */
+export const valuesOfSpec = (spec: ServiceSpec) => ({
   command: spec.command,
   args: listToText(spec.args),
   env: mapToText(spec.env),
@@ -142,4 +147,13 @@ export const valuesOfService = ({ name, spec, system, replicas }: Service): Spec
   stop_grace_seconds: String(spec.stop_grace_seconds),
   max_unavailable: String(spec.max_unavailable),
   ...healthValues(spec.health),
+});
+
+/** The form filled in with what a service is. */
+export const valuesOfService = ({ name, spec, system, replicas }: Service): SpecValues => ({
+  ...SPEC_DEFAULTS,
+  name,
+  system,
+  replicas: String(replicas.desired),
+  ...valuesOfSpec(spec),
 });

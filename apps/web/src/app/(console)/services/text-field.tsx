@@ -5,7 +5,7 @@ import type { UseFormReturn } from 'react-hook-form';
 import { Field, Input, Textarea } from '@/components/ui/field';
 import type { SpecValues } from './spec-form';
 
-type TextName = Exclude<keyof SpecValues, 'system' | 'health'>;
+type TextName = Exclude<keyof SpecValues, 'system' | 'health' | 'text'>;
 // biome-ignore lint/suspicious/noExplicitAny: the body that the form makes is none of the fields' business
 export type SpecFormApi = UseFormReturn<SpecValues, unknown, any>;
 
