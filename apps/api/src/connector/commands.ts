@@ -79,12 +79,17 @@ export const claimConnector = defineCommand({
       .run();
     const oldest = lastTakeovers(tx, KEPT_TAKEOVERS).at(-1)?.generation ?? 0;
     tx.delete(connectorTakeovers).where(lt(connectorTakeovers.generation, oldest)).run();
-    ctx.event('connector.active', `node ${id} is the active one towards the upstream (${reason})`, {
-      node: id,
-      from: fromNodeId,
-      generation,
-      reason,
-    });
+    const instead = fromNodeId === null || fromNodeId === id ? '' : ` instead of node ${fromNodeId}`;
+    ctx.event(
+      'connector.active',
+      `node ${id} keeps the connection to the upstream now${instead} (${reason.replaceAll('_', ' ')})`,
+      {
+        node: id,
+        from: fromNodeId,
+        generation,
+        reason,
+      },
+    );
     return { generation, settled, reason };
   },
 });
@@ -126,11 +131,15 @@ export const releaseConnector = defineCommand({
     const settled = lease.settled || input.settled;
     saveLease(tx, { ...lease, holder: null, settled, reason, preferred, changedAt: ctx.at, connectedAt: null });
     endTakeover(tx, lease.generation, ctx.at);
-    ctx.event('connector.yielded', `node ${input.nodeId} yielded the connection to the upstream (${reason})`, {
-      node: input.nodeId,
-      generation: lease.generation,
-      reason,
-    });
+    ctx.event(
+      'connector.yielded',
+      `node ${input.nodeId} gave the connection to the upstream up (${reason.replaceAll('_', ' ')})`,
+      {
+        node: input.nodeId,
+        generation: lease.generation,
+        reason,
+      },
+    );
   },
 });
 

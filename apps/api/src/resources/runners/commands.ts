@@ -49,7 +49,10 @@ export const registerEmbedded = defineCommand({
         ...{ joinedAt: ctx.at, removedAt: null },
       })
       .run();
-    ctx.event('runner.added', `${input.name} runs work in node ${ctx.nodeId}`, { runner: id, node: ctx.nodeId });
+    ctx.event('runner.added', `the runner ${input.name} inside of node ${ctx.nodeId} takes work`, {
+      runner: id,
+      node: ctx.nodeId,
+    });
     return { id };
   },
 });
@@ -82,7 +85,11 @@ export const observeRunner = defineCommand({
     const status = online ? 'online' : 'offline';
     if (runner.status === status) return { changed: false };
     tx.update(runners).set({ status, statusSince: ctx.at }).where(eq(runners.id, id)).run();
-    ctx.event(`runner.${status}`, `the runner ${runner.name} is ${status}`, { runner: id });
+    ctx.event(
+      `runner.${status}`,
+      `the runner ${runner.name} is ${online ? 'online' : 'offline: no node hears from it'}`,
+      { runner: id },
+    );
     return { changed: true };
   },
 });
@@ -99,8 +106,9 @@ export const setRunnerDrained = defineCommand({
       .set({ drainedAt: drained ? ctx.at : null })
       .where(eq(runners.id, id))
       .run();
-    const what = drained ? 'gets no new work' : 'gets work again';
-    ctx.event(drained ? 'runner.drained' : 'runner.resumed', `the runner ${runner.name} ${what}`, { runner: id });
+    const what = drained ? 'drained' : 'resumed';
+    const now = drained ? 'gets no new work, and its replicas go elsewhere' : 'gets work again';
+    ctx.event(`runner.${what}`, `${ctx.actor.name} ${what} the runner ${runner.name}: it ${now}`, { runner: id });
   },
 });
 
@@ -130,7 +138,7 @@ export const removeRunner = defineCommand({
       .set({ state: 'removed', removedAt: ctx.at, status: 'offline', statusSince })
       .where(eq(runners.id, id))
       .run();
-    ctx.event('runner.removed', `the runner ${runner.name} was removed`, { runner: id });
+    ctx.event('runner.removed', `${ctx.actor.name} removed the runner ${runner.name}`, { runner: id });
   },
 });
 

@@ -7,7 +7,7 @@ import { ifMatchField, requireMatch } from '../../commands/precondition';
 import type { StateDb } from '../../db/state-store';
 import { embeddedRunner } from '../../resources/runners/commands';
 import { serviceReplicas } from '../services/table';
-import { illNow, stillIll } from './ill';
+import { illNow, illWords, stillIll } from './ill';
 import type { HaNodes } from './nodes';
 import { type HaState, haState } from './settings';
 import { haSettings, haUpdateSteps, haUpdates } from './table';
@@ -205,12 +205,13 @@ function failed(tx: StateDb, { id }: HaUpdateRow, step: HaStepRow, detail: strin
   ctx.event('ha.update_failed', `the update of the nodes stopped at ${why}`, { update: id, node: step.nodeId });
 }
 
-function done(tx: StateDb, { id }: HaUpdateRow, step: HaStepRow, detail: string, ctx: ApplyContext): void {
+function done(tx: StateDb, { id, illBefore }: HaUpdateRow, step: HaStepRow, detail: string, ctx: ApplyContext): void {
   const what = detail === '' ? 'is updated and healthy' : `is done: ${detail}`;
   ctx.event('ha.node_updated', `node ${step.nodeId} (${step.name}) ${what}`, { update: id, node: step.nodeId });
   if (stepsOf(tx, id).some(({ state }) => state !== 'done')) return;
   setUpdate(tx, id, { state: 'completed', finishedAt: ctx.at });
-  ctx.event('ha.update_completed', 'every node is updated and healthy', { update: id });
+  const ill = illWords(stillIll(tx, illBefore, ctx.at, 0));
+  ctx.event('ha.update_completed', `every node is updated and healthy${ill ? `; ${ill}` : ''}`, { update: id });
 }
 
 /** @param nodes the voting core nodes, which this layer does not know by itself */

@@ -52,6 +52,21 @@ describe('a job', () => {
     expect(late).toMatchObject({ attempts: [{ outcome: 'timed_out', error: 'it ran longer than 1 s' }] });
   });
 
+  it('is told of in one sentence when it failed for good, without what may be secret', async () => {
+    const secret = { env: { KEY: 'hush-env' }, stdin: 'hush-stdin' };
+    const script = 'process.exit(3) // hush-args';
+    const id = await submit({ ...node(script, secret), retry: { max_attempts: 2, backoff_seconds: 0 } });
+    await finished(id);
+    const none = await submit(exec('/nowhere/at-all'));
+    await finished(none);
+    const { items } = (await api.call('GET', '/v1/events?type=job.failed', { token: admin })).body;
+    const said = (of: string) => items.find(({ data }: { data: { job: string } }) => data.job === of)?.message;
+    const runner = (await api.call('GET', '/v1/runners', { token: admin })).body.items[0].name;
+    expect(said(id)).toBe(`job ${id} (exec ${process.execPath}) failed on ${runner} after 2 attempts: exit code 3`);
+    expect(said(none)).toMatch(/ \(exec \/nowhere\/at-all\) failed on .* after 1 attempt: .*there is no such program/);
+    expect(JSON.stringify(items)).not.toContain('hush');
+  });
+
   it('is tried again as often as it may, and by hand', async () => {
     const id = await submit({ ...node('process.exit(1)'), retry: { max_attempts: 3, backoff_seconds: 0 } });
     expect((await finished(id)).attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual(

@@ -4,6 +4,7 @@ import type { ApplyContext } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import { prepared, preparedInsert } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
+import { failureOf } from './failure';
 import { openJobs, placeOf } from './queries';
 import { type AttemptRow, type JobRow, jobAttempts, jobs } from './table';
 
@@ -126,10 +127,7 @@ export function settle(tx: StateDb, job: JobRow, outcome: AttemptRow['outcome'],
 export function finish(tx: StateDb, job: JobRow, state: (typeof FINAL_JOB_STATES)[number], ctx: ApplyContext): void {
   statements(tx).finish.run(state, ctx.at, job.id);
   countOpen(tx, -1);
-  if (state !== 'failed') return;
-  const attempts = job.attempt - job.forgiven;
-  const after = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  ctx.event('job.failed', `job ${job.id} (${job.kind}) failed for good after ${after}`, { job: job.id });
+  if (state === 'failed') ctx.event('job.failed', failureOf(tx, job), { job: job.id });
 }
 
 /** Lets a job that is over begin anew, with all its attempts. @throws DomainError overloaded */

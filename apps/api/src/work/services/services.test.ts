@@ -146,7 +146,7 @@ describe('a service', () => {
     // The others were left alone.
     expect(back.instances.filter(({ restarts }: { restarts: number }) => restarts === 0)).toHaveLength(3);
     expect((await events('service.rolled_back')).map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^api: revision 2 failed and was rolled back to revision 1: /),
+      expect.stringMatching(/^the service api: revision 2 failed and was rolled back to revision 1: /),
     ]);
     expect((await call('GET', '/api/revisions')).body.items[0]).toMatchObject({
       revision: 2,

@@ -237,7 +237,9 @@ function tell(tx: StateDb, row: ReplicaRow, before: ReplicaRow['state'], ctx: Ap
   const why = reason === '' ? '' : `: ${reason.slice(0, 300)}`;
   if (isBad(row.state) && !isBad(before)) {
     const what = row.state === 'unhealthy' ? 'is not healthy' : 'does not stay up';
-    ctx.event('replica.unhealthy', `replica ${slot} of ${service} ${what}${why}`, data);
+    const where = row.runnerId === null ? undefined : runnerOf(tx, row.runnerId)?.name;
+    const on = where === undefined ? '' : ` on ${where}`;
+    ctx.event('replica.unhealthy', `replica ${slot} of ${service}${on} ${what}${why}`, data);
   }
   if (row.state === 'healthy' && (isBad(before) || restarts > 0)) {
     ctx.event('replica.recovered', `replica ${slot} of ${service} is healthy again`, data);

@@ -52,7 +52,10 @@ function finish(tx: StateDb, service: ServiceRow, ctx: ApplyContext): boolean {
   const stableRevision = placed.length === 0 ? service.stableRevision : revision;
   set(tx, service, { rollout: 'idle', rolloutDetail: '', rolloutAt: ctx.at, stableRevision });
   const where = placed.length === 1 ? 'its replica' : `all ${placed.length} replicas`;
-  ctx.event('service.rolled_out', `revision ${revision} of ${name} runs in ${where}`, { service: name, revision });
+  ctx.event('service.rolled_out', `revision ${revision} of the service ${name} runs in ${where}`, {
+    service: name,
+    revision,
+  });
   return true;
 }
 
@@ -72,13 +75,13 @@ function fail(
   if (stableRevision === null || stableRevision === revision) {
     const detail = `revision ${revision} failed, and there is none before it to go back to: ${why}`;
     set(tx, service, { rollout: 'failed', rolloutDetail: detail, rolloutAt: ctx.at });
-    ctx.event('service.rollout_failed', `${name}: ${detail}`, { service: name, revision });
+    ctx.event('service.rollout_failed', `the service ${name}: ${detail}`, { service: name, revision });
     return true;
   }
   const detail = `revision ${revision} failed and was rolled back to revision ${stableRevision}: ${why}`;
   const back = { revision: stableRevision, version: version + 1, updatedAt: ctx.at } as const;
   set(tx, service, { ...back, rollout: 'rolled_back', rolloutDetail: detail, rolloutAt: ctx.at });
-  ctx.event('service.rolled_back', `${name}: ${detail}`, { service: name, revision, to: stableRevision });
+  ctx.event('service.rolled_back', `the service ${name}: ${detail}`, { service: name, revision, to: stableRevision });
   return true;
 }
 
