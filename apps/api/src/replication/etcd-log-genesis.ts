@@ -1,5 +1,6 @@
 import type { EtcdClient } from './etcd/client';
 import { COMPARE_EQUAL, type Compare, type KeyValue, TARGET_VALUE, TARGET_VERSION } from './etcd/proto';
+import { epochEnd } from './etcd-log-value';
 
 /** First record of an epoch: what its log continues from. */
 export interface Genesis {
@@ -14,7 +15,7 @@ export interface Genesis {
   readonly cluster?: string;
 }
 
-/** A genesis as it stands in etcd: the bytes are what guards every append. */
+/** A genesis as it stands in etcd: its bytes tell whether it is still in force. */
 export interface StoredGenesis extends Genesis {
   readonly bytes: Buffer;
   readonly modRevision: number;
@@ -36,9 +37,9 @@ export async function readGenesis(client: EtcdClient, prefix: string): Promise<S
 }
 
 /**
- * Writes the genesis of an epoch, only where none stands yet, or only in place of `replaces` (a restore). Repeating
- * it after an unknown outcome is safe: finding one's own genesis counts as written. With `unchanged`, it is written only
- * while that key has that version: nothing was appended meanwhile.
+ * Writes the genesis of an epoch, only where none stands yet, or only in place of `replaces` (a restore), whose log it
+ * ends in the same transaction. Repeating it after an unknown outcome is safe: finding one's own genesis counts as written.
+ * With `unchanged`, it is written only while that key has that version: nothing was appended meanwhile.
  * @throws RangeError a number that is no safe integer, or an epoch that doesn't grow
  * @throws EtcdError
  */
@@ -71,9 +72,11 @@ export async function writeGenesis(
       : { result: COMPARE_EQUAL, target: TARGET_VERSION, key, version: 0 },
   ];
   if (unchanged) compare.push({ result: COMPARE_EQUAL, target: TARGET_VERSION, ...unchanged });
+  const ended = replaces ? [{ key: logKey(prefix, replaces.epoch), value: epochEnd(genesis.epoch) }] : [];
+  const success = [{ key, value }, ...ended].map((put) => ({ request_put: put }));
   const answer = await client.call(
     'KV.Txn',
-    { compare, success: [{ request_put: { key, value } }], failure: [{ request_range: { key } }] },
+    { compare, success, failure: [{ request_range: { key } }] },
     { retry: 'safe' },
   );
   if (answer.succeeded) return { written: true };

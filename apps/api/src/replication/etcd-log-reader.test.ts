@@ -4,10 +4,10 @@ import { startTestEtcd, type TestEtcd } from '../testing/etcd';
 import type { EtcdClient } from './etcd/client';
 import type { WatchEvent, WatchResponse } from './etcd/proto';
 import { createEtcdLog } from './etcd-log';
-import { writeGenesis } from './etcd-log-genesis';
+import { readGenesis, writeGenesis } from './etcd-log-genesis';
 import { readLog } from './etcd-log-reader';
 import { createLogSource, type LogSource } from './etcd-log-source';
-import { type Log, LogGap } from './log';
+import { EpochChanged, type Log, LogGap } from './log';
 
 const START = { epoch: 1, index: 0, cursor: '' };
 
@@ -80,6 +80,24 @@ describe('a watch that loses events', () => {
 
   it('ends with LogGap when opening it again does not help', async () => {
     await expect(readFive(losing(source, (event) => version(event) !== 3))).rejects.toThrow(LogGap);
+  });
+
+  it('stops at the end of its epoch though the new one was lost on it, and yields nothing that came later', async () => {
+    const first = await readGenesis(client, `/r${runs}`);
+    const next = { epoch: 2, base_index: 5, chain: '' };
+    const texts: string[] = [];
+    const lossy = losing(source, (event) => !event.kv.key.equals(source.genesisKey));
+    const reading = (async () => {
+      for await (const entry of readLog(lossy, 1, START, new AbortController().signal, silentLogger())) {
+        texts.push(Buffer.from(entry.bytes).toString());
+        if (entry.index !== 5) continue;
+        expect(await writeGenesis(client, `/r${runs}`, next, first)).toEqual({ written: true });
+        // This handle has not heard of it.
+        await log.append(Buffer.from('late'));
+      }
+    })();
+    await expect(reading).rejects.toThrow(EpochChanged);
+    expect(texts).toEqual(['e1', 'e2', 'e3', 'e4', 'e5']);
   });
 
   it('never yields an entry twice when events come again', async () => {

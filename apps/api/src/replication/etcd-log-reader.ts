@@ -5,7 +5,7 @@ import { EtcdError } from './etcd/errors';
 import type { WatchEvent, WatchResponse } from './etcd/proto';
 import { parseGenesis } from './etcd-log-genesis';
 import type { LogSource } from './etcd-log-source';
-import { unpackEntry } from './etcd-log-value';
+import { nextEpoch, unpackEntry } from './etcd-log-value';
 import { EpochChanged, LogCompacted, type LogEntry, LogGap, type LogPosition, LogUnavailable } from './log';
 
 /** How often a silent watch is checked against the linearizable tip. Two checks ahead in a row = it lost events. */
@@ -165,6 +165,8 @@ async function accept(source: LogSource, epoch: number, at: Point, event: WatchE
   if (event.type === DELETE) throw new LogGap('the log key was deleted');
   const revision = Number(kv.mod_revision);
   if (revision <= at.revision) return null;
+  const next = nextEpoch(kv.value);
+  if (next !== undefined) throw new EpochChanged(epoch, next);
   const index = (await source.genesis()).base_index + Number(kv.version);
   if (index <= at.index) throw new LogGap(`entry ${index} came again at revision ${revision}, after ${at.index}`);
   if (index !== at.index + 1) throw new WatchFault(`the watch skipped to ${index}`);

@@ -1,6 +1,6 @@
 import type { EtcdClient, EtcdWatch } from './etcd/client';
 import { EtcdError } from './etcd/errors';
-import { COMPARE_EQUAL, type RequestOp, TARGET_VALUE, type TxnResponse } from './etcd/proto';
+import { COMPARE_EQUAL, TARGET_VALUE } from './etcd/proto';
 import { genesisKey, logKey, readGenesis, type StoredGenesis } from './etcd-log-genesis';
 import { EpochChanged, LogGap, LogUnavailable } from './log';
 
@@ -14,14 +14,13 @@ export interface LogTip {
   readonly modRevision: number;
 }
 
-/** What the log needs to know of etcd: one key's versions, guarded by the epoch's genesis. */
+/** What the log needs to know of etcd: one key's versions, and whether the epoch's genesis is in force. */
 export interface LogSource {
   readonly logKey: Buffer;
   readonly genesisKey: Buffer;
   /** The genesis of our epoch. @throws EpochChanged @throws EtcdError @throws LogUnavailable none was written */
   genesis(): Promise<StoredGenesis>;
-  /** A transaction that takes effect only while our epoch is in force. @throws EpochChanged @throws EtcdError */
-  guarded(operations: readonly RequestOp[], options: GuardedOptions): Promise<TxnResponse>;
+  /** Only while our epoch is in force. @throws EpochChanged @throws EtcdError */
   tip(signal?: AbortSignal): Promise<LogTip>;
   /** Version of the log key at an old revision (0 = not yet written); null when compacted. @throws EtcdError */
   versionAt(revision: number): Promise<{ version: number; modRevision: number } | null>;
@@ -32,11 +31,6 @@ export interface LogSource {
   avoid(endpoint: string): void;
   /** Checks a genesis seen on the watch. @throws EpochChanged */
   checkGenesis(seen: StoredGenesis): void;
-}
-
-export interface GuardedOptions {
-  readonly retry: 'safe' | 'unsent';
-  readonly signal?: AbortSignal | undefined;
 }
 
 export function createLogSource(client: EtcdClient, prefix: string, epoch: number): LogSource {
@@ -59,31 +53,29 @@ export function createLogSource(client: EtcdClient, prefix: string, epoch: numbe
     if (known && !seen.bytes.equals(known.bytes)) throw new LogGap(`the record of epoch ${epoch} was rewritten`);
   }
 
-  async function guarded(operations: readonly RequestOp[], options: GuardedOptions): Promise<TxnResponse> {
-    const { bytes } = await genesis();
+  async function tip(signal?: AbortSignal): Promise<LogTip> {
+    const { bytes, base_index: base } = await genesis();
     const answer = await client.call(
       'KV.Txn',
       {
         compare: [{ result: COMPARE_EQUAL, target: TARGET_VALUE, key: epochKey, value: bytes }],
-        success: operations,
+        success: [{ request_range: { key, keys_only: true } }],
         failure: [],
       },
-      { retry: options.retry, ...(options.signal ? { signal: options.signal } : {}) },
+      { retry: 'safe', ...(signal ? { signal } : {}) },
     );
-    if (answer.succeeded) return answer;
+    if (!answer.succeeded) await refuse();
+    const kv = answer.responses[0]?.response_range?.kvs[0];
+    if (!kv) return { index: base, version: 0, modRevision: 0 };
+    return { index: base + Number(kv.version), version: Number(kv.version), modRevision: Number(kv.mod_revision) };
+  }
+
+  /** Another genesis is in force. */
+  async function refuse(): Promise<never> {
     const found = await readGenesis(client, prefix);
     if (!found) throw new LogUnavailable(`the epoch record at ${prefix}/epoch is gone`);
     checkGenesis(found);
     throw new LogUnavailable('etcd refused the epoch guard');
-  }
-
-  async function tip(signal?: AbortSignal): Promise<LogTip> {
-    const { base_index: base } = await genesis();
-    const range = { request_range: { key, keys_only: true } };
-    const answer = await guarded([range], { retry: 'safe', signal });
-    const kv = answer.responses[0]?.response_range?.kvs[0];
-    if (!kv) return { index: base, version: 0, modRevision: 0 };
-    return { index: base + Number(kv.version), version: Number(kv.version), modRevision: Number(kv.mod_revision) };
   }
 
   async function versionAt(revision: number): Promise<{ version: number; modRevision: number } | null> {
@@ -115,7 +107,6 @@ export function createLogSource(client: EtcdClient, prefix: string, epoch: numbe
     logKey: key,
     genesisKey: epochKey,
     genesis,
-    guarded,
     tip,
     versionAt,
     revisionOf,

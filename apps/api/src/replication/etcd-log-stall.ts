@@ -17,56 +17,79 @@ export interface StallGuard {
 }
 
 interface PendingAppend {
-  settled: boolean;
+  /** On the clock of performance.now(). */
+  readonly sentAt: number;
+  /** The newest term known when it was sent; 0 = none, and then every leader would look new. */
+  readonly term: number;
+  /** Shared by all that were sent in that term. */
   readonly giveUp: AbortController;
 }
 
 /**
  * A follower that forwarded a write to a dying leader never answers it: the caller would wait out its whole deadline,
  * long after the election. So a slow append asks the members' status, and once one of them knows a leader of a later
- * term it stops waiting. Its outcome is unknown then, which is always a safe thing to say.
+ * term all that were sent before stop waiting. Their outcome is unknown then, which is always a safe thing to say.
  */
 export function createStallGuard(client: EtcdClient): StallGuard {
   let term = 0;
+  let giveUp = new AbortController();
+  /** In the order in which they were sent. */
+  const pending = new Set<PendingAppend>();
+  let watching = false;
 
-  async function watch(startTerm: number, pending: PendingAppend): Promise<void> {
-    while (!pending.settled) {
-      const endpoints = client.endpoints();
-      const looks = endpoints.map(async (endpoint) => {
-        const status = await client.call('Maintenance.Status', {}, { retry: 'safe', endpoint, requireLeader: false });
-        observe(status.header.raft_term);
-        if (status.leader === '0' || Number(status.header.raft_term) <= startTerm) return;
-        if (pending.giveUp.signal.aborted) return;
-        // The first that knows the new leader takes the next attempt: of the others one may be stopped, or cut off.
-        for (const other of endpoints) if (other !== endpoint) client.avoid(other);
-        pending.giveUp.abort();
-      });
-      // A member that doesn't answer must not keep the others from being asked again.
-      await Promise.race([Promise.allSettled(looks), delay(LOOK_MS)]);
-      await delay(LOOK_MS);
-    }
+  /** One timer for all: an append costs none of its own. */
+  function watchFor(ms: number): void {
+    if (watching) return;
+    watching = true;
+    setTimeout(() => {
+      watching = false;
+      void check();
+    }, ms);
+  }
+
+  async function check(): Promise<void> {
+    const oldest = [...pending].find((one) => one.term > 0);
+    if (!oldest) return;
+    const leftMs = oldest.sentAt + SUSPECT_MS - performance.now();
+    if (leftMs > 0) return watchFor(leftMs);
+    await look(oldest.term);
+    if (pending.size > 0) watchFor(LOOK_MS);
+  }
+
+  async function look(since: number): Promise<void> {
+    const endpoints = client.endpoints();
+    let found = false;
+    const looks = endpoints.map(async (endpoint) => {
+      const status = await client.call('Maintenance.Status', {}, { retry: 'safe', endpoint, requireLeader: false });
+      const its = Number(status.header.raft_term);
+      observe(status.header.raft_term);
+      if (status.leader === '0' || its <= since || found) return;
+      found = true;
+      // The first that knows the new leader takes the next attempt: of the others one may be stopped, or cut off.
+      for (const other of endpoints) if (other !== endpoint) client.avoid(other);
+      for (const one of pending) if (one.term > 0 && one.term < its) one.giveUp.abort();
+    });
+    // A member that doesn't answer must not keep the others from being asked again.
+    await Promise.race([Promise.allSettled(looks), delay(LOOK_MS)]);
   }
 
   function observe(raftTerm: string): void {
-    term = Math.max(term, Number(raftTerm));
+    const seen = Number(raftTerm);
+    if (seen <= term) return;
+    term = seen;
+    giveUp = new AbortController();
   }
 
   return {
     observe,
     async run(attempt, signal) {
-      const pending: PendingAppend = { settled: false, giveUp: new AbortController() };
-      const abort = (): void => pending.giveUp.abort();
-      signal?.addEventListener('abort', abort, { once: true });
-      // Without a known term every leader would look new.
-      const startTerm = term;
-      const timer =
-        startTerm > 0 ? setTimeout(() => void watch(startTerm, pending).catch(() => {}), SUSPECT_MS) : undefined;
+      const one = { sentAt: performance.now(), term, giveUp };
+      pending.add(one);
+      if (term > 0) watchFor(SUSPECT_MS);
       try {
-        return await attempt(pending.giveUp.signal);
+        return await attempt(signal ? AbortSignal.any([one.giveUp.signal, signal]) : one.giveUp.signal);
       } finally {
-        pending.settled = true;
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        pending.delete(one);
       }
     },
   };

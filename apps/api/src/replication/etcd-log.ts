@@ -5,7 +5,7 @@ import { readLog } from './etcd-log-reader';
 import { createLogSource, type LogSource } from './etcd-log-source';
 import { createStallGuard, type StallGuard } from './etcd-log-stall';
 import { packEntry } from './etcd-log-value';
-import { AppendUnknown, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
+import { AppendUnknown, EpochChanged, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
 
 export interface EtcdLogOptions {
   /** Stays open when the log closes. */
@@ -24,13 +24,18 @@ export interface EtcdLogOptions {
 export function createEtcdLog(options: EtcdLogOptions): Log {
   const { client, epoch, log } = options;
   const source = createLogSource(client, options.prefix, epoch);
-  const stalls = createStallGuard(client);
   const closing = new AbortController();
+  const writing = { client, source, stalls: createStallGuard(client) };
   /** Revision of the last entry that was appended through here. */
   let acknowledged = 0;
+  let ended: EpochChanged | undefined;
 
   function refuseClosed(): void {
     if (closing.signal.aborted) throw new LogUnavailable('the log is closed');
+  }
+  /** Nobody reads what is appended from now on. */
+  function noteEnd(error: unknown): void {
+    if (error instanceof EpochChanged && error.actual > epoch) ended = error;
   }
 
   return {
@@ -38,22 +43,29 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
     epoch,
     async append(bytes, { signal } = {}) {
       refuseClosed();
+      if (ended) throw ended;
       if (bytes.length > MAX_ENTRY_BYTES)
         throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
       if (signal?.aborted) throw new LogUnavailable('given up before the entry was sent');
-      const revision = await append(source, stalls, bytes, signal);
+      const revision = await append(writing, bytes, signal);
       acknowledged = Math.max(acknowledged, revision);
     },
     async *read(position, signal) {
       refuseClosed();
       const until = AbortSignal.any([signal, closing.signal]);
-      yield* readLog(source, epoch, position, until, log, () => acknowledged);
+      try {
+        yield* readLog(source, epoch, position, until, log, () => acknowledged);
+      } catch (error) {
+        noteEnd(error);
+        throw error;
+      }
     },
     async barrier(signal) {
       refuseClosed();
       try {
         return (await source.tip(signal)).index;
       } catch (error) {
+        noteEnd(error);
         throw asUnavailable(error);
       }
     },
@@ -72,13 +84,17 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
 }
 
 /** @returns the revision that wrote it */
-async function append(source: LogSource, stalls: StallGuard, bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+async function append(
+  { client, source, stalls }: { client: EtcdClient; source: LogSource; stalls: StallGuard },
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<number> {
   await source.genesis().catch((error: unknown) => {
     throw asUnavailable(error);
   });
-  const operations = [{ request_put: { key: source.logKey, value: packEntry(bytes) } }];
+  const put = { key: source.logKey, value: packEntry(bytes) };
   try {
-    const answer = await stalls.run((over) => source.guarded(operations, { retry: 'unsent', signal: over }), signal);
+    const answer = await stalls.run((over) => client.call('KV.Put', put, { retry: 'unsent', signal: over }), signal);
     stalls.observe(answer.header.raft_term);
     return Number(answer.header.revision);
   } catch (error) {

@@ -26,8 +26,10 @@ export interface Log {
   readonly kind: 'memory' | 'local' | 'etcd';
   readonly epoch: number;
   /**
-   * Appends one entry; resolves once it is durable on a quorum. Its index is told by reading.
+   * Appends one entry; resolves once it is durable on a quorum. Its index is told by reading, and so is whether it counts:
+   * what comes after the end of an epoch is read by nobody.
    * @throws LogUnavailable nothing was written: safe to tell the caller so
+   * @throws EpochChanged   nothing was written: the log is known to have ended
    * @throws AppendUnknown  it may or may not be in the log: resend the same command ids, never new ones
    */
   append(bytes: Uint8Array, options?: AppendOptions): Promise<void>;

@@ -268,6 +268,31 @@ describe('the proposer', () => {
     await first.close();
   });
 
+  it('sends again what went behind the end of its log, before the next one came or after', async () => {
+    const ended = createMemoryLog();
+    const gate = deferred<void>();
+    let appends = 0;
+    const replica = await start({
+      log: withAppend(ended, async (bytes) => {
+        appends += 1;
+        if (appends > 1) await gate.promise;
+        return ended.append(bytes);
+      }),
+    });
+    await replica.follow(false);
+    const before = replica.propose(append, { key: 'k', value: '1,' });
+    await until(async () => (await ended.barrier()) === 1, 'the first write is in the log');
+    const after = replica.propose(append, { key: 'k', value: '2,' });
+    await until(() => appends === 2, 'the second write is under way');
+    const next = createMemoryLog({ epoch: 2, base: 0 });
+    replica.applier.rebase({ epoch: 2, cursor: '' });
+    await replica.use(next);
+    expect((await before).index).toBe(1);
+    gate.resolve();
+    expect((await after).index).toBe(2);
+    expect(marks(replica)).toEqual(['1', '2']);
+  });
+
   it('resolves every pause that waits for the batches in flight', async () => {
     const memory = createMemoryLog();
     const gate = deferred<void>();

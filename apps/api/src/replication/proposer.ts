@@ -64,7 +64,10 @@ export interface Proposer {
     input: Input,
     options: ProposeOptions,
   ): Promise<Proposed<Result>>;
-  /** Uses `log` from now on; what is queued goes there. */
+  /**
+   * Uses `log` from now on; what is queued goes there. So does what went into a log of another epoch and has not come out
+   * of it: it never will.
+   */
   attach(log: Log): void;
   /** Holds new batches and resolves when those in flight are settled. */
   pause(): Promise<void>;
@@ -83,7 +86,7 @@ interface Pending {
   readonly done: Deferred<Proposed<unknown>>;
   /** On the clock of `performance.now()`, ms. */
   readonly deadline: number;
-  /** An append with it is under way: it may be written at any moment. */
+  /** An append with it is under way: it may be written at any moment, and is not in the queue. */
   inFlight: boolean;
   /** Sent at least once without a clear no: from then on the outcome may be unknown. */
   maybeSent: boolean;
@@ -197,7 +200,9 @@ export function createProposer(options: ProposerOptions): Proposer {
     for (const item of batch) item.inFlight = true;
     try {
       await target.append(encodeEntry([...batch.map((item) => item.serialized), ...followUpOf(batch)]));
-      for (const item of batch) item.maybeSent = true;
+      for (const item of batch) [item.inFlight, item.maybeSent] = [false, true];
+      // It went behind the end of its epoch: this node is in the next one by now.
+      if (log && log.epoch !== target.epoch) requeue(batch);
     } catch (error) {
       await handleFailure(batch, error);
     } finally {
@@ -233,7 +238,11 @@ export function createProposer(options: ProposerOptions): Proposer {
     }
     logger.debug({ err: error, commands: batch.length }, 'append did not succeed; trying again');
     await delay(RETRY_DELAY_MS, stopping.signal);
-    queue = [...batch.filter((item) => !item.settled), ...queue];
+    requeue(batch);
+  }
+
+  function requeue(items: readonly Pending[]): void {
+    queue = [...items.filter((item) => !item.settled), ...queue];
   }
 
   function enqueue(envelope: CommandEnvelope, timeoutMs: number): Promise<Proposed<unknown>> {
@@ -296,6 +305,10 @@ export function createProposer(options: ProposerOptions): Proposer {
       return enqueue(envelope, timeoutMs) as Promise<Proposed<Result>>;
     },
     attach(next) {
+      if (log && log.epoch !== next.epoch) {
+        const queued = new Set(queue);
+        requeue([...pending.values()].filter((item) => !item.inFlight && !queued.has(item)));
+      }
       log = next;
       paused = false;
       schedulePump();

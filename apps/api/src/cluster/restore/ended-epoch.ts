@@ -1,7 +1,8 @@
 import type { Applier } from '../../replication/applier';
 import type { EtcdClient } from '../../replication/etcd/client';
+import { EtcdError } from '../../replication/etcd/errors';
 import type { KeyValue } from '../../replication/etcd/proto';
-import { type Genesis, logKey } from '../../replication/etcd-log-genesis';
+import { logKey, type StoredGenesis } from '../../replication/etcd-log-genesis';
 import { createLogSource } from '../../replication/etcd-log-source';
 import { unpackEntry } from '../../replication/etcd-log-value';
 
@@ -19,7 +20,7 @@ export async function finishEpoch(options: {
   client: EtcdClient;
   prefix: string;
   applier: Applier;
-  next: Genesis;
+  next: StoredGenesis;
   signal: AbortSignal;
 }): Promise<boolean> {
   const { client, prefix, applier, next } = options;
@@ -30,9 +31,9 @@ export async function finishEpoch(options: {
   const key = logKey(prefix, epoch);
   const read = async (revision?: string | number): Promise<KeyValue | undefined> =>
     (await client.call('KV.Range', { key, ...(revision ? { revision } : {}) }, { retry: 'safe' })).kvs[0];
-  const last = await read();
+  // Just before the new epoch began; what comes behind belongs to no log.
+  const last = await read(next.modRevision - 1).catch(unlessCompacted);
   if (!last) return false;
-  // Nothing was written to that key after the new epoch had begun: its last version is the entry before the base.
   const base = next.base_index - Number(last.version);
   const tip = { index: next.base_index, version: Number(last.version), modRevision: Number(last.mod_revision) };
   const source = createLogSource(client, prefix, epoch);
@@ -43,4 +44,8 @@ export async function finishEpoch(options: {
     applier.apply({ epoch, index: at, cursor: kv.mod_revision, bytes: unpackEntry(kv.value) });
   }
   return applier.position.index === next.base_index;
+}
+
+function unlessCompacted(error: unknown): undefined {
+  if (!(error instanceof EtcdError && error.kind === 'compacted')) throw error;
 }

@@ -4,7 +4,14 @@ import { silentLogger } from '../../lib/logger';
 import type { EtcdClient } from '../../replication/etcd/client';
 import { EtcdError } from '../../replication/etcd/errors';
 import { createEtcdLog } from '../../replication/etcd-log';
-import { type Genesis, readGenesis, writeGenesis } from '../../replication/etcd-log-genesis';
+import {
+  type Genesis,
+  logKey,
+  readGenesis,
+  type StoredGenesis,
+  writeGenesis,
+} from '../../replication/etcd-log-genesis';
+import { packEntry } from '../../replication/etcd-log-value';
 import { startTestEtcd, type TestEtcd } from '../../testing/etcd';
 import { type Replica, startReplica, storedValues } from '../../testing/replica';
 import { testCommands } from '../../testing/test-commands';
@@ -46,8 +53,10 @@ describe('a new epoch', () => {
     const { applier, barrier } = replica;
     return beginEpoch({ client, prefix, applier, barrier, restore: { file }, hold });
   };
-  const finish = (replica: Replica, next: Genesis): Promise<boolean> =>
-    finishEpoch({ client, prefix, applier: replica.applier, next, signal: new AbortController().signal });
+  async function finish(replica: Replica, { epoch }: Genesis): Promise<boolean> {
+    const next = { ...((await readGenesis(client, prefix)) as StoredGenesis), epoch };
+    return finishEpoch({ client, prefix, applier: replica.applier, next, signal: new AbortController().signal });
+  }
 
   it('begins right after the last entry, though another node writes all the while', async () => {
     const [one, two] = [await open(1), await open(2)];
@@ -132,6 +141,8 @@ describe('a new epoch', () => {
     for (const name of ['b', 'c', 'd']) await put(one, name);
     const next = await begin(one);
     expect(next.base_index).toBe(4);
+    // By a node that has not heard of the change: it is no part of any log.
+    await client.call('KV.Put', { key: logKey(prefix, 1), value: packEntry(Buffer.from('late')) }, { retry: 'unsent' });
     expect(two.applier.position.index).toBe(1);
     expect(await finish(two, next)).toBe(true);
     expect(hex(two.applier.position.chain)).toBe(next.chain);
