@@ -90,8 +90,12 @@ export interface Connector {
 }
 
 const TICK_MS = 200;
+/** While this node is to connect to nothing. What changes that is told; a state that was replaced as a whole is not. */
+const IDLE_MS = 5_000;
 /** A standby that has proved within this time that it reaches the upstream may claim at once. */
 const FRESH_MS = 20_000;
+/** Settings and lease; with the other nodes gone, this one is to connect. */
+const WAKES = /^(connector|member|members)\./;
 const PROPOSE_MS = 2_000;
 /** Closing and yielding when the node stops: the others must not have to find out. */
 const STOP_CLOSE_MS = 300;
@@ -340,9 +344,17 @@ export function startConnector(deps: ConnectorDeps): Connector {
     };
   }
 
-  const driver = startReconciler({ name: 'connector', intervalMs: TICK_MS, run }, logger);
+  const isIdle = (): boolean => !tenure && !settings().takesPart && !holds(currentLease(db()));
+  const reconciler = {
+    name: 'connector',
+    run,
+    get intervalMs() {
+      return isIdle() ? IDLE_MS : TICK_MS;
+    },
+  };
+  const driver = startReconciler(reconciler, logger);
   const unsubscribe = deps.applier.onApplied(({ events }) => {
-    if (events.some(({ type }) => type.startsWith('connector.'))) driver.trigger();
+    if (events.some(({ type }) => WAKES.test(type))) driver.trigger();
   });
 
   return {

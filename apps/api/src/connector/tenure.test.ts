@@ -1,46 +1,12 @@
-import { createServer } from 'node:http';
-import { CONNECTOR_LIMITS, type FromGateway } from '@quorate/shared/connector-protocol';
+import { CONNECTOR_LIMITS } from '@quorate/shared/connector-protocol';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type WebSocket, WebSocketServer } from 'ws';
 import { delay } from '../lib/async';
 import { silentLogger } from '../lib/logger';
-import { freePorts } from '../testing/etcd';
 import { until } from '../testing/until';
-import type { Credentials } from './credentials';
 import { createRequestServer } from './requests';
 import { startTenure, type TenureDeps } from './tenure';
+import { openUpstream } from './testing';
 import { PROOF_MARGIN_MS, PROOF_MS, pauseMs } from './timings';
-
-/** An upstream that welcomes everybody, and keeps what it hears and when. */
-async function openUpstream() {
-  const [port] = await freePorts(1);
-  const server = createServer((_, response) => response.writeHead(426).end());
-  const sockets = new WebSocketServer({ server });
-  const heard: FromGateway[] = [];
-  const accepted: { socket: WebSocket; atMs: number; closed: boolean }[] = [];
-  sockets.on('connection', (socket) => {
-    const one = { socket, atMs: performance.now(), closed: false };
-    accepted.push(one);
-    socket.on('close', () => {
-      one.closed = true;
-    });
-    socket.on('message', (data) => {
-      const frame = JSON.parse(String(data)) as FromGateway;
-      heard.push(frame);
-      if (frame.type === 'hello') socket.send(JSON.stringify({ type: 'welcome', last_event: null }));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return {
-    heard,
-    accepted,
-    upstream: { url: `ws://127.0.0.1:${port}/gateway`, caCert: '', credentials: {} as Credentials },
-    close() {
-      for (const { socket } of accepted) socket.terminate();
-      server.close();
-    },
-  };
-}
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
