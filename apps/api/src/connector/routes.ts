@@ -119,8 +119,11 @@ function sentenceOf(
   switch (state) {
     case 'connected':
       return `${active} is connected to the upstream; ${others}.`;
-    case 'connecting':
+    case 'connecting': {
+      const problem = nodes.find(({ role }) => role === 'active')?.problem;
+      if (problem) return `${active} is the active node, but not connected (${problem}); ${others}.`;
       return `${active} is the active node and is connecting; ${others}.`;
+    }
     case 'unreachable':
       return active
         ? `${active} is the active node and cannot reach the upstream; it tries again, and so do the others.`

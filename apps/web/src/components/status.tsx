@@ -10,16 +10,13 @@ import {
   Crown,
   Eye,
   Hourglass,
-  type LucideIcon,
   Ticket,
   TriangleAlert,
   Unplug,
   Vote,
   Wrench,
 } from 'lucide-react';
-import { Badge, type Tone } from './ui/badge';
-
-type Look = readonly [word: string, tone: Tone, icon: LucideIcon];
+import { Badge, type Look, LookBadge } from './ui/badge';
 
 export const HEALTH = {
   healthy: ['Healthy', 'ok', CircleCheck],
@@ -42,11 +39,7 @@ const TOKEN = {
   revoked: ['Revoked', 'bad', Ban],
 } as const satisfies Record<JoinToken['status'], Look>;
 
-const show = ([word, tone, icon]: Look) => (
-  <Badge tone={tone} icon={icon}>
-    {word}
-  </Badge>
-);
+const show = (look: Look) => <LookBadge look={look} />;
 
 export const HealthBadge = ({ health }: { health: Member['health'] }) => show(HEALTH[health]);
 export const SuffrageBadge = ({ suffrage }: { suffrage: Member['suffrage'] }) => show(SUFFRAGE[suffrage]);

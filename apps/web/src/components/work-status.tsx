@@ -1,20 +1,7 @@
 import type { Job, JobState } from '@quorate/shared/jobs';
 import type { Runner } from '@quorate/shared/runners';
-import {
-  Ban,
-  CircleCheck,
-  CircleDashed,
-  CirclePlay,
-  CircleX,
-  Ghost,
-  Hourglass,
-  type LucideIcon,
-  TimerOff,
-  Unplug,
-} from 'lucide-react';
-import { Badge, type Tone } from './ui/badge';
-
-type Look = readonly [word: string, tone: Tone, icon: LucideIcon];
+import { Ban, CircleCheck, CircleDashed, CirclePlay, CircleX, Ghost, Hourglass, TimerOff, Unplug } from 'lucide-react';
+import { Badge, type Look, LookBadge } from './ui/badge';
 
 const RUNNER = {
   online: ['Online', 'ok', CircleCheck],
@@ -39,11 +26,7 @@ const OUTCOME = {
   lost: ['Lost', 'warn', Ghost],
 } as const satisfies Record<Job['attempts'][number]['outcome'], Look>;
 
-const show = ([word, tone, icon]: Look) => (
-  <Badge tone={tone} icon={icon}>
-    {word}
-  </Badge>
-);
+const show = (look: Look) => <LookBadge look={look} />;
 
 export const RunnerBadge = ({ status }: { status: Runner['status'] }) => show(RUNNER[status]);
 export const OutcomeBadge = ({ outcome }: { outcome: Job['attempts'][number]['outcome'] }) => show(OUTCOME[outcome]);

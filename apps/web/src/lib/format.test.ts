@@ -48,6 +48,7 @@ describe('asSentence', () => {
     ['cluster.address is a loopback address', 'cluster.address is a loopback address.'],
     ['Done already.', 'Done already.'],
     ['really?', 'Really?'],
+    ['due at 2026-03-01T12:00:09.042Z, then', 'Due at 2026-03-01 12:00:09Z, then.'],
     ['', ''],
   ])('%j → %j', (text, sentence) => {
     expect(asSentence(text)).toBe(sentence);

@@ -58,13 +58,16 @@ export function formatBytes(bytes: number | null): string {
 /** `1 voter`, `2 voters`. */
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
+const TIMESTAMP = /(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z/g;
+
 /**
  * A text of the server as a sentence: a capital first letter (unless it begins with a name such as `node-2`
- * or `cluster.address`) and a full stop.
+ * or `cluster.address`), a full stop, and times as they are shown elsewhere.
  */
 export function asSentence(text: string): string {
   const trimmed = text.trim();
   if (!trimmed) return '';
   const begun = /^[a-z]+(?=[\s,:;?!]|$)/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+  const timed = begun.replaceAll(TIMESTAMP, '$1 $2Z');
+  return /[.!?…]$/.test(timed) ? timed : `${timed}.`;
 }

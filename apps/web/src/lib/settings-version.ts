@@ -20,6 +20,8 @@ export const ifMatch = (etag: string | null): { headers?: Record<string, string>
  */
 export function useSettingsVersion<S, Values extends FieldValues, Body>(options: {
   form: UseFormReturn<Values, unknown, Body>;
+  /** What saves them: its error is over when they are loaded anew. */
+  save: { reset: () => void };
   query: UseQueryOptions<Versioned<S>, Error, Versioned<S>, QueryKey>;
   current: Versioned<S>;
   valuesOf: (settings: S) => DefaultValues<Values>;
@@ -27,9 +29,9 @@ export function useSettingsVersion<S, Values extends FieldValues, Body>(options:
   /** To send with the change. */
   headers: () => { headers?: Record<string, string> };
   /** Reads what stands now and shows it; what was typed is gone. */
-  loadCurrent: () => Promise<void>;
+  loadCurrent: () => void;
 } {
-  const { form, query, current, valuesOf } = options;
+  const { form, save, query, current, valuesOf } = options;
   const client = useQueryClient();
   // The version that the operator's edits started from: what If-Match must name.
   const base = useRef(current.etag);
@@ -40,12 +42,16 @@ export function useSettingsVersion<S, Values extends FieldValues, Body>(options:
     base.current = current.etag;
     form.reset(valuesOf(current.settings) as Values);
   }, [current, isDirty, form]);
+  const load = async () => {
+    const fresh = await client.fetchQuery({ ...query, staleTime: 0 });
+    base.current = fresh.etag;
+    form.reset(valuesOf(fresh.settings) as Values);
+  };
   return {
     headers: () => ifMatch(base.current),
-    async loadCurrent() {
-      const fresh = await client.fetchQuery({ ...query, staleTime: 0 });
-      base.current = fresh.etag;
-      form.reset(valuesOf(fresh.settings) as Values);
+    loadCurrent() {
+      save.reset();
+      void load();
     },
   };
 }

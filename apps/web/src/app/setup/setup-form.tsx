@@ -5,9 +5,9 @@ import { setupRoutes } from '@quorate/shared/setup';
 import { useQueryClient } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
+import { TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Button } from '@/components/ui/button';
-import { Field, Input } from '@/components/ui/field';
 import { useBodyForm } from '@/lib/body-form';
 import { meQuery, setupQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
@@ -49,30 +49,28 @@ export function SetupForm({ codeRequired }: { codeRequired: boolean }) {
     toBody,
     error: setup.error,
   });
-  const { errors } = form.formState;
   return (
     <form className="space-y-4" onSubmit={form.handleSubmit((body) => setup.run({ body }))}>
-      <Field label="Cluster name" hint="Shown in the console; can hold spaces." error={errors.cluster_name?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('cluster_name')} autoComplete="off" placeholder="Berlin edge" />
-        )}
-      </Field>
-      <Field label="User name" error={errors.username?.message}>
-        {(control) => (
-          <Input
-            {...control}
-            {...form.register('username')}
-            autoComplete="username"
-            autoCapitalize="none"
-            spellCheck={false}
-          />
-        )}
-      </Field>
-      <Field label="Password" hint="At least 10 characters." error={errors.password?.message}>
-        {(control) => <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />}
-      </Field>
+      <TextField
+        form={form}
+        name="cluster_name"
+        label="Cluster name"
+        hint="Shown in the console; can hold spaces."
+        placeholder="Berlin edge"
+      />
+      <TextField form={form} name="username" label="User name" autoComplete="username" />
+      <TextField
+        form={form}
+        name="password"
+        label="Password"
+        hint="At least 10 characters."
+        type="password"
+        autoComplete="new-password"
+      />
       {codeRequired ? (
-        <Field
+        <TextField
+          form={form}
+          name="setup_code"
           label="Setup code"
           hint={
             <>
@@ -80,12 +78,9 @@ export function SetupForm({ codeRequired }: { codeRequired: boolean }) {
               <code className="whitespace-nowrap font-mono">quorate agent setup-code</code> there.
             </>
           }
-          error={errors.setup_code?.message}
-        >
-          {(control) => (
-            <Input {...control} {...form.register('setup_code')} autoComplete="one-time-code" className="font-mono" />
-          )}
-        </Field>
+          autoComplete="one-time-code"
+          className="font-mono"
+        />
       ) : null}
       <ProblemNotice error={setup.error} fields={FIELDS} />
       {setup.error?.code === 'already_set_up' ? (

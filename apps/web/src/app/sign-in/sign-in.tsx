@@ -4,11 +4,11 @@ import { sessionRoutes } from '@quorate/shared/session';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter, useSearchParams } from 'next/navigation';
 import { useEffect } from 'react';
+import { TextField } from '@/components/form-fields';
 import { Gate } from '@/components/gate';
 import { ProblemNotice } from '@/components/problem-notice';
 import { ErrorState } from '@/components/states';
 import { Button } from '@/components/ui/button';
-import { Field, Input } from '@/components/ui/field';
 import { Skeleton } from '@/components/ui/skeleton';
 import { useBodyForm } from '@/lib/body-form';
 import { meQuery, setupQuery } from '@/lib/queries';
@@ -74,26 +74,17 @@ function SignInForm() {
     toBody: (values: { username: string; password: string }) => ({ ...values, username: values.username.trim() }),
     error: signIn.error,
   });
-  const { errors } = form.formState;
   return (
     <form className="space-y-4" onSubmit={form.handleSubmit((body) => signIn.run({ body }))}>
-      <Field label="User name" error={errors.username?.message}>
-        {(control) => (
-          <Input
-            {...control}
-            {...form.register('username')}
-            autoComplete="username"
-            autoCapitalize="none"
-            spellCheck={false}
-            required
-          />
-        )}
-      </Field>
-      <Field label="Password" error={errors.password?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('password')} type="password" autoComplete="current-password" required />
-        )}
-      </Field>
+      <TextField form={form} name="username" label="User name" autoComplete="username" required />
+      <TextField
+        form={form}
+        name="password"
+        label="Password"
+        type="password"
+        autoComplete="current-password"
+        required
+      />
       <ProblemNotice error={signIn.error} fields={['username', 'password']} />
       <Button variant="primary" type="submit" className="w-full" pending={signIn.pending || signIn.done}>
         Sign in

@@ -59,7 +59,8 @@ export function Alarms() {
         {alarms.isError ? <ErrorState error={alarms.error} onRetry={() => void alarms.refetch()} /> : null}
         {alarms.isSuccess && items.length === 0 ? (
           <p className="flex items-center gap-2 text-ink-2">
-            <CircleCheck aria-hidden className="size-4 text-ok" /> Nothing needs your attention.
+            <CircleCheck aria-hidden className="size-4 text-ok" /> Nothing is wrong with the cluster. What its services
+            and jobs need is on the Overview.
           </p>
         ) : null}
         <ul className="divide-y">

@@ -2,11 +2,11 @@
 
 import { userRoutes } from '@quorate/shared/users';
 import { toast } from 'sonner';
+import { TextField } from '@/components/form-fields';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import { FormDialog } from '../form-dialog';
 import { ProblemNotice } from '../problem-notice';
-import { Field, Input } from '../ui/field';
 
 export function OwnPasswordDialog({ onClose }: { onClose: () => void }) {
   const change = useWrite(userRoutes.changeOwnPassword, {
@@ -21,7 +21,6 @@ export function OwnPasswordDialog({ onClose }: { onClose: () => void }) {
     toBody: (values: { current_password: string; new_password: string }) => values,
     error: change.error,
   });
-  const { errors } = form.formState;
   return (
     <FormDialog
       title="Change your password"
@@ -31,16 +30,21 @@ export function OwnPasswordDialog({ onClose }: { onClose: () => void }) {
       onSubmit={form.handleSubmit((body) => change.run({ body }))}
       onClose={onClose}
     >
-      <Field label="Current password" error={errors.current_password?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('current_password')} type="password" autoComplete="current-password" />
-        )}
-      </Field>
-      <Field label="New password" hint="At least 10 characters." error={errors.new_password?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('new_password')} type="password" autoComplete="new-password" />
-        )}
-      </Field>
+      <TextField
+        form={form}
+        name="current_password"
+        label="Current password"
+        type="password"
+        autoComplete="current-password"
+      />
+      <TextField
+        form={form}
+        name="new_password"
+        label="New password"
+        hint="At least 10 characters."
+        type="password"
+        autoComplete="new-password"
+      />
       <ProblemNotice error={change.error} fields={['current_password', 'new_password']} />
     </FormDialog>
   );

@@ -43,3 +43,12 @@ export function Badge({ tone = 'plain', icon: Icon, className, children }: Badge
     </span>
   );
 }
+
+export type Look = readonly [word: string, tone: Tone, icon: LucideIcon];
+
+/** One of the states that something can be in. */
+export const LookBadge = ({ look: [word, tone, icon] }: { look: Look }) => (
+  <Badge tone={tone} icon={icon}>
+    {word}
+  </Badge>
+);

@@ -4,12 +4,11 @@ import { apiTokenRoutes } from '@quorate/shared/api-tokens';
 import { useState } from 'react';
 import { Command } from '@/components/code';
 import { FormDialog } from '@/components/form-dialog';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
-import { Field, Input } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import { ROLE_OPTIONS } from './role-options';
@@ -42,7 +41,6 @@ export function CreateApiTokenDialog({ onClose }: { onClose: () => void }) {
     }),
     error: create.error,
   });
-  const { errors } = form.formState;
   if (created) {
     return (
       <Dialog
@@ -75,15 +73,9 @@ export function CreateApiTokenDialog({ onClose }: { onClose: () => void }) {
       onSubmit={form.handleSubmit((body) => create.run({ body }))}
       onClose={onClose}
     >
-      <Field label="Name" hint="What uses it." error={errors.name?.message ?? nameTaken}>
-        {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="monitoring" />}
-      </Field>
-      <Field label="Role" error={errors.role?.message}>
-        {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-      </Field>
-      <Field label="Valid for" error={errors.ttl_seconds?.message}>
-        {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
-      </Field>
+      <TextField form={form} name="name" label="Name" hint="What uses it." error={nameTaken} placeholder="monitoring" />
+      <SelectField form={form} name="role" label="Role" options={ROLE_OPTIONS} />
+      <SelectField form={form} name="ttl_seconds" label="Valid for" options={TTLS} />
       {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'role', 'ttl_seconds']} />}
     </FormDialog>
   );

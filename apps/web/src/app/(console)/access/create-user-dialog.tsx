@@ -3,9 +3,8 @@
 import { userRoutes } from '@quorate/shared/users';
 import { toast } from 'sonner';
 import { FormDialog } from '@/components/form-dialog';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Field, Input } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import { ROLE_OPTIONS } from './role-options';
@@ -30,7 +29,6 @@ export function CreateUserDialog({ onClose }: { onClose: () => void }) {
     toBody: (values: Values) => ({ ...values, username: values.username.trim() }),
     error: create.error,
   });
-  const { errors } = form.formState;
   const nameTaken = create.error?.code === 'name_taken' ? 'This name is taken.' : undefined;
   return (
     <FormDialog
@@ -40,27 +38,22 @@ export function CreateUserDialog({ onClose }: { onClose: () => void }) {
       onSubmit={form.handleSubmit((body) => create.run({ body }))}
       onClose={onClose}
     >
-      <Field
+      <TextField
+        form={form}
+        name="username"
         label="User name"
         hint="Lower-case letters, digits, dot, dash and underscore."
-        error={errors.username?.message ?? nameTaken}
-      >
-        {(control) => (
-          <Input
-            {...control}
-            {...form.register('username')}
-            autoComplete="off"
-            autoCapitalize="none"
-            spellCheck={false}
-          />
-        )}
-      </Field>
-      <Field label="Password" hint="At least 10 characters." error={errors.password?.message}>
-        {(control) => <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />}
-      </Field>
-      <Field label="Role" error={errors.role?.message}>
-        {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-      </Field>
+        error={nameTaken}
+      />
+      <TextField
+        form={form}
+        name="password"
+        label="Password"
+        hint="At least 10 characters."
+        type="password"
+        autoComplete="new-password"
+      />
+      <SelectField form={form} name="role" label="Role" options={ROLE_OPTIONS} />
       {nameTaken ? null : <ProblemNotice error={create.error} fields={['username', 'password', 'role']} />}
     </FormDialog>
   );

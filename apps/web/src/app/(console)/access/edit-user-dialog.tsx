@@ -3,9 +3,8 @@
 import { type User, userRoutes } from '@quorate/shared/users';
 import { toast } from 'sonner';
 import { FormDialog } from '@/components/form-dialog';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Field, Input } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import { ROLE_OPTIONS } from './role-options';
@@ -33,7 +32,7 @@ export function EditUserDialog({ user, onClose }: { user: User; onClose: () => v
     }),
     error: update.error,
   });
-  const { errors, isDirty } = form.formState;
+  const { isDirty } = form.formState;
   return (
     <FormDialog
       title={`Change ${user.username}`}
@@ -43,17 +42,16 @@ export function EditUserDialog({ user, onClose }: { user: User; onClose: () => v
       onSubmit={form.handleSubmit((body) => update.run({ params: { id: user.id }, body }))}
       onClose={onClose}
     >
-      <Field label="Role" error={errors.role?.message}>
-        {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-      </Field>
-      <Field
+      <SelectField form={form} name="role" label="Role" options={ROLE_OPTIONS} />
+      <TextField
+        form={form}
+        name="password"
         label="New password"
         optional
         hint="At least 10 characters. A new password ends the user's sessions."
-        error={errors.password?.message}
-      >
-        {(control) => <Input {...control} {...form.register('password')} type="password" autoComplete="new-password" />}
-      </Field>
+        type="password"
+        autoComplete="new-password"
+      />
       <ProblemNotice error={update.error} fields={['role', 'password']} />
     </FormDialog>
   );

@@ -1,6 +1,6 @@
 import type { Role } from '@quorate/shared/route';
 import { Eye, type LucideIcon, ShieldCheck, Wrench } from 'lucide-react';
-import { Badge, type Tone } from '@/components/ui/badge';
+import { LookBadge, type Tone } from '@/components/ui/badge';
 
 const LOOKS: Record<Role, { word: string; tone: Tone; icon: LucideIcon }> = {
   viewer: { word: 'Viewer', tone: 'plain', icon: Eye },
@@ -10,9 +10,5 @@ const LOOKS: Record<Role, { word: string; tone: Tone; icon: LucideIcon }> = {
 
 export function RoleBadge({ role }: { role: Role }) {
   const { word, tone, icon } = LOOKS[role];
-  return (
-    <Badge tone={tone} icon={icon}>
-      {word}
-    </Badge>
-  );
+  return <LookBadge look={[word, tone, icon]} />;
 }

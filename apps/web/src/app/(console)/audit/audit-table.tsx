@@ -2,9 +2,9 @@
 
 import type { AuditRecord } from '@quorate/shared/audit';
 import { CircleCheck, CircleX } from 'lucide-react';
+import { DataList } from '@/components/data-list';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 
 const KINDS: Record<AuditRecord['actor_kind'], string> = {
   user: 'user',
@@ -30,63 +30,49 @@ function Outcome({ record }: { record: AuditRecord }) {
   );
 }
 
-/** Audit records, newest first: a table from tablet width up, cards below. */
+/** Audit records, newest first. */
 export function AuditTable({ records }: { records: readonly AuditRecord[] }) {
   return (
-    <>
-      <div className="hidden md:block">
-        <Table label="Audit records">
-          <thead>
-            <tr>
-              <Th>When</Th>
-              <Th>Action</Th>
-              <Th>Target</Th>
-              <Th>Actor</Th>
-              <Th>Outcome</Th>
-              <Th className="text-right">Index</Th>
-              <Th className="text-right">Node</Th>
-            </tr>
-          </thead>
-          <tbody>
-            {records.map((record) => (
-              <Tr key={record.seq}>
-                <Td>
-                  <Time at={record.at} show="stacked" />
-                </Td>
-                <Td>
-                  <code className="font-mono text-xs">{record.action}</code>
-                </Td>
-                <Td className="max-w-64 break-words">{record.target || <span className="text-ink-3">–</span>}</Td>
-                <Td>
-                  {record.actor}
-                  <p className="text-ink-3 text-xs">{KINDS[record.actor_kind]}</p>
-                </Td>
-                <Td>
-                  <Outcome record={record} />
-                </Td>
-                <Td className="text-right">{record.index}</Td>
-                <Td className="text-right">{record.node_id}</Td>
-              </Tr>
-            ))}
-          </tbody>
-        </Table>
-      </div>
-      <ul className="divide-y md:hidden">
-        {records.map((record) => (
-          <li key={record.seq} className="space-y-1 px-3.5 py-2.5">
-            <p className="flex flex-wrap items-center gap-2">
-              <code className="break-all font-mono text-xs">{record.action}</code>
-              <span className="ml-auto">
-                <Outcome record={record} />
-              </span>
-            </p>
-            <p className="break-words text-ink-2">
-              {record.target ? `${record.target} · ` : ''}by {record.actor} ({KINDS[record.actor_kind]})
-            </p>
-            <Time at={record.at} show="both" className="text-ink-3 text-xs" />
-          </li>
-        ))}
-      </ul>
-    </>
+    <DataList
+      label="Audit records"
+      from="md"
+      rows={records}
+      keyOf={({ seq }) => seq}
+      columns={[
+        { head: 'When', cell: (record) => <Time at={record.at} show="stacked" /> },
+        { head: 'Action', cell: ({ action }) => <code className="font-mono text-xs">{action}</code> },
+        {
+          head: 'Target',
+          className: 'max-w-64 break-words',
+          cell: ({ target }) => target || <span className="text-ink-3">–</span>,
+        },
+        {
+          head: 'Actor',
+          cell: ({ actor, actor_kind: kind }) => (
+            <>
+              {actor}
+              <p className="text-ink-3 text-xs">{KINDS[kind]}</p>
+            </>
+          ),
+        },
+        { head: 'Outcome', cell: (record) => <Outcome record={record} /> },
+        { head: 'Index', right: true, cell: ({ index }) => index },
+        { head: 'Node', right: true, cell: ({ node_id: node }) => node },
+      ]}
+      card={(record) => (
+        <div className="space-y-1">
+          <p className="flex flex-wrap items-center gap-2">
+            <code className="break-all font-mono text-xs">{record.action}</code>
+            <span className="ml-auto">
+              <Outcome record={record} />
+            </span>
+          </p>
+          <p className="break-words text-ink-2">
+            {record.target ? `${record.target} · ` : ''}by {record.actor} ({KINDS[record.actor_kind]})
+          </p>
+          <Time at={record.at} show="both" className="text-ink-3 text-xs" />
+        </div>
+      )}
+    />
   );
 }

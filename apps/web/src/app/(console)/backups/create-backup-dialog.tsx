@@ -4,9 +4,8 @@ import { backupRoutes, LOCAL_TARGET } from '@quorate/shared/backups';
 import { useQuery } from '@tanstack/react-query';
 import { toast } from 'sonner';
 import { FormDialog } from '@/components/form-dialog';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Field, Input } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { backupEncryptionQuery, clusterQuery } from '@/lib/queries';
 import { useWrite } from '@/lib/use-write';
@@ -41,7 +40,6 @@ export function CreateBackupDialog({ onClose }: { onClose: () => void }) {
     toBody: ({ node_id, ...values }: Values) => ({ ...values, ...(node_id ? { node_id: Number(node_id) } : {}) }),
     error: create.error,
   });
-  const { errors } = form.formState;
   const nodes = cluster.data?.members.map(({ id, name }) => ({ value: String(id), label: name })) ?? [];
   return (
     <FormDialog
@@ -51,23 +49,15 @@ export function CreateBackupDialog({ onClose }: { onClose: () => void }) {
       onSubmit={form.handleSubmit((body) => create.run({ body }))}
       onClose={onClose}
     >
-      <Field label="Target" error={errors.target?.message}>
-        {(control) => <Select {...control} {...form.register('target')} options={targets} />}
-      </Field>
-      <Field label="Node" hint="Makes it; with the local disk it keeps the file." error={errors.node_id?.message}>
-        {(control) => (
-          <Select
-            {...control}
-            {...form.register('node_id')}
-            options={[{ value: '', label: 'The one that answers' }, ...nodes]}
-          />
-        )}
-      </Field>
-      <Field label="Note" optional error={errors.note?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('note')} autoComplete="off" placeholder="before the upgrade" />
-        )}
-      </Field>
+      <SelectField form={form} name="target" label="Target" options={targets} />
+      <SelectField
+        form={form}
+        name="node_id"
+        label="Node"
+        hint="Makes it; with the local disk it keeps the file."
+        options={[{ value: '', label: 'The one that answers' }, ...nodes]}
+      />
+      <TextField form={form} name="note" label="Note" optional placeholder="before the upgrade" />
       {encryption.data ? <p className="text-ink-3 text-xs">{ENCRYPTION[encryption.data.settings.mode]}</p> : null}
       <ProblemNotice error={create.error} fields={['target', 'node_id', 'note']} />
     </FormDialog>

@@ -3,10 +3,9 @@
 import { type BackupEncryption, backupRoutes } from '@quorate/shared/backups';
 import { useWatch } from 'react-hook-form';
 import { toast } from 'sonner';
+import { SelectField, TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
-import { Field, Input, Textarea } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
-import { Select } from '@/components/ui/select';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
 import { backupEncryptionQuery } from '@/lib/queries';
@@ -39,7 +38,7 @@ export function EncryptionForm({ current }: { current: Versioned<BackupEncryptio
     refresh: ['backups'],
     onSuccess: () => {
       toast.success('New backups follow this from now on');
-      void version.loadCurrent();
+      version.loadCurrent();
     },
   });
   const form = useBodyForm({
@@ -52,39 +51,31 @@ export function EncryptionForm({ current }: { current: Versioned<BackupEncryptio
     }),
     error: save.error,
   });
-  const version = useSettingsVersion({ form, query: backupEncryptionQuery, current, valuesOf });
-  const loadCurrent = () => {
-    save.reset();
-    void version.loadCurrent();
-  };
+  const version = useSettingsVersion({ form, save, query: backupEncryptionQuery, current, valuesOf });
   const mode = useWatch({ control: form.control, name: 'mode' });
-  const { errors } = form.formState;
   const kept = encryption.passphrase_set ? 'Leave it empty to keep the present one.' : 'At least 12 characters.';
   return (
     <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body, ...version.headers() }))}>
-      <Field label="New backups" error={errors.mode?.message}>
-        {(control) => <Select {...control} {...form.register('mode')} options={MODES} />}
-      </Field>
+      <SelectField form={form} name="mode" label="New backups" options={MODES} />
       {mode === 'passphrase' ? (
-        <Field label="Passphrase" hint={kept} error={errors.passphrase?.message}>
-          {(control) => (
-            <Input {...control} {...form.register('passphrase')} type="password" autoComplete="new-password" />
-          )}
-        </Field>
+        <TextField
+          form={form}
+          name="passphrase"
+          label="Passphrase"
+          hint={kept}
+          type="password"
+          autoComplete="new-password"
+        />
       ) : null}
       {mode === 'recipients' ? (
-        <Field label="Public keys" hint="One a line, as age-keygen prints them." error={errors.recipients?.message}>
-          {(control) => (
-            <Textarea
-              {...control}
-              {...form.register('recipients')}
-              rows={4}
-              spellCheck={false}
-              className="font-mono text-xs"
-              placeholder="age1…"
-            />
-          )}
-        </Field>
+        <TextField
+          form={form}
+          name="recipients"
+          label="Public keys"
+          hint="One a line, as age-keygen prints them."
+          rows={4}
+          placeholder="age1…"
+        />
       ) : null}
       {mode === 'none' ? null : (
         <Notice tone="warn">
@@ -92,7 +83,7 @@ export function EncryptionForm({ current }: { current: Versioned<BackupEncryptio
           and nobody can open these backups without it.
         </Notice>
       )}
-      <SaveProblem error={save.error} fields={['mode', 'passphrase', 'recipients']} onLoad={loadCurrent} />
+      <SaveProblem error={save.error} fields={['mode', 'passphrase', 'recipients']} onLoad={version.loadCurrent} />
       <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending}>
         Save encryption
       </WriteButton>

@@ -3,11 +3,10 @@
 import { type BackupSchedule, backupRoutes } from '@quorate/shared/backups';
 import { Controller } from 'react-hook-form';
 import { toast } from 'sonner';
+import { SelectField, TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
 import { Time } from '@/components/time';
-import { Field, Input } from '@/components/ui/field';
 import { Facts } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
@@ -43,7 +42,7 @@ export function ScheduleForm({ current }: { current: Versioned<BackupSchedule> }
   const save = useWrite(backupRoutes.setSchedule, {
     refresh: ['backups'],
     onSuccess: (data) => {
-      void version.loadCurrent();
+      version.loadCurrent();
       toast.success(data.enabled ? 'The schedule is set' : 'The schedule is off');
     },
   });
@@ -57,12 +56,7 @@ export function ScheduleForm({ current }: { current: Versioned<BackupSchedule> }
     }),
     error: save.error,
   });
-  const version = useSettingsVersion({ form, query: backupScheduleQuery, current, valuesOf });
-  const loadCurrent = () => {
-    save.reset();
-    void version.loadCurrent();
-  };
-  const { errors } = form.formState;
+  const version = useSettingsVersion({ form, save, query: backupScheduleQuery, current, valuesOf });
   return (
     <form className="space-y-4" onSubmit={form.handleSubmit((body) => save.run({ body, ...version.headers() }))}>
       <Controller
@@ -78,31 +72,19 @@ export function ScheduleForm({ current }: { current: Versioned<BackupSchedule> }
         )}
       />
       <div className="grid gap-4 sm:grid-cols-2">
-        <Field label="When" hint="Cron: minute hour day month weekday." error={errors.cron?.message}>
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('cron')}
-              autoComplete="off"
-              spellCheck={false}
-              className="font-mono"
-            />
-          )}
-        </Field>
-        <Field label="Time zone" hint="Such as UTC or Europe/Vienna." error={errors.time_zone?.message}>
-          {(control) => <Input {...control} {...form.register('time_zone')} autoComplete="off" spellCheck={false} />}
-        </Field>
+        <TextField
+          form={form}
+          name="cron"
+          label="When"
+          hint="Cron: minute hour day month weekday."
+          className="font-mono"
+        />
+        <TextField form={form} name="time_zone" label="Time zone" hint="Such as UTC or Europe/Vienna." />
       </div>
-      <Field label="Target" error={errors.target?.message}>
-        {(control) => <Select {...control} {...form.register('target')} options={targets} />}
-      </Field>
+      <SelectField form={form} name="target" label="Target" options={targets} />
       <div className="grid gap-4 sm:grid-cols-2">
-        <Field label="Keep the last" hint="Scheduled backups; 0 keeps all." error={errors.keep_count?.message}>
-          {(control) => <Input {...control} {...form.register('keep_count')} inputMode="numeric" />}
-        </Field>
-        <Field label="Keep for days" hint="0 keeps them for ever." error={errors.keep_days?.message}>
-          {(control) => <Input {...control} {...form.register('keep_days')} inputMode="numeric" />}
-        </Field>
+        <TextField form={form} name="keep_count" label="Keep the last" hint="Scheduled backups; 0 keeps all." numeric />
+        <TextField form={form} name="keep_days" label="Keep for days" hint="0 keeps them for ever." numeric />
       </div>
       <p className="text-ink-3 text-xs">The last good backup is never deleted, and no manual one.</p>
       <Facts
@@ -115,7 +97,7 @@ export function ScheduleForm({ current }: { current: Versioned<BackupSchedule> }
       <SaveProblem
         error={save.error}
         fields={['cron', 'time_zone', 'target', 'keep_count', 'keep_days']}
-        onLoad={loadCurrent}
+        onLoad={version.loadCurrent}
       />
       <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending}>
         Save schedule

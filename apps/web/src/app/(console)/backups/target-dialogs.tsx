@@ -3,11 +3,10 @@
 import { type BackupTarget, backupRoutes } from '@quorate/shared/backups';
 import type { ApiError } from '@quorate/shared/client';
 import type { FormEventHandler } from 'react';
-import type { FieldErrors, UseFormRegister } from 'react-hook-form';
 import { toast } from 'sonner';
 import { FormDialog } from '@/components/form-dialog';
+import { type FormOf, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Field, Input } from '@/components/ui/field';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 
@@ -18,9 +17,8 @@ const FIELDS = [
   { name: 'bucket', label: 'Bucket', hint: 'It exists already.' },
   { name: 'prefix', label: 'Prefix', hint: 'Put before each file, such as quorate/. May be empty.' },
   { name: 'access_key_id', label: 'Access key id' },
-  { name: 'secret_access_key', label: 'Secret access key' },
 ] as const;
-type Values = Record<(typeof FIELDS)[number]['name'], string>;
+type Values = Record<(typeof FIELDS)[number]['name'] | 'secret_access_key', string>;
 
 const DEFAULTS: Values = {
   name: '',
@@ -51,8 +49,7 @@ export function CreateTargetDialog({ onClose }: { onClose: () => void }) {
       title="Add an S3-compatible target"
       action="Add target"
       secretHint="Stored encrypted, never shown again."
-      register={form.register}
-      errors={form.formState.errors}
+      form={form}
       write={create}
       onSubmit={form.handleSubmit((body) => create.run({ body }))}
       onClose={onClose}
@@ -83,8 +80,7 @@ export function EditTargetDialog({ target, onClose }: { target: BackupTarget; on
       title={`Change ${target.name}`}
       action="Save target"
       secretHint="Leave it empty to keep the present one."
-      register={form.register}
-      errors={form.formState.errors}
+      form={form}
       write={update}
       onSubmit={form.handleSubmit((body) => update.run({ params: { id: target.id }, body }))}
       onClose={onClose}
@@ -96,33 +92,25 @@ function TargetDialog(props: {
   title: string;
   action: string;
   secretHint: string;
-  register: UseFormRegister<Values>;
-  errors: FieldErrors<Values>;
+  form: FormOf<Values>;
   write: { pending: boolean; error: ApiError | null };
   onSubmit: FormEventHandler;
   onClose: () => void;
 }) {
-  const { action, errors, write, onClose } = props;
+  const { action, write, onClose } = props;
   return (
     <FormDialog title={props.title} submit={action} pending={write.pending} onSubmit={props.onSubmit} onClose={onClose}>
-      {FIELDS.map(({ name, label, ...rest }) => {
-        const hint = name === 'secret_access_key' ? props.secretHint : 'hint' in rest ? rest.hint : undefined;
-        return (
-          <Field key={name} label={label} error={errors[name]?.message} {...(hint === undefined ? {} : { hint })}>
-            {(control) => (
-              <Input
-                {...control}
-                {...props.register(name)}
-                type={name === 'secret_access_key' ? 'password' : 'text'}
-                autoComplete="off"
-                spellCheck={false}
-                placeholder={'placeholder' in rest ? rest.placeholder : undefined}
-              />
-            )}
-          </Field>
-        );
-      })}
-      <ProblemNotice error={write.error} fields={FIELDS.map(({ name }) => name)} />
+      {FIELDS.map((field) => (
+        <TextField key={field.name} form={props.form} {...field} />
+      ))}
+      <TextField
+        form={props.form}
+        name="secret_access_key"
+        label="Secret access key"
+        hint={props.secretHint}
+        type="password"
+      />
+      <ProblemNotice error={write.error} fields={Object.keys(DEFAULTS)} />
     </FormDialog>
   );
 }

@@ -2,12 +2,12 @@
 
 import type { Connector } from '@quorate/shared/connector';
 import { useQuery } from '@tanstack/react-query';
-import { CircleCheck, CircleX, LoaderCircle, type LucideIcon, Power, Unplug } from 'lucide-react';
+import { CircleCheck, CircleX, LoaderCircle, Power, Unplug } from 'lucide-react';
 import { CopyButton } from '@/components/copy-button';
 import { Page } from '@/components/page';
 import { ErrorState } from '@/components/states';
 import { Time } from '@/components/time';
-import { Badge, type Tone } from '@/components/ui/badge';
+import { type Look, LookBadge } from '@/components/ui/badge';
 import { Facts, Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { formatInt } from '@/lib/format';
@@ -16,7 +16,7 @@ import { NodesPanel } from './nodes-panel';
 import { SettingsPanel } from './settings-panel';
 import { TakeoversPanel } from './takeovers-panel';
 
-const STATES: Record<Connector['state'], readonly [word: string, tone: Tone, icon: LucideIcon]> = {
+const STATES: Record<Connector['state'], Look> = {
   connected: ['Connected', 'ok', CircleCheck],
   connecting: ['Connecting', 'info', LoaderCircle],
   unreachable: ['Upstream not reached', 'bad', CircleX],
@@ -58,9 +58,7 @@ function StatePanel({ connector }: { connector: Connector }) {
     <Panel>
       <div className="space-y-3">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5" role="status">
-          <Badge tone={tone} icon={icon}>
-            {word}
-          </Badge>
+          <LookBadge look={[word, tone, icon]} />
           <p className="min-w-0 break-words font-medium text-ink">{sentence}</p>
         </div>
         <Facts

@@ -1,71 +1,67 @@
 'use client';
 
 import type { ConnectorNode } from '@quorate/shared/connector';
-import { CircleCheck, CircleHelp, CircleX, type LucideIcon, Pause, Power, Radio } from 'lucide-react';
+import { CircleCheck, CircleHelp, CircleX, Pause, Power, Radio } from 'lucide-react';
+import { DataTable } from '@/components/data-list';
 import { Expiry } from '@/components/member-cells';
 import { Time } from '@/components/time';
-import { Badge, type Tone } from '@/components/ui/badge';
+import { Badge, type Look, LookBadge } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 
-const ROLES: Record<ConnectorNode['role'], readonly [word: string, tone: Tone, icon: LucideIcon]> = {
+const ROLES: Record<ConnectorNode['role'], Look> = {
   active: ['Active', 'ok', Radio],
   standby: ['Standby', 'info', Pause],
   off: ['Takes no part', 'plain', Power],
   unknown: ['Does not answer', 'warn', CircleHelp],
 };
 
+const UNCONNECTED = ['Active', 'warn', Radio] as const;
+
 /** The core nodes: which is active, who could take over, with which certificate. */
 export function NodesPanel({ nodes }: { nodes: readonly ConnectorNode[] }) {
   return (
     <Panel title="Nodes" flush>
-      <Table label="Core nodes">
-        <thead>
-          <tr>
-            <Th>Node</Th>
-            <Th>Role</Th>
-            <Th>Upstream</Th>
-            <Th className="max-sm:hidden">Certificate ends</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {nodes.map((node) => (
-            <NodeRow key={node.node_id} node={node} />
-          ))}
-        </tbody>
-      </Table>
+      <DataTable
+        label="Core nodes"
+        rows={nodes}
+        keyOf={({ node_id: id }) => id}
+        columns={[
+          { head: 'Node', cell: (node) => <Name node={node} /> },
+          { head: 'Role', cell: (node) => <Role node={node} /> },
+          { head: 'Upstream', cell: (node) => <Reach node={node} /> },
+          { head: 'Certificate ends', from: 'sm', cell: (node) => <Certificate node={node} /> },
+        ]}
+      />
     </Panel>
   );
 }
 
-function NodeRow({ node }: { node: ConnectorNode }) {
-  const [word, tone, icon] = ROLES[node.role];
-  const { certificate, problem } = node;
+function Name({ node: { node_id: id, name, is_primary: isPrimary, problem } }: { node: ConnectorNode }) {
   return (
-    <Tr>
-      <Td>
-        <p className="flex flex-wrap items-center gap-1.5 font-medium">
-          {node.name}
-          {node.is_primary ? <Badge tone="accent">Primary</Badge> : null}
-        </p>
-        <p className="text-ink-3 text-xs">node {node.node_id}</p>
-        {problem ? <p className="max-w-80 break-words text-ink-2 text-xs">{problem}</p> : null}
-      </Td>
-      <Td>
-        <Badge tone={tone} icon={icon}>
-          {word}
-        </Badge>
-      </Td>
-      <Td>
-        <Reach node={node} />
-      </Td>
-      <Td className="max-sm:hidden">
-        <Expiry at={certificate?.expires_at ?? null} />
-        {certificate ? (
-          <p className="text-ink-3 text-xs">{certificate.source === 'file' ? 'from a file' : 'of the cluster'}</p>
-        ) : null}
-      </Td>
-    </Tr>
+    <>
+      <p className="flex flex-wrap items-center gap-1.5 font-medium">
+        {name}
+        {isPrimary ? <Badge tone="accent">Primary</Badge> : null}
+      </p>
+      <p className="text-ink-3 text-xs">node {id}</p>
+      {problem ? <p className="max-w-80 break-words text-ink-2 text-xs">{problem}</p> : null}
+    </>
+  );
+}
+
+function Role({ node: { role, connected } }: { node: ConnectorNode }) {
+  const [word, tone, icon] = role === 'active' && !connected ? UNCONNECTED : ROLES[role];
+  return <LookBadge look={[word, tone, icon]} />;
+}
+
+function Certificate({ node: { certificate } }: { node: ConnectorNode }) {
+  return (
+    <>
+      <Expiry at={certificate?.expires_at ?? null} />
+      {certificate ? (
+        <p className="text-ink-3 text-xs">{certificate.source === 'file' ? 'from a file' : 'of the cluster'}</p>
+      ) : null}
+    </>
   );
 }
 

@@ -3,11 +3,10 @@
 import { type Connector, type ConnectorSettings, connectorRoutes } from '@quorate/shared/connector';
 import { ROLES } from '@quorate/shared/route';
 import { toast } from 'sonner';
+import { SelectField, TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
 import { Button } from '@/components/ui/button';
-import { Field, Input, Textarea } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
@@ -29,7 +28,7 @@ export function SettingsPanel({ current }: { current: Versioned<Connector> }) {
   const save = useWrite(connectorRoutes.put, {
     refresh: ['connector'],
     onSuccess: () => {
-      void version.loadCurrent();
+      version.loadCurrent();
       toast.success('Settings saved', { description: 'The nodes follow at once.' });
     },
   });
@@ -39,13 +38,9 @@ export function SettingsPanel({ current }: { current: Versioned<Connector> }) {
     toBody: (values: ConnectorSettings) => ({ ...values, url: values.url.trim() }),
     error: save.error,
   });
-  const { errors, isDirty } = form.formState;
-  const version = useSettingsVersion({ form, query: connectorQuery, current, valuesOf });
+  const { isDirty } = form.formState;
+  const version = useSettingsVersion({ form, save, query: connectorQuery, current, valuesOf });
   const submit = form.handleSubmit((body) => save.run({ body: body as ConnectorSettings, ...version.headers() }));
-  const loadCurrent = () => {
-    save.reset();
-    void version.loadCurrent();
-  };
   const toggle = (name: 'enabled' | 'ha_enabled') => ({
     checked: form.watch(name),
     onCheckedChange: (checked: boolean) => form.setValue(name, checked, { shouldDirty: true }),
@@ -54,53 +49,38 @@ export function SettingsPanel({ current }: { current: Versioned<Connector> }) {
     <Panel title="Settings">
       <form className="space-y-4" onSubmit={submit} noValidate>
         <Switch {...toggle('enabled')} label="Enabled" hint="Off: no node connects, whatever it is configured to." />
-        <Field
+        <TextField
+          form={form}
+          name="url"
           label="Upstream URL"
           optional
           hint="wss://…; empty: as connector.url of each node says."
-          error={errors.url?.message}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('url')}
-              type="url"
-              autoComplete="off"
-              spellCheck={false}
-              className="font-mono text-xs"
-              placeholder="wss://upstream.example.com/gateway"
-            />
-          )}
-        </Field>
-        <Field
+          type="url"
+          mono
+          placeholder="wss://upstream.example.com/gateway"
+        />
+        <SelectField
+          form={form}
+          name="role"
           label="Role of the upstream"
           hint="What it may do when it calls the API over the connection. Its changes are in the audit."
-          error={errors.role?.message}
-        >
-          {(control) => <Select {...control} {...form.register('role')} options={ROLE_OPTIONS} />}
-        </Field>
+          options={ROLE_OPTIONS}
+        />
         <Switch
           {...toggle('ha_enabled')}
           label="Every core node may take over"
           hint="Off: only nodes whose configuration says connector.is_primary or connector.ha_enabled."
         />
-        <Field
+        <TextField
+          form={form}
+          name="ca_cert"
           label="CA of the upstream"
           optional
           hint="PEM. Empty: the CAs that Node.js trusts."
-          error={errors.ca_cert?.message}
-        >
-          {(control) => (
-            <Textarea
-              {...control}
-              {...form.register('ca_cert')}
-              rows={3}
-              spellCheck={false}
-              className="font-mono text-2xs"
-            />
-          )}
-        </Field>
-        <SaveProblem error={save.error} fields={FIELDS} onLoad={loadCurrent} />
+          rows={3}
+          className="font-mono text-2xs"
+        />
+        <SaveProblem error={save.error} fields={FIELDS} onLoad={version.loadCurrent} />
         <div className="flex justify-end gap-2">
           {isDirty ? <Button onClick={() => form.reset(valuesOf(current.settings))}>Discard</Button> : null}
           <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>

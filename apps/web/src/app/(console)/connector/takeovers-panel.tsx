@@ -1,12 +1,13 @@
 'use client';
 
 import type { ConnectorNode, ConnectorTakeover } from '@quorate/shared/connector';
-import { ArrowRight, Cable } from 'lucide-react';
+import { Cable } from 'lucide-react';
+import { DataTable } from '@/components/data-list';
+import { FromTo } from '@/components/from-to';
 import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Badge, type Tone } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { formatMs } from '@/lib/format';
 
 const REASONS: Record<ConnectorTakeover['reason'], readonly [word: string, tone: Tone]> = {
@@ -37,56 +38,29 @@ export function TakeoversPanel({ takeovers, nodes }: TakeoversProps) {
           Name an upstream, and one of the core nodes connects to it.
         </EmptyState>
       ) : (
-        <Table label="Takeovers">
-          <thead>
-            <tr>
-              <Th>Active node</Th>
-              <Th>Reason</Th>
-              <Th className="text-right">Gap</Th>
-              <Th className="text-right max-sm:hidden">When</Th>
-            </tr>
-          </thead>
-          <tbody>
-            {takeovers.map((takeover) => (
-              <TakeoverRow key={takeover.generation} takeover={takeover} nameOf={nameOf} />
-            ))}
-          </tbody>
-        </Table>
+        <DataTable
+          label="Takeovers"
+          rows={takeovers}
+          keyOf={({ generation }) => generation}
+          columns={[
+            {
+              head: 'Active node',
+              cell: ({ from_node_id: from, node_id: to, claimed_at: at }) => (
+                <>
+                  <FromTo from={from !== null && from !== to ? nameOf(from) : undefined} to={nameOf(to)} />
+                  <Time at={at} className="text-ink-3 text-xs sm:hidden" />
+                </>
+              ),
+            },
+            { head: 'Reason', cell: ({ reason }) => <Badge tone={REASONS[reason][1]}>{REASONS[reason][0]}</Badge> },
+            { head: 'Gap', right: true, className: 'tabular-nums', cell: gapOf },
+            { head: 'When', right: true, from: 'sm', cell: ({ claimed_at: at }) => <Time at={at} /> },
+          ]}
+        />
       )}
     </Panel>
   );
 }
 
-function TakeoverRow({ takeover, nameOf }: { takeover: ConnectorTakeover; nameOf: (id: number) => string }) {
-  const { from_node_id: from, node_id: to, reason, claimed_at, connected_at, gap_ms } = takeover;
-  const [word, tone] = REASONS[reason];
-  return (
-    <Tr>
-      <Td>
-        <span className="flex flex-wrap items-center gap-1.5">
-          {from !== null && from !== to ? (
-            <>
-              {nameOf(from)}
-              <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
-            </>
-          ) : null}
-          <span className="font-medium">{nameOf(to)}</span>
-        </span>
-        <Time at={claimed_at} className="text-ink-3 text-xs sm:hidden" />
-      </Td>
-      <Td>
-        <Badge tone={tone}>{word}</Badge>
-      </Td>
-      <Td className="text-right tabular-nums">
-        {gap_ms !== null ? (
-          formatMs(gap_ms)
-        ) : (
-          <span className="text-ink-3">{connected_at === null ? 'never connected' : '–'}</span>
-        )}
-      </Td>
-      <Td className="text-right max-sm:hidden">
-        <Time at={claimed_at} />
-      </Td>
-    </Tr>
-  );
-}
+const gapOf = ({ gap_ms: gap, connected_at: at }: ConnectorTakeover) =>
+  gap !== null ? formatMs(gap) : <span className="text-ink-3">{at === null ? 'never connected' : '–'}</span>;

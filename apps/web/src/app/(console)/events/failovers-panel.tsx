@@ -2,8 +2,10 @@
 
 import { type Failover, failoverRoutes } from '@quorate/shared/failovers';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { ArrowRight, Crown } from 'lucide-react';
+import { Crown } from 'lucide-react';
 import { useState } from 'react';
+import { DataTable } from '@/components/data-list';
+import { FromTo } from '@/components/from-to';
 import { ListStates } from '@/components/list-states';
 import { ProblemNotice } from '@/components/problem-notice';
 import { EmptyState } from '@/components/states';
@@ -13,7 +15,6 @@ import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { Notice } from '@/components/ui/notice';
 import { Facts, Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { WriteButton } from '@/components/write-button';
 import { formatMs } from '@/lib/format';
 import { useListPollMs } from '@/lib/live';
@@ -62,57 +63,49 @@ export function FailoversPanel() {
             </EmptyState>
           }
         >
-          <Table label="Failovers">
-            <thead>
-              <tr>
-                <Th>Leader</Th>
-                <Th>Reason</Th>
-                <Th className="text-right">Write gap</Th>
-                <Th className="text-right max-sm:hidden">Term</Th>
-                <Th className="text-right max-sm:hidden">When</Th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((failover) => (
-                <FailoverRow key={failover.term} failover={failover} nameOf={nameOf} />
-              ))}
-            </tbody>
-          </Table>
+          <DataTable
+            label="Failovers"
+            rows={items}
+            keyOf={({ term }) => term}
+            columns={[
+              {
+                head: 'Leader',
+                cell: ({ from, to, at }) => (
+                  <>
+                    <FromTo from={nameOf(from)} to={nameOf(to)} />
+                    <Time at={at} className="text-ink-3 text-xs sm:hidden" />
+                  </>
+                ),
+              },
+              {
+                head: 'Reason',
+                cell: ({ reason, requested_by: by }) => (
+                  <>
+                    <Badge tone={REASONS[reason][1]}>{REASONS[reason][0]}</Badge>
+                    {by ? <p className="text-ink-3 text-xs">by {by}</p> : null}
+                  </>
+                ),
+              },
+              {
+                head: 'Write gap',
+                right: true,
+                cell: ({ probe_gap_ms: probe, write_gap_ms: write, measured_from: from }) => (
+                  <>
+                    <p className="tabular-nums">{formatMs(probe ?? write)}</p>
+                    <p className="text-ink-3 text-xs max-sm:hidden">
+                      {probe !== null ? 'by the probe' : from ? MEASURED[from] : ''}
+                    </p>
+                  </>
+                ),
+              },
+              { head: 'Term', right: true, from: 'sm', className: 'tabular-nums', cell: ({ term }) => term },
+              { head: 'When', right: true, from: 'sm', cell: ({ at }) => <Time at={at} /> },
+            ]}
+          />
         </ListStates>
       </Panel>
       {testing ? <TestDialog nameOf={nameOf} onClose={() => setTesting(false)} /> : null}
     </>
-  );
-}
-
-function FailoverRow({ failover, nameOf }: { failover: Failover; nameOf: (id: number) => string }) {
-  const { from, to, reason, requested_by, write_gap_ms, probe_gap_ms, measured_from, term, at } = failover;
-  const [word, tone] = REASONS[reason];
-  return (
-    <Tr>
-      <Td>
-        <span className="flex flex-wrap items-center gap-1.5 whitespace-nowrap">
-          {nameOf(from)}
-          <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
-          <span className="font-medium">{nameOf(to)}</span>
-        </span>
-        <Time at={at} className="text-ink-3 text-xs sm:hidden" />
-      </Td>
-      <Td>
-        <Badge tone={tone}>{word}</Badge>
-        {requested_by ? <p className="text-ink-3 text-xs">by {requested_by}</p> : null}
-      </Td>
-      <Td className="text-right">
-        <p className="tabular-nums">{formatMs(probe_gap_ms ?? write_gap_ms)}</p>
-        <p className="text-ink-3 text-xs max-sm:hidden">
-          {probe_gap_ms !== null ? 'by the probe' : measured_from ? MEASURED[measured_from] : ''}
-        </p>
-      </Td>
-      <Td className="text-right tabular-nums max-sm:hidden">{term}</Td>
-      <Td className="text-right max-sm:hidden">
-        <Time at={at} />
-      </Td>
-    </Tr>
   );
 }
 

@@ -1,13 +1,13 @@
 'use client';
 
-import type { HaFailover } from '@quorate/shared/ha';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { ArrowRight, ShieldCheck } from 'lucide-react';
+import { ShieldCheck } from 'lucide-react';
+import { DataTable } from '@/components/data-list';
+import { FromTo } from '@/components/from-to';
 import { ListStates } from '@/components/list-states';
 import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
 import { Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { cn } from '@/lib/cn';
 import { formatMs } from '@/lib/format';
 import { useListPollMs } from '@/lib/live';
@@ -35,53 +35,42 @@ export function FailoverHistory() {
           </EmptyState>
         }
       >
-        <Table label="Failovers of replicas">
-          <thead>
-            <tr>
-              <Th>Replica</Th>
-              <Th>Runner</Th>
-              <Th className="text-right">Due after</Th>
-              <Th className="text-right">Moved after</Th>
-              <Th className="text-right max-sm:hidden">Healthy after</Th>
-              <Th className="text-right">When</Th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((failover) => (
-              <FailoverRow key={failover.id} failover={failover} />
-            ))}
-          </tbody>
-        </Table>
+        <DataTable
+          label="Failovers of replicas"
+          rows={items}
+          keyOf={({ id }) => id}
+          columns={[
+            { head: 'Replica', cell: ({ service, slot }) => <ReplicaLink service={service} slot={slot} /> },
+            { head: 'Runner', cell: ({ runner, to_runner: to }) => <FromTo from={runner} to={to} /> },
+            {
+              head: 'Due after',
+              right: true,
+              className: 'whitespace-nowrap',
+              cell: ({ offline_at, due_at }) => formatMs(between(offline_at, due_at)),
+            },
+            {
+              head: 'Moved after',
+              right: true,
+              className: 'whitespace-nowrap',
+              cell: ({ offline_at, moved_at, late_ms: late }) => (
+                <>
+                  {formatMs(between(offline_at, moved_at))}
+                  <p className={cn('text-xs', late > LATE_MS ? 'text-warn' : 'text-ink-3')}>{formatMs(late)} late</p>
+                </>
+              ),
+            },
+            {
+              head: 'Healthy after',
+              right: true,
+              from: 'sm',
+              className: 'whitespace-nowrap',
+              cell: ({ offline_at, healthy_at: at }) =>
+                at === null ? <span className="text-ink-3">not yet</span> : formatMs(between(offline_at, at)),
+            },
+            { head: 'When', right: true, cell: ({ moved_at: at }) => <Time at={at} /> },
+          ]}
+        />
       </ListStates>
     </Panel>
-  );
-}
-
-function FailoverRow({ failover }: { failover: HaFailover }) {
-  const { service, slot, runner, to_runner, offline_at, due_at, moved_at, late_ms, healthy_at } = failover;
-  return (
-    <Tr>
-      <Td>
-        <ReplicaLink service={service} slot={slot} />
-      </Td>
-      <Td>
-        <span className="flex flex-wrap items-center gap-1.5">
-          {runner}
-          <ArrowRight aria-label="to" className="size-3.5 text-ink-3" />
-          <span className="font-medium">{to_runner}</span>
-        </span>
-      </Td>
-      <Td className="whitespace-nowrap text-right">{formatMs(between(offline_at, due_at))}</Td>
-      <Td className="whitespace-nowrap text-right">
-        {formatMs(between(offline_at, moved_at))}
-        <p className={cn('text-xs', late_ms > LATE_MS ? 'text-warn' : 'text-ink-3')}>{formatMs(late_ms)} late</p>
-      </Td>
-      <Td className="whitespace-nowrap text-right max-sm:hidden">
-        {healthy_at === null ? <span className="text-ink-3">not yet</span> : formatMs(between(offline_at, healthy_at))}
-      </Td>
-      <Td className="text-right">
-        <Time at={moved_at} />
-      </Td>
-    </Tr>
   );
 }

@@ -2,9 +2,9 @@
 
 import { type HaMode, haRoutes } from '@quorate/shared/ha';
 import { toast } from 'sonner';
+import { TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
 import { Button } from '@/components/ui/button';
-import { Field, Input } from '@/components/ui/field';
 import { Switch } from '@/components/ui/switch';
 import { WriteButton } from '@/components/write-button';
 import { useWriteBlock } from '@/lib/access';
@@ -31,7 +31,7 @@ export function HaSettingsForm({ current }: { current: Versioned<HaMode> }) {
   const save = useWrite(haRoutes.put, {
     refresh: ['ha', 'services'],
     onSuccess: ({ enabled }) => {
-      void version.loadCurrent();
+      version.loadCurrent();
       toast.success(enabled ? 'HA mode is on' : 'HA mode is off');
     },
   });
@@ -45,18 +45,12 @@ export function HaSettingsForm({ current }: { current: Versioned<HaMode> }) {
     }),
     error: save.error,
   });
-  const { errors, isDirty } = form.formState;
-  const version = useSettingsVersion({ form, query: haQuery, current, valuesOf });
+  const { isDirty } = form.formState;
+  const version = useSettingsVersion({ form, save, query: haQuery, current, valuesOf });
   const { enabled, nodes, nodes_needed: needed } = current.settings;
   const tooFew = !enabled && nodes < needed;
-  const loadCurrent = () => {
-    save.reset();
-    void version.loadCurrent();
-  };
   const number = (name: 'system_replicas' | 'failover_seconds', label: string, hint: string) => (
-    <Field label={label} hint={hint} error={errors[name]?.message}>
-      {(control) => <Input {...control} {...form.register(name)} inputMode="numeric" autoComplete="off" />}
-    </Field>
+    <TextField form={form} name={name} label={label} hint={hint} numeric />
   );
   return (
     <form
@@ -76,7 +70,7 @@ export function HaSettingsForm({ current }: { current: Versioned<HaMode> }) {
       <SaveProblem
         error={save.error}
         fields={['enabled', 'system_replicas', 'failover_seconds']}
-        onLoad={loadCurrent}
+        onLoad={version.loadCurrent}
       />
       <div className="flex justify-end gap-2">
         {isDirty ? <Button onClick={() => form.reset(valuesOf(current.settings))}>Discard</Button> : null}

@@ -3,10 +3,10 @@
 import type { HaMode } from '@quorate/shared/ha';
 import { Hourglass } from 'lucide-react';
 import Link from 'next/link';
+import { DataTable } from '@/components/data-list';
 import { Time } from '@/components/time';
 import { Badge } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { asSentence, formatCountdown } from '@/lib/format';
 import { useNow } from '@/lib/use-now';
 
@@ -18,33 +18,25 @@ export function PendingMoves({ moves }: { moves: HaMode['pending_moves'] }) {
       <p className="px-3.5 pt-3 pb-2 text-ink-2">
         Their runner is offline. If it is back before they moved, they stay where they are.
       </p>
-      <Table label="About to move">
-        <thead>
-          <tr>
-            <Th>Replica</Th>
-            <Th>Runner</Th>
-            <Th>Moves in</Th>
-            <Th className="text-right max-sm:hidden">Offline</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {moves.map((move) => (
-            <Tr key={`${move.service}/${move.slot}`}>
-              <Td>
-                <ReplicaLink service={move.service} slot={move.slot} />
-              </Td>
-              <Td>{move.runner}</Td>
-              <Td>
-                <Countdown at={move.moves_at} />
-                <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(move.reason)}</p>
-              </Td>
-              <Td className="text-right max-sm:hidden">
-                <Time at={move.offline_since} />
-              </Td>
-            </Tr>
-          ))}
-        </tbody>
-      </Table>
+      <DataTable
+        label="About to move"
+        rows={moves}
+        keyOf={({ service, slot }) => `${service}/${slot}`}
+        columns={[
+          {
+            head: 'Replica',
+            cell: ({ service, slot, runner }) => (
+              <>
+                <ReplicaLink service={service} slot={slot} />
+                <p className="text-ink-3 text-xs sm:hidden">{runner}</p>
+              </>
+            ),
+          },
+          { head: 'Runner', from: 'sm', className: 'whitespace-nowrap', cell: ({ runner }) => runner },
+          { head: 'Moves in', cell: (move) => <MoveState move={move} /> },
+          { head: 'Offline', right: true, from: 'sm', cell: ({ offline_since: at }) => <Time at={at} /> },
+        ]}
+      />
     </Panel>
   );
 }
@@ -58,11 +50,15 @@ export const ReplicaLink = ({ service, slot }: { service: string; slot: number }
   </Link>
 );
 
-function Countdown({ at }: { at: string }) {
+/** Counts down; from then on, what stands against it. */
+function MoveState({ move: { moves_at: at, reason } }: { move: HaMode['pending_moves'][number] }) {
   const left = (Date.parse(at) - useNow()) / 1000;
   return (
-    <Badge tone="warn" icon={Hourglass}>
-      {left > 0 ? <span role="timer">{formatCountdown(left)}</span> : 'due'}
-    </Badge>
+    <>
+      <Badge tone="warn" icon={Hourglass}>
+        {left > 0 ? <span role="timer">{formatCountdown(left)}</span> : 'due'}
+      </Badge>
+      {left > 0 ? null : <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(reason)}</p>}
+    </>
   );
 }

@@ -34,7 +34,7 @@ export function SystemServices() {
                 <ServiceBadge service={service} />
               </p>
               <p className="text-ink-2 text-xs">{replicaWords(service.replicas)}</p>
-              <ReplicaMeter replicas={service.replicas} />
+              <ReplicaMeter service={service} />
             </li>
           ))}
         </ul>

@@ -5,7 +5,7 @@ import { Ban, CircleCheck, CircleDashed, CircleX, LoaderCircle, type LucideIcon 
 import { useState } from 'react';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Time } from '@/components/time';
-import { Badge, type Tone } from '@/components/ui/badge';
+import { type Look, LookBadge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { Panel } from '@/components/ui/panel';
@@ -23,7 +23,7 @@ const STEP: Record<HaUpdate['nodes'][number]['state'], { word: string; icon: Luc
   done: { word: 'done', icon: CircleCheck, look: 'text-ok' },
   failed: { word: 'failed', icon: CircleX, look: 'text-bad' },
 };
-const UPDATE: Record<HaUpdate['state'], readonly [word: string, tone: Tone, icon: LucideIcon]> = {
+const UPDATE: Record<HaUpdate['state'], Look> = {
   running: ['Running', 'info', LoaderCircle],
   completed: ['Completed', 'ok', CircleCheck],
   failed: ['Stopped', 'bad', CircleX],
@@ -69,9 +69,7 @@ function UpdateProgress({ update }: { update: HaUpdate }) {
   return (
     <div className="space-y-3" aria-live="polite">
       <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <Badge tone={tone} icon={icon}>
-          {word}
-        </Badge>
+        <LookBadge look={[word, tone, icon]} />
         <span className="text-ink">
           {done} of {update.nodes.length} nodes
         </span>

@@ -2,9 +2,9 @@
 
 import { CORE_RUNNER, type Job } from '@quorate/shared/jobs';
 import Link from 'next/link';
+import { DataList } from '@/components/data-list';
 import { Time } from '@/components/time';
 import { Panel } from '@/components/ui/panel';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { OutcomeBadge } from '@/components/work-status';
 import { useNow } from '@/lib/use-now';
 import { endOf, formatDuration, placeOf } from './job-words';
@@ -16,40 +16,45 @@ export function Attempts({ job }: { job: Job }) {
   if (job.attempts.length === 0) return null;
   return (
     <Panel title="Attempts" flush>
-      <Table label="Attempts">
-        <thead>
-          <tr>
-            <Th>Attempt</Th>
-            <Th>Outcome</Th>
-            <Th>Runner</Th>
-            <Th className="text-right">Took</Th>
-            <Th className="text-right">Started</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {job.attempts.toReversed().map((attempt) => (
-            <Tr key={attempt.attempt}>
-              <Td>{attempt.attempt}</Td>
-              <Td>
-                <OutcomeBadge outcome={attempt.outcome} />
-                {endOf(attempt) ? <p className="mt-1 break-words text-ink-2 text-xs">{endOf(attempt)}</p> : null}
-              </Td>
-              <Td>
-                <Place attempt={attempt} />
-              </Td>
-              <Td className="whitespace-nowrap text-right">
-                <Took attempt={attempt} />
-              </Td>
-              <Td className="text-right">
-                <Time at={attempt.started_at ?? attempt.assigned_at} />
-              </Td>
-            </Tr>
-          ))}
-        </tbody>
-      </Table>
+      <DataList
+        label="Attempts"
+        from="md"
+        rows={job.attempts.toReversed()}
+        keyOf={({ attempt }) => attempt}
+        columns={[
+          { head: 'Attempt', cell: ({ attempt }) => attempt },
+          { head: 'Outcome', cell: (attempt) => <Outcome attempt={attempt} /> },
+          { head: 'Runner', className: 'whitespace-nowrap', cell: (attempt) => <Place attempt={attempt} /> },
+          { head: 'Took', right: true, className: 'whitespace-nowrap', cell: (attempt) => <Took attempt={attempt} /> },
+          { head: 'Started', right: true, cell: (attempt) => <Started attempt={attempt} /> },
+        ]}
+        card={(attempt) => (
+          <div className="flex flex-wrap items-start gap-x-3 gap-y-1">
+            <span className="text-ink-3">{attempt.attempt}</span>
+            <div className="min-w-0 flex-1">
+              <Outcome attempt={attempt} />
+            </div>
+            <p className="text-ink-2 text-xs">
+              <Place attempt={attempt} /> · <Took attempt={attempt} /> · <Started attempt={attempt} />
+            </p>
+          </div>
+        )}
+      />
     </Panel>
   );
 }
+
+function Outcome({ attempt }: { attempt: Attempt }) {
+  const end = endOf(attempt);
+  return (
+    <>
+      <OutcomeBadge outcome={attempt.outcome} />
+      {end ? <p className="mt-1 break-words text-ink-2 text-xs">{end}</p> : null}
+    </>
+  );
+}
+
+const Started = ({ attempt }: { attempt: Attempt }) => <Time at={attempt.started_at ?? attempt.assigned_at} />;
 
 function Place({ attempt }: { attempt: Attempt }) {
   if (attempt.runner === CORE_RUNNER) return placeOf(attempt);

@@ -2,16 +2,14 @@
 
 import { type Job, jobRoutes } from '@quorate/shared/jobs';
 import { useQuery } from '@tanstack/react-query';
-import { ArrowLeft, Ban, CopyPlus, RotateCcw } from 'lucide-react';
+import { Ban, CopyPlus, RotateCcw } from 'lucide-react';
 import Link from 'next/link';
-import type { ReactNode } from 'react';
 import { toast } from 'sonner';
 import { LabelChips } from '@/components/labels';
-import { Page } from '@/components/page';
+import { type Back, Page } from '@/components/page';
 import { ProblemNotice } from '@/components/problem-notice';
 import { ErrorState } from '@/components/states';
 import { Time } from '@/components/time';
-import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Facts, Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
@@ -36,15 +34,10 @@ interface JobDetailProps {
 /** One job: what it is, its attempts, what it writes. */
 export function JobDetail({ id, onBack, onSubmitLike }: JobDetailProps) {
   const { data: job, error, refetch } = useQuery(jobQuery(id));
-  const back = (
-    <Button variant="ghost" onClick={onBack}>
-      <ArrowLeft aria-hidden />
-      All jobs
-    </Button>
-  );
+  const back = { label: 'All jobs', onBack };
   if (!job) {
     return (
-      <Page title="Job" actions={back}>
+      <Page title="Job" back={back}>
         <Panel flush>
           {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : <SkeletonRows rows={6} />}
         </Panel>
@@ -56,7 +49,7 @@ export function JobDetail({ id, onBack, onSubmitLike }: JobDetailProps) {
 
 interface LoadedProps {
   job: Job;
-  back: ReactNode;
+  back: Back;
   onSubmitLike: (job: Job) => void;
 }
 
@@ -68,10 +61,10 @@ function Loaded({ job, back, onSubmitLike }: LoadedProps) {
   return (
     <Page
       title="Job"
+      back={back}
       description={<span className="break-all font-mono text-xs">{jobTitle(job)}</span>}
       actions={
         <>
-          {back}
           <WriteButton needs="operator" onClick={() => onSubmitLike(job)}>
             <CopyPlus aria-hidden />
             Submit one like it

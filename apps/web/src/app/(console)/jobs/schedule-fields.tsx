@@ -1,8 +1,7 @@
 'use client';
 
-import type { UseFormRegister, UseFormReturn } from 'react-hook-form';
-import { Field, Input } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
+import type { UseFormReturn } from 'react-hook-form';
+import { type FormOf, SelectField, TextField } from '@/components/form-fields';
 import { Switch } from '@/components/ui/switch';
 import type { ScheduleValues } from './schedule-form';
 import type { SubmitValues } from './submit-body';
@@ -22,37 +21,26 @@ type ScheduleFormApi = UseFormReturn<ScheduleValues, unknown, any>;
 
 /** When to run, and the job to run then. */
 export function ScheduleFields({ form }: { form: ScheduleFormApi }) {
-  const { errors } = form.formState;
   return (
     <>
-      <Field label="Name" error={errors.name?.message}>
-        {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="nightly-report" />}
-      </Field>
+      <TextField form={form} name="name" label="Name" placeholder="nightly-report" />
       <div className="grid gap-4 sm:grid-cols-2">
-        <Field
+        <TextField
+          form={form}
+          name="cron"
           label="Cron expression"
           hint="Minute, hour, day of the month, month, weekday; with seconds in front if there are six."
-          error={errors.cron?.message}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('cron')}
-              autoComplete="off"
-              spellCheck={false}
-              className="font-mono text-xs"
-            />
-          )}
-        </Field>
-        <Field label="Time zone" hint="Such as Europe/Vienna." error={errors.time_zone?.message}>
-          {(control) => <Input {...control} {...form.register('time_zone')} autoComplete="off" spellCheck={false} />}
-        </Field>
-        <Field label="When the last run is not over" error={errors.overlap?.message}>
-          {(control) => <Select {...control} {...form.register('overlap')} options={OVERLAPS} />}
-        </Field>
-        <Field label="Runs that were missed" hint="While no node could submit one." error={errors.missed?.message}>
-          {(control) => <Select {...control} {...form.register('missed')} options={MISSED} />}
-        </Field>
+          mono
+        />
+        <TextField form={form} name="time_zone" label="Time zone" hint="Such as Europe/Vienna." />
+        <SelectField form={form} name="overlap" label="When the last run is not over" options={OVERLAPS} />
+        <SelectField
+          form={form}
+          name="missed"
+          label="Runs that were missed"
+          hint="While no node could submit one."
+          options={MISSED}
+        />
       </div>
       <Switch
         checked={form.watch('enabled')}
@@ -60,11 +48,7 @@ export function ScheduleFields({ form }: { form: ScheduleFormApi }) {
         label="Enabled"
       />
       {/* Its fields are among those of this form; the library's types do not see that a narrower form fits. */}
-      <SubmitFields
-        register={form.register as unknown as UseFormRegister<SubmitValues>}
-        errors={errors}
-        values={form.watch()}
-      />
+      <SubmitFields form={form as unknown as FormOf<SubmitValues>} values={form.watch()} />
     </>
   );
 }

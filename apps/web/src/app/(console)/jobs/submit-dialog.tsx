@@ -43,7 +43,7 @@ export function SubmitDialog({ like, onClose, onSubmitted }: SubmitDialogProps) 
       onSubmit={form.handleSubmit((body) => submit.run({ body }))}
       onClose={onClose}
     >
-      <SubmitFields register={form.register} errors={form.formState.errors} values={form.watch()} />
+      <SubmitFields form={form} values={form.watch()} />
       <ProblemNotice error={submit.error} fields={SUBMIT_FIELDS} fieldOf={submitField} />
     </FormDialog>
   );

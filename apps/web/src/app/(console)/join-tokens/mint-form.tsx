@@ -4,11 +4,10 @@ import type { ApiError } from '@quorate/shared/client';
 import { type JoinToken, joinTokenRoutes } from '@quorate/shared/join-tokens';
 import { useQuery } from '@tanstack/react-query';
 import type { z } from 'zod';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
 import { QuorumPreview, quorumOf } from '@/components/quorum-meter';
-import { Field, Input, Textarea } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { clusterQuery } from '@/lib/queries';
 
@@ -72,71 +71,47 @@ export function MintForm({ id, kind, nodeName, error, onSubmit }: MintFormProps)
     toBody: (values: Values) => mintBody(values),
     error,
   });
-  const { errors } = form.formState;
   const forCluster = form.watch('kind') === 'cluster';
   return (
     <form id={id} className="space-y-4" onSubmit={form.handleSubmit(onSubmit)}>
-      <Field label="Kind" error={errors.kind?.message}>
-        {(control) => <Select {...control} {...form.register('kind')} options={KINDS} />}
-      </Field>
+      <SelectField form={form} name="kind" label="Kind" options={KINDS} />
       {forCluster ? <JoinPreview joining={Number(form.watch('max_uses')) || 1} /> : null}
       <div className="grid gap-4 sm:grid-cols-2">
-        <Field label="Valid for" error={errors.ttl_seconds?.message}>
-          {(control) => <Select {...control} {...form.register('ttl_seconds')} options={TTLS} />}
-        </Field>
-        <Field
+        <SelectField form={form} name="ttl_seconds" label="Valid for" options={TTLS} />
+        <TextField
+          form={form}
+          name="max_uses"
           label="Uses"
           hint={`How many ${forCluster ? 'nodes' : 'runners'} may join with it.`}
-          error={errors.max_uses?.message}
-        >
-          {(control) => <Input {...control} {...form.register('max_uses')} inputMode="numeric" autoComplete="off" />}
-        </Field>
-        <Field
+          numeric
+        />
+        <TextField
+          form={form}
+          name="node_name"
           label={forCluster ? 'Only for node name' : 'Only for runner name'}
           optional
-          error={errors.node_name?.message}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              {...form.register('node_name')}
-              autoComplete="off"
-              spellCheck={false}
-              placeholder="any"
-            />
-          )}
-        </Field>
+          placeholder="any"
+        />
         {forCluster ? (
-          <Field label="Only as node id" optional error={errors.node_id?.message}>
-            {(control) => (
-              <Input
-                {...control}
-                {...form.register('node_id')}
-                inputMode="numeric"
-                autoComplete="off"
-                placeholder="the next free one"
-              />
-            )}
-          </Field>
+          <TextField
+            form={form}
+            name="node_id"
+            label="Only as node id"
+            optional
+            numeric
+            placeholder="the next free one"
+          />
         ) : null}
       </div>
-      <Field
+      <TextField
+        form={form}
+        name="allowed_cidrs"
         label="Only from networks"
         optional
         hint="One CIDR a line; a join from elsewhere is refused and burns no use."
-        error={errors.allowed_cidrs?.message}
-      >
-        {(control) => (
-          <Textarea
-            {...control}
-            {...form.register('allowed_cidrs')}
-            rows={2}
-            spellCheck={false}
-            className="font-mono text-xs"
-            placeholder="10.0.0.0/8"
-          />
-        )}
-      </Field>
+        rows={2}
+        placeholder="10.0.0.0/8"
+      />
       <ProblemNotice error={error} fields={FIELDS} />
     </form>
   );

@@ -9,7 +9,7 @@ import { ConfirmDialog } from '@/components/confirm-dialog';
 import { ListStates } from '@/components/list-states';
 import { EmptyState } from '@/components/states';
 import { Time } from '@/components/time';
-import { Badge } from '@/components/ui/badge';
+import { LookBadge } from '@/components/ui/badge';
 import { Panel } from '@/components/ui/panel';
 import { WriteButton } from '@/components/write-button';
 import { balancersQuery } from '@/lib/queries';
@@ -65,9 +65,7 @@ function BalancerRow({ balancer, onRemove }: { balancer: HaproxyBalancer; onRemo
       <div className="min-w-0 flex-1 basis-64 space-y-1">
         <p className="flex flex-wrap items-center gap-2">
           <span className="break-all font-medium text-ink">{name}</span>
-          <Badge tone={tone} icon={icon}>
-            {word}
-          </Badge>
+          <LookBadge look={[word, tone, icon]} />
         </p>
         <p className="text-ink-2">{sentenceOf(balancer)}</p>
         {detail ? <p className="break-words font-mono text-bad text-xs">{detail}</p> : null}
@@ -95,7 +93,8 @@ function BalancerRow({ balancer, onRemove }: { balancer: HaproxyBalancer; onRemo
 function sentenceOf({ status, etag, revision, via }: HaproxyBalancer): string {
   if (etag === null) return 'It runs no configuration from here.';
   const what = revision === null ? `the configuration ${etag.slice(1, 13)}` : `revision ${revision}`;
-  if (status === 'silent') return `It ran ${what} when it was last heard of.`;
+  if (status === 'silent')
+    return `It ran ${what} when it was last heard of. See whether quorate haproxy watch runs on its host and reaches a node.`;
   if (status === 'failing') return `It still runs ${what}: the newest one did not get there.`;
   return `It runs ${what}, applied ${VIA[via]}.${status === 'stale' ? ' There is a newer one.' : ''}`;
 }

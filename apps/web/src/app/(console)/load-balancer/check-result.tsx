@@ -4,7 +4,7 @@ import type { CallResult } from '@quorate/shared/client';
 import type { HaproxyFinding, haproxyRoutes } from '@quorate/shared/haproxy';
 import { CircleCheck, CircleX, Download, Info, type LucideIcon, TriangleAlert } from 'lucide-react';
 import { CopyButton } from '@/components/copy-button';
-import { Badge, type Tone } from '@/components/ui/badge';
+import { LookBadge, type Tone } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Panel } from '@/components/ui/panel';
@@ -73,9 +73,7 @@ function Finding({ finding }: { finding: HaproxyFinding }) {
   return (
     <li className="space-y-1.5 px-3.5 py-2.5">
       <p className="flex flex-wrap items-center gap-2">
-        <Badge tone={tone} icon={icon}>
-          {word}
-        </Badge>
+        <LookBadge look={[word, tone, icon]} />
         <span className="text-ink-3 text-xs">
           line {finding.line}
           {finding.since ? ` · since ${finding.since}` : ''}

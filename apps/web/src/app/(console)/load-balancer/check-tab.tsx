@@ -3,12 +3,11 @@
 import { HAPROXY_VERSIONS, haproxyRoutes, haproxyVersion } from '@quorate/shared/haproxy';
 import { FileCheck2, FileUp } from 'lucide-react';
 import { useRef } from 'react';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
 import { EmptyState } from '@/components/states';
 import { Button } from '@/components/ui/button';
-import { Field, Textarea } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import { CheckResult } from './check-result';
@@ -30,7 +29,6 @@ export function CheckTab() {
     toBody: (values: Values) => values,
     error: check.error,
   });
-  const { errors } = form.formState;
   const submit = form.handleSubmit(({ config, version }) =>
     check.run({ body: { config, version: haproxyVersion.parse(version) } }),
   );
@@ -38,27 +36,18 @@ export function CheckTab() {
     <div className="grid items-start gap-4 xl:grid-cols-2">
       <Panel title="Your configuration">
         <form className="space-y-3" onSubmit={submit}>
-          <Field
+          <TextField
+            form={form}
+            name="config"
             label="Configuration"
             hint="It is sent to this node only, and not stored."
-            error={errors.config?.message}
-          >
-            {(control) => (
-              <Textarea
-                {...control}
-                {...form.register('config')}
-                rows={18}
-                wrap="off"
-                spellCheck={false}
-                className="resize-y font-mono text-xs leading-5"
-                placeholder={'global\n    nbproc 4\n\nfrontend web\n    bind :80\n    reqadd X-Forwarded-Proto:\\ http'}
-              />
-            )}
-          </Field>
+            rows={18}
+            wrap="off"
+            className="resize-y font-mono text-xs leading-5"
+            placeholder={'global\n    nbproc 4\n\nfrontend web\n    bind :80\n    reqadd X-Forwarded-Proto:\\ http'}
+          />
           <div className="flex flex-wrap items-end gap-2">
-            <Field label="Should run on" error={errors.version?.message} className="w-40">
-              {(control) => <Select {...control} {...form.register('version')} options={VERSIONS} />}
-            </Field>
+            <SelectField form={form} name="version" label="Should run on" fieldClass="w-40" options={VERSIONS} />
             <Button onClick={() => file.current?.click()}>
               <FileUp aria-hidden />
               Open a file

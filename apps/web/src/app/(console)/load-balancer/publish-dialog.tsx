@@ -3,9 +3,8 @@
 import { type HaproxySettings, haproxyRoutes } from '@quorate/shared/haproxy';
 import { toast } from 'sonner';
 import { FormDialog } from '@/components/form-dialog';
+import { SelectField, TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
-import { Field, Input } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
 import { useBodyForm } from '@/lib/body-form';
 import { haproxySettingsQuery } from '@/lib/queries';
 import { useSettingsVersion, type Versioned } from '@/lib/settings-version';
@@ -54,20 +53,15 @@ export function PublishDialog({ current, onClose }: { current: Versioned<Haproxy
     error: save.error,
     fieldOf,
   });
-  const version = useSettingsVersion({ form, query: haproxySettingsQuery, current, valuesOf: () => form.getValues() });
-  const { errors } = form.formState;
+  const version = useSettingsVersion({
+    form,
+    save,
+    query: haproxySettingsQuery,
+    current,
+    valuesOf: () => form.getValues(),
+  });
   const text = (name: 'service' | 'bind' | 'certificate_path', label: string, hint: string, optional = false) => (
-    <Field label={label} hint={hint} optional={optional} error={errors[name]?.message}>
-      {(control) => (
-        <Input
-          {...control}
-          {...form.register(name)}
-          autoComplete="off"
-          spellCheck={false}
-          className="font-mono text-xs"
-        />
-      )}
-    </Field>
+    <TextField form={form} name={name} label={label} hint={hint} optional={optional} mono />
   );
   return (
     <FormDialog
@@ -80,12 +74,8 @@ export function PublishDialog({ current, onClose }: { current: Versioned<Haproxy
       {text('service', 'Service', 'Its specification says which of its ports is published.')}
       {text('bind', 'Listen on', 'address:port, or *:port for all addresses of the load balancer.')}
       <div className="grid grid-cols-2 gap-3">
-        <Field label="Carries" error={errors.mode?.message}>
-          {(control) => <Select {...control} {...form.register('mode')} options={MODES} />}
-        </Field>
-        <Field label="Balance" error={errors.balance?.message}>
-          {(control) => <Select {...control} {...form.register('balance')} options={BALANCE} />}
-        </Field>
+        <SelectField form={form} name="mode" label="Carries" options={MODES} />
+        <SelectField form={form} name="balance" label="Balance" options={BALANCE} />
       </div>
       {text(
         'certificate_path',
@@ -98,7 +88,7 @@ export function PublishDialog({ current, onClose }: { current: Versioned<Haproxy
         fields={['service', 'bind', 'mode', 'balance', 'certificate_path']}
         onLoad={() => {
           save.reset();
-          void version.loadCurrent();
+          version.loadCurrent();
         }}
       />
     </FormDialog>

@@ -2,10 +2,9 @@
 
 import { HAPROXY_VERSIONS, type HaproxySettings, haproxyRoutes } from '@quorate/shared/haproxy';
 import { toast } from 'sonner';
+import { SelectField, TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
 import { Button } from '@/components/ui/button';
-import { Field, Input } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
 import { haproxySettingsQuery } from '@/lib/queries';
@@ -27,7 +26,7 @@ const BALANCE = [
 ] as const;
 const VERSIONS = HAPROXY_VERSIONS.map((version) => ({ value: version, label: `HAProxy ${version}` }));
 
-interface TextField {
+interface SettingsField {
   name: keyof SettingsValues;
   label: string;
   hint?: string;
@@ -37,23 +36,23 @@ interface TextField {
   half?: boolean;
 }
 
-const LISTEN: readonly TextField[] = [
+const LISTEN: readonly SettingsField[] = [
   { name: 'bind', label: 'Listen on', mono: true, hint: 'address:port, or *:port for all addresses.' },
   { name: 'redirect_http_bind', label: 'Redirect HTTP from', optional: true, mono: true },
 ];
-const CERTIFICATE: TextField = {
+const CERTIFICATE: SettingsField = {
   name: 'certificate_path',
   label: 'Certificate on the load balancer',
   mono: true,
   hint: 'PEM with certificate and key.',
 };
-const CA: TextField = {
+const CA: SettingsField = {
   name: 'ca_path',
   label: 'CA file on the load balancer',
   mono: true,
   hint: 'Verifies the nodes when they serve TLS.',
 };
-const TUNING: readonly TextField[] = [
+const TUNING: readonly SettingsField[] = [
   { name: 'check_interval_ms', label: 'Check every (ms)', numeric: true, half: true },
   { name: 'check_rise', label: 'Up after checks', numeric: true, half: true },
   { name: 'check_fall', label: 'Down after checks', numeric: true, half: true },
@@ -87,7 +86,7 @@ export function SettingsForm({ current }: { current: Versioned<HaproxySettings> 
   const save = useWrite(haproxyRoutes.putSettings, {
     refresh: ['haproxy'],
     onSuccess: () => {
-      void version.loadCurrent();
+      version.loadCurrent();
       toast.success('Settings saved', { description: 'The configuration is made anew.' });
     },
   });
@@ -97,44 +96,26 @@ export function SettingsForm({ current }: { current: Versioned<HaproxySettings> 
     toBody: (values: SettingsValues) => ({ ...settingsBody(values), services: current.settings.services }),
     error: save.error,
   });
-  const { errors, isDirty } = form.formState;
-  const version = useSettingsVersion({ form, query: haproxySettingsQuery, current, valuesOf: settingsValues });
+  const { isDirty } = form.formState;
+  const version = useSettingsVersion({ form, save, query: haproxySettingsQuery, current, valuesOf: settingsValues });
 
-  const text = (field: TextField) => (
-    <Field
-      key={field.name}
-      label={field.label}
-      hint={field.hint}
-      optional={field.optional ?? false}
-      error={errors[field.name]?.message}
-      className={field.half ? '' : 'col-span-2'}
-    >
-      {(control) => (
-        <Input
-          {...control}
-          {...form.register(field.name)}
-          autoComplete="off"
-          spellCheck={false}
-          {...(field.numeric ? { inputMode: 'numeric' as const } : {})}
-          {...(field.mono ? { className: 'font-mono text-xs' } : {})}
-        />
-      )}
-    </Field>
+  const text = ({ name, half, ...field }: SettingsField) => (
+    <TextField key={name} form={form} name={name} {...field} fieldClass={half ? '' : 'col-span-2'} />
   );
   const select = (
     name: 'version' | 'tls' | 'balance',
     label: string,
     options: readonly { value: string; label: string }[],
   ) => (
-    <Field label={label} error={errors[name]?.message} className={name === 'tls' ? 'col-span-2' : ''}>
-      {(control) => <Select {...control} {...form.register(name)} options={options} />}
-    </Field>
+    <SelectField
+      form={form}
+      name={name}
+      label={label}
+      options={options}
+      fieldClass={name === 'tls' ? 'col-span-2' : ''}
+    />
   );
   const submit = form.handleSubmit((body) => save.run({ body: body as HaproxySettings, ...version.headers() }));
-  const loadCurrent = () => {
-    save.reset();
-    void version.loadCurrent();
-  };
   return (
     <form className="grid grid-cols-2 gap-3" onSubmit={submit} noValidate>
       {select('version', 'For version', VERSIONS)}
@@ -145,7 +126,7 @@ export function SettingsForm({ current }: { current: Versioned<HaproxySettings> 
       {form.watch('tls') === 'plain' ? null : text(CA)}
       {TUNING.map(text)}
       <div className="col-span-2 space-y-3">
-        <SaveProblem error={save.error} fields={FIELDS} onLoad={loadCurrent} />
+        <SaveProblem error={save.error} fields={FIELDS} onLoad={version.loadCurrent} />
         <div className="flex justify-end gap-2">
           {isDirty ? <Button onClick={() => form.reset(settingsValues(current.settings))}>Discard</Button> : null}
           <WriteButton needs="operator" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>

@@ -3,10 +3,10 @@
 import { pairingRoutes } from '@quorate/shared/pairing';
 import { toast } from 'sonner';
 import { Command } from '@/components/code';
+import { TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
-import { Field, Input } from '@/components/ui/field';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 
@@ -33,7 +33,6 @@ export function AddWaitingDialog({ onClose }: { onClose: () => void }) {
     toBody: (values: Values) => ({ address: values.address.trim(), pairing_code: values.pairing_code }),
     error: add.error,
   });
-  const { errors } = form.formState;
   return (
     <Dialog
       open
@@ -54,14 +53,20 @@ export function AddWaitingDialog({ onClose }: { onClose: () => void }) {
           the code on its host:
         </p>
         <Command text="quorate agent pairing-code" what="the command" />
-        <Field label="Cluster address" hint="host:port, such as 10.0.0.2:7000" error={errors.address?.message}>
-          {(control) => <Input {...control} {...form.register('address')} autoComplete="off" className="font-mono" />}
-        </Field>
-        <Field label="Pairing code" hint="20 letters and digits" error={errors.pairing_code?.message}>
-          {(control) => (
-            <Input {...control} {...form.register('pairing_code')} autoComplete="off" className="font-mono uppercase" />
-          )}
-        </Field>
+        <TextField
+          form={form}
+          name="address"
+          label="Cluster address"
+          hint="host:port, such as 10.0.0.2:7000"
+          className="font-mono"
+        />
+        <TextField
+          form={form}
+          name="pairing_code"
+          label="Pairing code"
+          hint="20 letters and digits"
+          className="font-mono uppercase"
+        />
         <ProblemNotice error={add.error} />
       </form>
     </Dialog>

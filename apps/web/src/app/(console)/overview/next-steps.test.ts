@@ -136,11 +136,12 @@ it('names what the cluster runs badly, and no runner of a node that is named alr
   const runner = { name: 'r1', node_id: null, status: 'offline' };
   const replicas = { desired: 1, placed: 0, healthy: 0 };
   const service = { name: 'web', replicas, revision: 1, rollout: { state: 'idle', detail: '' } };
-  const waiting = { ...service, instances: [{ state: 'pending', reason: 'no runner has its labels' }] };
+  const waiting = { ...service, instances: [{ state: 'pending', runner: null, reason: 'no runner has its labels' }] };
   const work = {
     runners: [runner, { ...runner, name: 'n3', node_id: 3 }, { ...runner, name: 'r2', status: 'online' }],
     services: [waiting, { ...service, name: 'off', replicas: { desired: 0, placed: 0, healthy: 0 }, instances: [] }],
     jobs: { dead_letters: 2 },
+    balancers: [],
   } as unknown as Work;
   const steps = nextSteps(cluster([member(1), member(2), member(3)]), [], NOW, [], work);
   expect(steps.map(({ key, text }) => [key, text])).toEqual([
@@ -148,4 +149,36 @@ it('names what the cluster runs badly, and no runner of a node that is named alr
     ['service-web', 'No runner has its labels.'],
     ['dead-letters', 'Their attempts are used up. Look why, and retry them.'],
   ]);
+});
+
+it('puts what is bad first, tells of moves once, and of load balancers', () => {
+  const replica = { state: 'healthy', runner: 'r1', runner_online: false, reason: 'its runner r1 is offline' };
+  const moves = (at: number) => ({ ...replica, moves_at: new Date(NOW + at).toISOString() });
+  const service = {
+    revision: 1,
+    rollout: { state: 'idle', detail: '' },
+    replicas: { desired: 2, placed: 2, healthy: 0 },
+  };
+  const failing = { state: 'backing_off', runner: 'r2', runner_online: true, reason: 'exit 1', moves_at: null };
+  const work = {
+    runners: [],
+    services: [
+      { ...service, name: 'a', instances: [moves(5_000), moves(5_000)] },
+      { ...service, name: 'c', instances: [failing] },
+    ],
+    jobs: { dead_letters: 0 },
+    balancers: [
+      { name: 'lb-1', status: 'current' },
+      { name: 'lb-2', status: 'silent' },
+      { name: 'lb-3', status: 'failing' },
+    ],
+  };
+  const stepsAt = (now: number) => nextSteps(cluster([member(1), member(2), member(3)]), [], now, [], work as never);
+  expect(stepsAt(NOW).map(({ key }) => key)).toEqual(['service-c', 'balancer-failing', 'stranded', 'balancer-silent']);
+  const stranded = (now: number) => stepsAt(now).find(({ key }) => key === 'stranded');
+  expect(stranded(NOW)).toMatchObject({
+    title: '2 replicas out of reach on r1',
+    text: 'Its runner r1 is offline.',
+  });
+  expect(stranded(NOW + 9_000)?.text).toBe('Its runner r1 is offline. Bring it back, or make room on another.');
 });

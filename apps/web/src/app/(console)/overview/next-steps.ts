@@ -3,7 +3,7 @@ import type { Cluster } from '@quorate/shared/cluster';
 import type { Join } from '@quorate/shared/joins';
 import { alarmPlace } from '../../../lib/alarm-place';
 import { asSentence, plural } from '../../../lib/format';
-import { reasonsOf, stateOf } from '../services/service-words';
+import { failureOf, isStranded, reasonsOf, stateOf } from '../services/service-words';
 import type { Work } from './use-work';
 
 export interface NextStep {
@@ -13,6 +13,9 @@ export interface NextStep {
   text: string;
   link?: { href: string; label: string };
 }
+
+const URGENCY = { bad: 0, warn: 1, info: 2 } as const;
+const byUrgency = (a: NextStep, b: NextStep): number => URGENCY[a.tone] - URGENCY[b.tone];
 
 const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
 const CLOCK_WARNING_MS = 500;
@@ -30,7 +33,7 @@ function failingMembers(cluster: Cluster): NextStep[] {
       key: `member-${member.id}`,
       tone: 'bad',
       title: `${member.name} is ${member.health}`,
-      text: asSentence(member.health_detail) || 'Bring it back, or remove it if it is gone for good.',
+      text: `${asSentence(member.health_detail)} Bring it back, or replace it if it is gone for good.`.trim(),
       link: memberLink(member.name),
     }));
 }
@@ -155,11 +158,43 @@ function troubledServices({ services }: Work): NextStep[] {
       const state = stateOf(service);
       if (!(state in SERVICE_TROUBLE)) return [];
       const [tone, what, otherwise] = SERVICE_TROUBLE[state as keyof typeof SERVICE_TROUBLE];
-      const text = asSentence(reasonsOf(service.instances)[0]?.reason || service.rollout.detail || otherwise);
+      const text = asSentence(
+        reasonsOf(service.instances)[0]?.reason || failureOf(service.rollout.detail) || otherwise,
+      );
       const link = { href: `/services?service=${encodeURIComponent(service.name)}`, label: 'Show the service' };
       return [{ key: `service-${service.name}`, tone, title: `${service.name} ${what}`, text, link }];
     })
+    .sort(byUrgency)
     .slice(0, MAX_SERVICES_NAMED);
+}
+
+/** Replicas whose runner is offline: they go elsewhere by themselves, or something stands against it. */
+function strandedReplicas({ services }: Work, nowMs: number): NextStep[] {
+  const stranded = services.flatMap(({ instances }) => instances.filter(isStranded)).filter(({ moves_at }) => moves_at);
+  const due = stranded.filter(({ moves_at: at }) => at !== null && Date.parse(at) <= nowMs);
+  const first = due[0] ?? stranded[0];
+  if (!first) return [];
+  const link = { href: '/ha', label: 'Show the moves' };
+  const runners = [...new Set(stranded.map(({ runner }) => runner))].join(', ');
+  const title = `${plural(stranded.length, 'replica')} out of reach on ${runners}`;
+  const cure = due.length > 0 ? ' Bring it back, or make room on another.' : '';
+  return [{ key: 'stranded', tone: 'warn', title, text: `${asSentence(first.reason)}${cure}`, link }];
+}
+
+function balancers({ balancers: items }: Work): NextStep[] {
+  const link = { href: '/load-balancer?tab=balancers', label: 'Show the load balancers' };
+  const namesOf = (status: 'failing' | 'silent') =>
+    items.filter((one) => one.status === status).map(({ name }) => name);
+  const steps = [
+    ['failing', 'bad', 'does not run the newest configuration', 'Its servers may be out of date.'],
+    ['silent', 'warn', 'was not heard from', 'See whether quorate haproxy watch runs on its host and reaches a node.'],
+  ] as const;
+  return steps.flatMap(([status, tone, what, text]) => {
+    const names = namesOf(status);
+    return names.length === 0
+      ? []
+      : [{ key: `balancer-${status}`, tone, title: `${names.join(', ')} ${what}`, text, link }];
+  });
 }
 
 function deadLetters({ jobs: { dead_letters: dead } }: Work): NextStep[] {
@@ -183,12 +218,14 @@ export function nextSteps(
     ...standingAlarms(alarms),
     ...failingMembers(cluster),
     ...danglingJoins(joins),
-    ...(work ? [...offlineRunners(work), ...troubledServices(work)] : []),
+    ...(work
+      ? [...offlineRunners(work), ...strandedReplicas(work, nowMs), ...troubledServices(work), ...balancers(work)]
+      : []),
     ...sizeStep(cluster),
     ...certificates(cluster, nowMs),
     ...clocks(cluster),
     ...versions(cluster),
     ...backups(cluster),
     ...(work ? deadLetters(work) : []),
-  ];
+  ].sort(byUrgency);
 }

@@ -62,9 +62,10 @@ export function Slots({ runner }: { runner: Runner }) {
   );
 }
 
-/** A percentage of its host, marked when it is high. */
-export function Percent({ value }: { value: number | null }) {
-  if (value === null) return <span className="text-ink-3">–</span>;
+/** A percentage of its host, marked when it is high; what an offline one told last says nothing about now. */
+export function Percent({ runner, of }: { runner: Runner; of: 'cpu_percent' | 'memory_percent' }) {
+  const value = runner[of];
+  if (value === null || runner.status === 'offline') return <span className="text-ink-3">–</span>;
   return (
     <div className="w-20 space-y-1">
       <p className={cn('whitespace-nowrap', value >= 90 && 'font-medium text-warn')}>{Math.round(value)} %</p>
@@ -77,8 +78,9 @@ export function Percent({ value }: { value: number | null }) {
 export function Connections({ runner }: { runner: Runner }) {
   const { data } = useQuery(clusterQuery);
   const { connected_to: connected, node_id: inside, status } = runner;
-  if (inside !== null && status === 'online') return <span className="text-ink-2">to its node</span>;
-  if (connected.length === 0) return <span className="text-ink-3">{status === 'offline' ? 'none' : 'unknown'}</span>;
+  if (status === 'offline') return <span className="text-ink-3">–</span>;
+  if (inside !== null) return <span className="text-ink-2">to its node</span>;
+  if (connected.length === 0) return <span className="text-ink-3">unknown</span>;
   const missing = (data?.members ?? []).filter(({ id }) => !connected.includes(id)).map(({ name }) => name);
   return (
     <div>

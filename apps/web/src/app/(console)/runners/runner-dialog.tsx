@@ -55,15 +55,15 @@ function ReplicaPanel({ runner }: { runner: Runner }) {
   );
   return (
     <Work title="Replicas" none="It has no replica now." query={services} count={replicas.length}>
-      {replicas.map(({ service, slot, state, reason, since }) => (
+      {replicas.map(({ service, ...replica }) => (
         <WorkItem
-          key={`${service}/${slot}`}
-          badge={<ReplicaBadge state={state} />}
+          key={`${service}/${replica.slot}`}
+          badge={<ReplicaBadge replica={replica} />}
           href={`/services?service=${encodeURIComponent(service)}`}
-          name={`${service}/${slot}`}
-          detail={reason}
-          since={since}
-          load={loadOf(runner, 'replica', `${service}/${slot}`)}
+          name={`${service}/${replica.slot}`}
+          detail={replica.reason}
+          since={replica.since}
+          load={loadOf(runner, 'replica', `${service}/${replica.slot}`)}
         />
       ))}
     </Work>

@@ -31,8 +31,8 @@ export function RunnerList({ runners, actions }: RunnerListProps) {
         { head: 'Runner', cell: (runner) => <RunnerName runner={runner} onOpen={actions.open} /> },
         { head: 'State', cell: (runner) => <RunnerState runner={runner} /> },
         { head: 'Slots', cell: (runner) => <Slots runner={runner} /> },
-        { head: 'CPU', cell: (runner) => <Percent value={runner.cpu_percent} /> },
-        { head: 'Memory', cell: (runner) => <Percent value={runner.memory_percent} /> },
+        { head: 'CPU', cell: (runner) => <Percent runner={runner} of="cpu_percent" /> },
+        { head: 'Memory', cell: (runner) => <Percent runner={runner} of="memory_percent" /> },
         { head: 'Labels', className: 'max-w-56', cell: ({ labels }) => <LabelChips labels={labels} /> },
         { head: 'Connected', cell: (runner) => <Connections runner={runner} /> },
         { head: 'Certificate', className: 'whitespace-nowrap', cell: (runner) => <Certificate runner={runner} /> },
@@ -50,8 +50,8 @@ export function RunnerList({ runners, actions }: RunnerListProps) {
           <Facts
             items={[
               { label: 'Slots', value: <Slots runner={runner} /> },
-              { label: 'CPU', value: <Percent value={runner.cpu_percent} /> },
-              { label: 'Memory', value: <Percent value={runner.memory_percent} /> },
+              { label: 'CPU', value: <Percent runner={runner} of="cpu_percent" /> },
+              { label: 'Memory', value: <Percent runner={runner} of="memory_percent" /> },
               { label: 'Labels', value: <LabelChips labels={runner.labels} /> },
               { label: 'Connected', value: <Connections runner={runner} /> },
               { label: 'Certificate', value: <Certificate runner={runner} /> },

@@ -2,10 +2,9 @@
 
 import { type Service, serviceRoutes } from '@quorate/shared/services';
 import { toast } from 'sonner';
+import { SelectField, TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Field, Input, Textarea } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
-import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { WriteButton } from '@/components/write-button';
 import { useBodyForm } from '@/lib/body-form';
@@ -49,13 +48,11 @@ function AutoscalingForm({ service }: { service: Service }) {
       return problem ? { queue_labels: problem } : {};
     },
   });
-  const { errors, isDirty } = form.formState;
+  const { isDirty } = form.formState;
   const on = form.watch('enabled');
   const metric = form.watch('metric');
   const number = (field: keyof AutoscalingValues & string, label: string, hint?: string) => (
-    <Field label={label} hint={hint} error={errors[field]?.message}>
-      {(control) => <Input {...control} {...form.register(field)} inputMode="numeric" autoComplete="off" />}
-    </Field>
+    <TextField form={form} name={field} label={label} hint={hint} numeric />
   );
   return (
     <form className="space-y-4" noValidate onSubmit={form.handleSubmit((body) => save.run({ params: { name }, body }))}>
@@ -71,30 +68,20 @@ function AutoscalingForm({ service }: { service: Service }) {
             {number('min', 'At least')}
             {number('max', 'At most')}
           </div>
-          <Field label="By" error={errors.metric?.message}>
-            {(control) => <Select {...control} {...form.register('metric')} options={METRICS} />}
-          </Field>
+          <SelectField form={form} name="metric" label="By" options={METRICS} />
           {metric === 'cpu' ? (
             number('target_cpu_percent', 'Target (% CPU)', 'Mean of the replicas; 100 is one processor.')
           ) : (
             <>
               {number('target_queue_length', 'Target (jobs a replica)', 'Queued jobs, divided by the replicas.')}
-              <Field
+              <TextField
+                form={form}
+                name="queue_labels"
                 label="Jobs that count"
                 optional
                 hint="Those that ask for all of these labels, one key=value a line. Empty: all queued jobs."
-                error={errors.queue_labels?.message}
-              >
-                {(control) => (
-                  <Textarea
-                    {...control}
-                    {...form.register('queue_labels')}
-                    rows={2}
-                    spellCheck={false}
-                    className="font-mono text-xs"
-                  />
-                )}
-              </Field>
+                rows={2}
+              />
             </>
           )}
           {number(

@@ -1,8 +1,8 @@
 'use client';
 
-import { Field } from '@/components/ui/field';
-import { type Option, Select } from '@/components/ui/select';
-import { type SpecFormApi, TextField } from './text-field';
+import { SelectField, TextField } from '@/components/form-fields';
+import type { Option } from '@/components/ui/select';
+import type { SpecFormApi } from './spec-form';
 
 const TYPES = [
   { value: 'none', label: 'None: healthy while it runs' },
@@ -14,17 +14,18 @@ const TYPES = [
 /** How the runner finds out whether a replica is healthy. */
 export function HealthFields({ form, portOptions }: { form: SpecFormApi; portOptions: readonly Option[] }) {
   const type = form.watch('health');
-  const { errors } = form.formState;
   return (
     <>
       <div className="grid gap-4 sm:grid-cols-2">
-        <Field label="Check" error={errors.health?.message}>
-          {(control) => <Select {...control} {...form.register('health')} options={TYPES} />}
-        </Field>
+        <SelectField form={form} name="health" label="Check" options={TYPES} />
         {type === 'tcp' || type === 'http' ? (
-          <Field label="Port" error={errors.health_port?.message} hint="One of the names above.">
-            {(control) => <Select {...control} {...form.register('health_port')} options={portOptions} />}
-          </Field>
+          <SelectField
+            form={form}
+            name="health_port"
+            label="Port"
+            hint="One of the names above."
+            options={portOptions}
+          />
         ) : null}
       </div>
       {type === 'http' ? <TextField form={form} name="health_path" label="Path" mono /> : null}

@@ -14,8 +14,8 @@ import type { Replica } from './service-words';
 /** Which replica's output is shown; in the address, so that a link shows the same. */
 export const SLOT = parseAsInteger;
 
-const labelOf = ({ slot, runner, state }: Replica): string =>
-  `Replica ${slot} · ${runner ?? 'no runner yet'} · ${replicaWord(state).toLowerCase()}`;
+const labelOf = (replica: Replica): string =>
+  `Replica ${replica.slot} · ${replica.runner ?? 'no runner yet'} · ${replicaWord(replica).toLowerCase()}`;
 
 /** What one replica writes, as it comes, over all of its further placements. */
 export function LogsTab({ service: { name, instances } }: { service: Service }) {

@@ -92,10 +92,11 @@ export function ReplicaList({ instances, revision, onOutput }: ReplicaListProps)
   );
 }
 
-function State({ replica: { state, reason, moves_at: at } }: { replica: Replica }) {
+function State({ replica }: { replica: Replica }) {
+  const { reason, moves_at: at } = replica;
   return (
     <>
-      <ReplicaBadge state={state} />
+      <ReplicaBadge replica={replica} />
       {reason ? <p className="mt-1 break-words text-ink-2 text-xs">{asSentence(reason)}</p> : null}
       {at ? <MovesIn at={at} /> : null}
     </>

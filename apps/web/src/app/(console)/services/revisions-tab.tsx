@@ -11,6 +11,7 @@ import { WriteButton } from '@/components/write-button';
 import { asSentence } from '@/lib/format';
 import { commandLine } from '@/lib/lines';
 import { serviceRevisionsQuery } from '@/lib/queries';
+import { failureOf } from './service-words';
 
 /** What the service was, newest first, and the way back to it. */
 export function RevisionsTab({ service, onUse }: { service: Service; onUse: (spec: ServiceSpec) => void }) {
@@ -37,7 +38,7 @@ export function RevisionsTab({ service, onUse }: { service: Service; onUse: (spe
                   ) : null}
                 </p>
                 <p className="break-all font-mono text-ink-2 text-xs">{commandLine(spec)}</p>
-                {failure ? <p className="break-words text-bad text-xs">{asSentence(failure)}</p> : null}
+                {failure ? <p className="break-words text-bad text-xs">{asSentence(failureOf(failure))}</p> : null}
                 <p className="text-ink-3 text-xs">
                   <Time at={created_at} show="both" /> by {created_by}
                 </p>

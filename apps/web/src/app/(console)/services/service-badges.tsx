@@ -5,21 +5,20 @@ import {
   CircleX,
   Hourglass,
   LoaderCircle,
-  type LucideIcon,
   RefreshCw,
   ShieldCheck,
   TriangleAlert,
   Undo2,
+  Unplug,
 } from 'lucide-react';
-import { Badge, type Tone } from '@/components/ui/badge';
-import { type Replica, type ServiceState, stateOf } from './service-words';
-
-type Look = readonly [word: string, tone: Tone, icon: LucideIcon];
+import { Badge, type Look, LookBadge } from '@/components/ui/badge';
+import { isStranded, type Replica, type ServiceState, stateOf } from './service-words';
 
 const SERVICE: Record<ServiceState, Look> = {
   running: ['Running', 'ok', CircleCheck],
   starting: ['Starting', 'info', LoaderCircle],
   failing: ['Failing', 'bad', CircleX],
+  stranded: ['Runner offline', 'warn', Unplug],
   waiting: ['Waiting for room', 'warn', Hourglass],
   rolling: ['Rolling out', 'info', RefreshCw],
   rollout_failed: ['Rollout failed', 'bad', CircleX],
@@ -37,15 +36,14 @@ const REPLICA: Record<Replica['state'], Look> = {
   stopping: ['Stopping', 'info', CirclePause],
 };
 
-const show = ([word, tone, icon]: Look) => (
-  <Badge tone={tone} icon={icon}>
-    {word}
-  </Badge>
-);
+const show = (look: Look) => <LookBadge look={look} />;
 
 export const ServiceBadge = ({ service }: { service: Service }) => show(SERVICE[stateOf(service)]);
-export const ReplicaBadge = ({ state }: { state: Replica['state'] }) => show(REPLICA[state]);
-export const replicaWord = (state: Replica['state']): string => REPLICA[state][0];
+const STRANDED: Look = ['Out of reach', 'warn', Unplug];
+const lookOf = (replica: Replica): Look => (isStranded(replica) ? STRANDED : REPLICA[replica.state]);
+
+export const ReplicaBadge = ({ replica }: { replica: Replica }) => show(lookOf(replica));
+export const replicaWord = (replica: Replica): string => lookOf(replica)[0];
 export const SystemBadge = () => (
   <Badge tone="accent" icon={ShieldCheck}>
     System

@@ -2,12 +2,10 @@
 
 import type { Service, ServiceSpec } from '@quorate/shared/services';
 import { useQuery } from '@tanstack/react-query';
-import { ArrowLeft, Boxes, Pencil, RefreshCw, Scaling } from 'lucide-react';
+import { Boxes, Pencil, RefreshCw, Scaling } from 'lucide-react';
 import { parseAsStringLiteral, useQueryStates } from 'nuqs';
-import type { ReactNode } from 'react';
-import { Page } from '@/components/page';
+import { type Back, Page } from '@/components/page';
 import { EmptyState, ErrorState } from '@/components/states';
-import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { Tabs } from '@/components/ui/tabs';
@@ -32,37 +30,32 @@ interface ServiceDetailProps {
 /** One service: its replicas, how it scales itself, what it was before. */
 export function ServiceDetail({ name, actions, onBack }: ServiceDetailProps) {
   const { data, error, refetch } = useQuery(serviceQuery(name));
-  const back = (
-    <Button variant="ghost" onClick={onBack}>
-      <ArrowLeft aria-hidden />
-      All services
-    </Button>
-  );
+  const back = { label: 'All services', onBack };
   if (!data) {
     return (
-      <Page title={name} actions={back}>
+      <Page title={name} back={back}>
         <Panel flush>
           {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : <SkeletonRows rows={6} />}
         </Panel>
       </Page>
     );
   }
-  return <Loaded service={data.settings} back={back} actions={actions} />;
+  return <Loaded service={data.settings} actions={actions} back={back} />;
 }
 
 const TABS = ['replicas', 'output', 'autoscaling', 'revisions'] as const;
 
-function Loaded({ service, back, actions }: { service: Service; back: ReactNode; actions: ServiceActions }) {
+function Loaded({ service, back, actions }: { service: Service; back: Back; actions: ServiceActions }) {
   const [{ tab }, setPlace] = useQueryStates({ tab: parseAsStringLiteral(TABS).withDefault('replicas'), slot: SLOT });
   const onUse = (spec: ServiceSpec) => actions.start('edit', service, spec);
   const byItself = scaleBlock(service) !== null;
   return (
     <Page
       title={service.name}
+      back={back}
       description={`${replicaWords(service.replicas)} · revision ${service.revision}`}
       actions={
         <>
-          {back}
           {byItself ? null : (
             <WriteButton needs="operator" onClick={() => actions.start('scale', service)}>
               <Scaling aria-hidden />

@@ -4,10 +4,10 @@ import { MAX_REPLICAS, type Service, serviceRoutes } from '@quorate/shared/servi
 import { toast } from 'sonner';
 import { ConfirmDialog } from '@/components/confirm-dialog';
 import { FormDialog } from '@/components/form-dialog';
+import { TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
-import { Field, Input } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
 import { useBodyForm } from '@/lib/body-form';
 import { plural } from '@/lib/format';
@@ -49,15 +49,14 @@ export function ScaleDialog({ service, onClose }: { service: Service | null; onC
       onSubmit={submit}
       onClose={onClose}
     >
-      <Field
+      <TextField
+        form={form}
+        name="replicas"
         label={service ? 'Replicas' : 'Replicas of each service'}
         hint={`0 to ${MAX_REPLICAS}. What finds no room on a runner waits, and says why.`}
-        error={form.formState.errors.replicas?.message}
-      >
-        {(control) => (
-          <Input {...control} {...form.register('replicas')} inputMode="numeric" autoComplete="off" className="w-32" />
-        )}
-      </Field>
+        numeric
+        className="w-32"
+      />
       {service ? null : (
         <Notice tone="info">
           If one of them scales itself, nothing is changed: turn its autoscaling off first, or scale the others one by

@@ -10,7 +10,7 @@ import { ReplicaMeter, replicaWords } from './replica-meter';
 import type { ServiceActions } from './service-actions';
 import { ServiceBadge, SystemBadge } from './service-badges';
 import { ServiceMenu } from './service-menu';
-import { autoscalingWords, reasonsOf, spreadOf } from './service-words';
+import { autoscalingWords, failureOf, reasonsOf, spreadOf } from './service-words';
 
 interface ServiceListProps {
   services: readonly Service[];
@@ -44,10 +44,10 @@ export function ServiceList({ services, actions }: ServiceListProps) {
         {
           head: 'Replicas',
           className: 'whitespace-nowrap',
-          cell: ({ replicas }) => (
+          cell: (service) => (
             <>
-              <p>{replicaWords(replicas)}</p>
-              <ReplicaMeter replicas={replicas} />
+              <p>{replicaWords(service.replicas)}</p>
+              <ReplicaMeter service={service} />
             </>
           ),
         },
@@ -77,7 +77,7 @@ export function ServiceList({ services, actions }: ServiceListProps) {
             <ServiceBadge service={service} />
             <span>{replicaWords(service.replicas)}</span>
             <div className="w-24">
-              <ReplicaMeter replicas={service.replicas} />
+              <ReplicaMeter service={service} />
             </div>
           </div>
           <Why service={service} />
@@ -114,7 +114,7 @@ function Name({ service, actions }: { service: Service; actions: ServiceActions 
 /** What most of its replicas wait for or suffer from. */
 function Why({ service }: { service: Service }) {
   const [first] = reasonsOf(service.instances);
-  const text = first?.reason || (service.rollout.state === 'idle' ? '' : service.rollout.detail);
+  const text = first?.reason || (service.rollout.state === 'idle' ? '' : failureOf(service.rollout.detail));
   if (!text) return null;
   return (
     <p className="mt-1 line-clamp-2 break-words text-ink-2 text-xs" title={text}>

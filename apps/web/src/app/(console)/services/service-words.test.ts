@@ -1,9 +1,13 @@
 import type { Service } from '@quorate/shared/services';
 import { expect, it } from 'vitest';
-import { type Replica, reasonsOf, spreadOf, stateOf } from './service-words';
+import { failureOf, type Replica, reasonsOf, spreadOf, stateOf } from './service-words';
 
 const replica = (slot: number, state: Replica['state'], runner: string | null = 'a', reason = ''): Replica =>
-  ({ slot, state, runner, reason }) as Replica;
+  ({ slot, state, runner, reason, runner_online: runner !== null }) as Replica;
+const stranded = (slot: number, state: Replica['state'], reason = ''): Replica => ({
+  ...replica(slot, state, 'gone', reason),
+  runner_online: false,
+});
 
 const service = (
   desired: number,
@@ -15,7 +19,7 @@ const service = (
     replicas: {
       desired,
       placed: instances.filter(({ runner }) => runner !== null).length,
-      healthy: instances.filter(({ state }) => state === 'healthy').length,
+      healthy: instances.filter((one) => one.state === 'healthy' && one.runner_online).length,
     },
     revision,
     rollout: { state: rollout },
@@ -34,6 +38,9 @@ it.each<[string, Service]>([
   ['rollout_failed', service(1, [replica(0, 'healthy')], 'failed')],
   ['rolled_back', service(1, [replica(0, 'healthy')], 'rolled_back')],
   ['failing', service(1, [replica(0, 'unhealthy')], 'rolled_back')],
+  ['stranded', service(2, [replica(0, 'healthy'), stranded(1, 'healthy')])],
+  ['stranded', service(2, [stranded(0, 'backing_off'), replica(1, 'pending', null)])],
+  ['failing', service(2, [replica(0, 'backing_off'), stranded(1, 'healthy')])],
 ])('says %s', (state, value) => {
   expect(stateOf(value)).toBe(state);
 });
@@ -56,4 +63,18 @@ it('counts replicas by runner and reasons by how often they are given', () => {
     { reason: 'no room', count: 2 },
     { reason: 'exit 1', count: 1 },
   ]);
+});
+
+it('takes what an offline runner told last for no health', () => {
+  const instances = [replica(0, 'healthy', 'a'), stranded(1, 'healthy', 'its runner is offline')];
+  expect(spreadOf(instances)).toEqual([
+    { runner: 'a', count: 1, healthy: 1 },
+    { runner: 'gone', count: 1, healthy: 0 },
+  ]);
+  expect(reasonsOf(instances)).toEqual([{ reason: 'its runner is offline', count: 1 }]);
+});
+
+it('leaves out of a failure when its replica was to begin again', () => {
+  const detail = 'replica 0 does not stay up: exit 1 (failure 4 in a row; next start at 20:10:52Z)';
+  expect(failureOf(detail)).toBe('replica 0 does not stay up: exit 1');
 });

@@ -6,12 +6,19 @@ export type ServiceState =
   | 'running'
   | 'starting'
   | 'failing'
+  | 'stranded'
   | 'waiting'
   | 'rolling'
   | 'rollout_failed'
   | 'rolled_back'
   | 'stopping'
   | 'stopped';
+
+/** Its runner is offline: its state is the last that was heard of it. */
+export const isStranded = ({ runner, runner_online: online }: Replica): boolean => runner !== null && !online;
+export const isFailing = (replica: Replica): boolean =>
+  !isStranded(replica) && (replica.state === 'backing_off' || replica.state === 'unhealthy');
+const isHealthy = (replica: Replica): boolean => !isStranded(replica) && replica.state === 'healthy';
 
 /** A service in one word: what keeps it from what is wanted comes first. */
 export function stateOf({ replicas, revision, rollout, instances }: Service): ServiceState {
@@ -20,7 +27,8 @@ export function stateOf({ replicas, revision, rollout, instances }: Service): Se
   // The first revision replaces nothing: it starts.
   if (rollout.state === 'running' && revision > 1) return 'rolling';
   if (replicas.healthy < replicas.desired) {
-    if (instances.some(({ state }) => state === 'backing_off' || state === 'unhealthy')) return 'failing';
+    if (instances.some(isFailing)) return 'failing';
+    if (instances.some(isStranded)) return 'stranded';
     return instances.some(({ state }) => state === 'pending') ? 'waiting' : 'starting';
   }
   return rollout.state === 'rolled_back' ? 'rolled_back' : 'running';
@@ -29,7 +37,7 @@ export function stateOf({ replicas, revision, rollout, instances }: Service): Se
 export const SHOW = ['all', 'problems', 'changing', 'system'] as const;
 export type Show = (typeof SHOW)[number];
 
-const PROBLEMS: readonly ServiceState[] = ['failing', 'waiting', 'rollout_failed', 'rolled_back'];
+const PROBLEMS: readonly ServiceState[] = ['failing', 'stranded', 'waiting', 'rollout_failed', 'rolled_back'];
 const CHANGING: readonly ServiceState[] = ['rolling', 'starting', 'stopping'];
 const PASSES: Record<Show, (service: Service) => boolean> = {
   all: () => true,
@@ -50,11 +58,11 @@ export function filterServices(services: readonly Service[], show: Show, text: s
 /** How many replicas each runner has, most first; null = not placed. */
 export function spreadOf(instances: readonly Replica[]): { runner: string | null; count: number; healthy: number }[] {
   const byRunner = new Map<string | null, { count: number; healthy: number }>();
-  for (const { runner, state } of instances) {
-    const entry = byRunner.get(runner) ?? { count: 0, healthy: 0 };
+  for (const replica of instances) {
+    const entry = byRunner.get(replica.runner) ?? { count: 0, healthy: 0 };
     entry.count += 1;
-    if (state === 'healthy') entry.healthy += 1;
-    byRunner.set(runner, entry);
+    if (isHealthy(replica)) entry.healthy += 1;
+    byRunner.set(replica.runner, entry);
   }
   return [...byRunner]
     .map(([runner, entry]) => ({ runner, ...entry }))
@@ -64,8 +72,9 @@ export function spreadOf(instances: readonly Replica[]): { runner: string | null
 /** Each reason for which replicas are not healthy, with how many there are. */
 export function reasonsOf(instances: readonly Replica[]): { reason: string; count: number }[] {
   const counts = new Map<string, number>();
-  for (const { state, reason } of instances) {
-    if (state !== 'healthy' && reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  for (const replica of instances) {
+    const { reason } = replica;
+    if (!isHealthy(replica) && reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
   return [...counts].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count);
 }
@@ -77,3 +86,7 @@ export function autoscalingWords({ autoscaling }: Service): string | null {
   const target = cpu === undefined ? `${queue ?? '?'} queued jobs a replica` : `${cpu} % CPU`;
   return `${min ?? '?'} to ${max ?? '?'} at ${target}`;
 }
+
+/** Why a revision failed, without when its replica was to begin again: that is over. */
+export const failureOf = (detail: string): string =>
+  detail.replace(/ \(failure \d+ in a row; next start at [^)]*\)/g, '');

@@ -4,13 +4,13 @@ import type { ApiError } from '@quorate/shared/client';
 import { serviceSpecSchema } from '@quorate/shared/services';
 import { Braces, TextCursorInput } from 'lucide-react';
 import { useState } from 'react';
+import { TextField } from '@/components/form-fields';
 import { Button } from '@/components/ui/button';
 import { Switch } from '@/components/ui/switch';
 import { SpecFields } from './spec-fields';
-import { specOf, valuesOfSpec } from './spec-form';
+import { type SpecFormApi, specOf, valuesOfSpec } from './spec-form';
 import { problemsOf, specOfText, textOfSpec } from './spec-text';
 import { SpecTextField } from './spec-text-field';
-import { type SpecFormApi, TextField } from './text-field';
 
 interface SpecEditorProps {
   form: SpecFormApi;

@@ -1,10 +1,9 @@
 'use client';
 
 import type { ReactNode } from 'react';
-import { Field } from '@/components/ui/field';
-import { Select } from '@/components/ui/select';
+import { SelectField, TextField } from '@/components/form-fields';
 import { HealthFields } from './health-fields';
-import { type SpecFormApi, TextField } from './text-field';
+import type { SpecFormApi } from './spec-form';
 
 const Group = ({ title, children }: { title: string; children: ReactNode }) => (
   <fieldset className="space-y-4">
@@ -69,15 +68,13 @@ export function SpecFields({ form }: { form: SpecFormApi }) {
             placeholder="http admin"
             hint="For each a free port of the runner, in PORT_HTTP and so on; PORT is the first."
           />
-          <Field
+          <SelectField
+            form={form}
+            name="publish"
             label="Load balancer sends traffic to"
-            error={form.formState.errors.publish?.message}
             hint="Healthy replicas become servers in the HAProxy configuration."
-          >
-            {(control) => (
-              <Select {...control} {...form.register('publish')} options={portOptions(ports, 'none of them')} />
-            )}
-          </Field>
+            options={portOptions(ports, 'none of them')}
+          />
         </div>
       </Group>
       <Group title="Health">

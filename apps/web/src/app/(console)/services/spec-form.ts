@@ -1,4 +1,5 @@
 import type { Service, ServiceSpec } from '@quorate/shared/services';
+import type { UseFormReturn } from 'react-hook-form';
 import type { FieldOf } from '../../../lib/errors';
 import { lineWithoutValue, listToText, mapToText, textToList, textToMap } from '../../../lib/lines';
 import { specOfText, unreadable } from './spec-text';
@@ -28,6 +29,9 @@ export interface SpecValues {
   health_unhealthy_after: string;
   health_start_seconds: string;
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: the body that the form makes is none of the fields' business
+export type SpecFormApi = UseFormReturn<SpecValues, unknown, any>;
 
 export const SPEC_DEFAULTS: SpecValues = {
   name: '',

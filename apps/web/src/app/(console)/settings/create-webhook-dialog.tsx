@@ -3,8 +3,8 @@
 import { webhookRoutes } from '@quorate/shared/webhooks';
 import { useState } from 'react';
 import { FormDialog } from '@/components/form-dialog';
+import { TextField } from '@/components/form-fields';
 import { ProblemNotice } from '@/components/problem-notice';
-import { Field, Input } from '@/components/ui/field';
 import { useBodyForm } from '@/lib/body-form';
 import { useWrite } from '@/lib/use-write';
 import { WebhookSecret } from './webhook-secret';
@@ -27,7 +27,6 @@ export function CreateWebhookDialog({ onClose }: { onClose: () => void }) {
     toBody: ({ name, url, types }: Values) => ({ name, url, types: listOf(types) }),
     error: create.error,
   });
-  const { errors } = form.formState;
   if (secret) return <WebhookSecret name={secret.name} secret={secret.secret} onClose={onClose} />;
   const nameTaken = create.error?.code === 'name_taken' ? 'This name is taken.' : undefined;
   const filterHint = 'Types, topics or namespaces, such as cluster, member.*, session.failed. Empty: every event.';
@@ -39,19 +38,16 @@ export function CreateWebhookDialog({ onClose }: { onClose: () => void }) {
       onSubmit={form.handleSubmit((body) => create.run({ body }))}
       onClose={onClose}
     >
-      <Field label="Name" error={errors.name?.message ?? nameTaken}>
-        {(control) => <Input {...control} {...form.register('name')} autoComplete="off" placeholder="pager" />}
-      </Field>
-      <Field label="URL" hint="Gets one POST for each event, from whichever node leads." error={errors.url?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('url')} type="url" autoComplete="off" placeholder="https://…" />
-        )}
-      </Field>
-      <Field label="Events" optional hint={filterHint} error={errors.types?.message}>
-        {(control) => (
-          <Input {...control} {...form.register('types')} autoComplete="off" spellCheck={false} className="font-mono" />
-        )}
-      </Field>
+      <TextField form={form} name="name" label="Name" error={nameTaken} placeholder="pager" />
+      <TextField
+        form={form}
+        name="url"
+        label="URL"
+        hint="Gets one POST for each event, from whichever node leads."
+        type="url"
+        placeholder="https://…"
+      />
+      <TextField form={form} name="types" label="Events" optional hint={filterHint} className="font-mono" />
       {nameTaken ? null : <ProblemNotice error={create.error} fields={['name', 'url', 'types']} />}
     </FormDialog>
   );

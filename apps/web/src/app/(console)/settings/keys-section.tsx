@@ -7,7 +7,7 @@ import { type ReactNode, useState } from 'react';
 import { CopyButton } from '@/components/copy-button';
 import { ErrorState } from '@/components/states';
 import { Time } from '@/components/time';
-import { Badge } from '@/components/ui/badge';
+import { Badge, LookBadge } from '@/components/ui/badge';
 import { Notice } from '@/components/ui/notice';
 import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
@@ -130,9 +130,7 @@ function CertificateRow({ certificate, onRotate }: { certificate: Certificate; o
         </p>
       </Td>
       <Td>
-        <Badge tone={tone} icon={icon}>
-          {word}
-        </Badge>
+        <LookBadge look={[word, tone, icon]} />
       </Td>
       <Td>
         <Time at={certificate.not_after} className="sm:hidden" />

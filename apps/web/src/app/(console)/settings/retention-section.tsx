@@ -3,9 +3,9 @@
 import { type RetentionView, retentionRoutes } from '@quorate/shared/retention';
 import { useQuery } from '@tanstack/react-query';
 import { toast } from 'sonner';
+import { TextField } from '@/components/form-fields';
 import { SaveProblem } from '@/components/save-problem';
 import { ErrorState } from '@/components/states';
-import { Field, Input } from '@/components/ui/field';
 import { Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { WriteButton } from '@/components/write-button';
@@ -34,7 +34,7 @@ function RetentionForm({ current }: { current: Versioned<RetentionView> }) {
   const save = useWrite(retentionRoutes.put, {
     refresh: ['retention'],
     onSuccess: () => {
-      void version.loadCurrent();
+      version.loadCurrent();
       toast.success('Retention saved');
     },
   });
@@ -44,17 +44,17 @@ function RetentionForm({ current }: { current: Versioned<RetentionView> }) {
     toBody: (values) => ({ events: numberOf(values.events), audit: numberOf(values.audit) }),
     error: save.error,
   });
-  const { errors, isDirty } = form.formState;
-  const version = useSettingsVersion({ form, query: retentionQuery, current, valuesOf });
+  const { isDirty } = form.formState;
+  const version = useSettingsVersion({ form, save, query: retentionQuery, current, valuesOf });
   const submit = form.handleSubmit((body) => save.run({ body, ...version.headers() }));
-  const loadCurrent = () => {
-    save.reset();
-    void version.loadCurrent();
-  };
   const field = (name: 'events' | 'audit', label: string) => (
-    <Field label={label} hint={`${formatInt(current.settings.stored[name])} stored now.`} error={errors[name]?.message}>
-      {(control) => <Input {...control} {...form.register(name)} autoComplete="off" inputMode="numeric" />}
-    </Field>
+    <TextField
+      form={form}
+      name={name}
+      label={label}
+      hint={`${formatInt(current.settings.stored[name])} stored now.`}
+      numeric
+    />
   );
   return (
     <form className="max-w-3xl space-y-4" onSubmit={submit} noValidate>
@@ -66,7 +66,7 @@ function RetentionForm({ current }: { current: Versioned<RetentionView> }) {
         {field('events', 'Events to keep')}
         {field('audit', 'Audit records to keep')}
       </div>
-      <SaveProblem error={save.error} fields={['events', 'audit']} onLoad={loadCurrent} />
+      <SaveProblem error={save.error} fields={['events', 'audit']} onLoad={version.loadCurrent} />
       <WriteButton needs="admin" variant="primary" type="submit" pending={save.pending} disabled={!isDirty}>
         Save retention
       </WriteButton>

@@ -6,16 +6,16 @@ import { CircleCheck, RotateCcw, Skull } from 'lucide-react';
 import { useState } from 'react';
 import { toast } from 'sonner';
 import { ConfirmDialog } from '@/components/confirm-dialog';
+import { DataTable } from '@/components/data-list';
 import { MoreButton } from '@/components/more-button';
 import { ProblemNotice } from '@/components/problem-notice';
 import { ErrorState } from '@/components/states';
 import { Time } from '@/components/time';
-import { Badge } from '@/components/ui/badge';
+import { LookBadge } from '@/components/ui/badge';
 import { Dialog } from '@/components/ui/dialog';
 import { Notice } from '@/components/ui/notice';
 import { Facts } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
-import { Table, Td, Th, Tr } from '@/components/ui/table';
 import { WriteButton } from '@/components/write-button';
 import { formatMs, plural } from '@/lib/format';
 import { webhookDeliveriesQuery } from '@/lib/queries';
@@ -118,47 +118,37 @@ function Deliveries({ id }: { id: string }) {
   if (items.length === 0) return <p className="text-ink-2">Nothing was delivered yet.</p>;
   return (
     <div className="overflow-hidden rounded-md border">
-      <Table label="Deliveries">
-        <thead>
-          <tr>
-            <Th>Event</Th>
-            <Th>Outcome</Th>
-            <Th className="text-right max-sm:hidden">Attempts</Th>
-            <Th className="text-right">When</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {items.map((delivery) => (
-            <DeliveryRow key={delivery.id} delivery={delivery} />
-          ))}
-        </tbody>
-      </Table>
+      <DataTable
+        label="Deliveries"
+        rows={items}
+        keyOf={({ id: delivery }) => delivery}
+        columns={[
+          {
+            head: 'Event',
+            cell: ({ event_type: type, seq }) => (
+              <>
+                <code className="font-mono text-xs">{type}</code>
+                <p className="text-ink-3 text-xs">seq {seq}</p>
+              </>
+            ),
+          },
+          { head: 'Outcome', cell: (delivery) => <Outcome delivery={delivery} /> },
+          { head: 'Attempts', right: true, from: 'sm', className: 'tabular-nums', cell: ({ attempts }) => attempts },
+          { head: 'When', right: true, cell: ({ at }) => <Time at={at} /> },
+        ]}
+      />
       <MoreButton query={deliveries} />
     </div>
   );
 }
 
-function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
-  const { word, tone, icon } = STATES[delivery.state];
+function Outcome({ delivery: { state, error, http_status, duration_ms } }: { delivery: WebhookDelivery }) {
+  const { word, tone, icon } = STATES[state];
   return (
-    <Tr>
-      <Td>
-        <code className="font-mono text-xs">{delivery.event_type}</code>
-        <p className="text-ink-3 text-xs">seq {delivery.seq}</p>
-      </Td>
-      <Td>
-        <Badge tone={tone} icon={icon}>
-          {word}
-        </Badge>
-        <p className="break-words text-ink-3 text-xs">
-          {delivery.error || `HTTP ${delivery.http_status} · ${formatMs(delivery.duration_ms)}`}
-        </p>
-      </Td>
-      <Td className="text-right tabular-nums max-sm:hidden">{delivery.attempts}</Td>
-      <Td className="text-right">
-        <Time at={delivery.at} />
-      </Td>
-    </Tr>
+    <>
+      <LookBadge look={[word, tone, icon]} />
+      <p className="break-words text-ink-3 text-xs">{error || `HTTP ${http_status} · ${formatMs(duration_ms)}`}</p>
+    </>
   );
 }
 
