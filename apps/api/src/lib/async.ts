@@ -28,6 +28,38 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** A wait that is cut short again and again. */
+export interface Alarm {
+  /** Ends the wait that is under way, else the next one. */
+  ring(): void;
+  /** Resolves after `ms`, or when it rings; at once when it rang since the last wait. */
+  wait(ms: number): Promise<void>;
+}
+
+/** For what rings with each entry of the log: an AbortController costs twenty times as much. */
+export function createAlarm(): Alarm {
+  let rang = false;
+  let wake = (): void => {};
+  return {
+    ring() {
+      rang = true;
+      wake();
+    },
+    async wait(ms) {
+      if (!rang) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      rang = false;
+    },
+  };
+}
+
 /** The promise's result, or an Error(`message`) after `ms`. The promise itself goes on. */
 export function withTimeout<T>(promise: Promise<T>, ms: number, message: string): Promise<T> {
   return new Promise((resolve, reject) => {

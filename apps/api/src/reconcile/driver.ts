@@ -1,4 +1,4 @@
-import { delay } from '../lib/async';
+import { createAlarm } from '../lib/async';
 import type { Logger } from '../lib/logger';
 
 /** Background work: idempotent, safe to run twice, takes no input. It reads the state, plans, proposes. */
@@ -16,29 +16,26 @@ export interface ReconcilerHandle {
 
 /** Runs a reconciler by timer and by signal, never twice at once. A failure is logged and tried again at the next tick. */
 export function startReconciler(reconciler: Reconciler, logger: Logger): ReconcilerHandle {
-  const stopping = new AbortController();
-  let wake = new AbortController();
+  const alarm = createAlarm();
+  let stopped = false;
 
   async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      wake = new AbortController();
+    while (!stopped) {
       try {
         await reconciler.run();
       } catch (error) {
-        if (!stopping.signal.aborted)
-          logger.warn({ err: error, reconciler: reconciler.name }, 'a reconciler failed; it runs again');
+        if (!stopped) logger.warn({ err: error, reconciler: reconciler.name }, 'a reconciler failed; it runs again');
       }
-      // One signal for both: a combined one would leave a trace on the long-lived signal each time.
-      if (!stopping.signal.aborted) await delay(reconciler.intervalMs, wake.signal);
+      if (!stopped) await alarm.wait(reconciler.intervalMs);
     }
   }
   const running = loop();
 
   return {
-    trigger: () => wake.abort(),
+    trigger: alarm.ring,
     async stop() {
-      stopping.abort();
-      wake.abort();
+      stopped = true;
+      alarm.ring();
       await running;
     },
   };
