@@ -28,6 +28,9 @@ export const plain = (value: unknown): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   String(value).replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 
+/** `1 job`, `2 jobs`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 const NO_BORDERS = {
   ...Object.fromEntries(
     ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'].map((k) => [

@@ -136,7 +136,10 @@ export const registerHa: Register = (parent, run) => {
       run(async (inv, { fromStart = false, follow }: { fromStart?: boolean; follow?: boolean }) => {
         await inv.confirm('Update every node, one after the other?');
         const begun = await inv.call(haRoutes.update, { body: { from_start: fromStart } });
-        if (!follow) return showUpdate(inv, begun);
+        if (!follow) {
+          showUpdate(inv, begun);
+          return inv.note('see how far it is with: quorate ha show');
+        }
         await followUpdate(inv, begun);
       }),
     );

@@ -1,7 +1,7 @@
 import { type JobSchedule, jobScheduleRoutes, MISSED_RUNS, OVERLAPS } from '@quorate/shared/job-schedules';
 import { type Command, Option } from 'commander';
 import { CliError } from '../cli-error';
-import { relativeTime } from '../duration';
+import { relativeTime, utcTime } from '../duration';
 import type { Invocation } from '../invocation';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Run } from '../register';
@@ -41,13 +41,13 @@ const show = (inv: Invocation, data: JobSchedule): void =>
         ['name', data.name],
         ['what', specText(data)],
         ['when', `${data.cron} (${data.time_zone})`],
-        ['next run', data.next_run_at ?? 'off'],
-        ['last due', data.last_due_at],
+        ['next run', data.next_run_at === null ? 'off' : utcTime(data.next_run_at)],
+        ['last due', data.last_due_at === null ? null : utcTime(data.last_due_at)],
         ['last job', data.last_job_id],
         ['runs', data.runs],
-        ['when one is still open', data.overlap],
+        ['when one is still open', data.overlap.replaceAll('_', ' ')],
         ['skipped', data.skipped_runs],
-        ['when one was missed', data.missed],
+        ['when one was missed', data.missed.replaceAll('_', ' ')],
         ['missed', data.missed_runs],
       ],
     }),

@@ -4,7 +4,7 @@ import { CliError } from '../cli-error';
 import { relativeTime } from '../duration';
 import { integerBetween, uuidArgument } from '../globals';
 import type { Invocation } from '../invocation';
-import { type Column, listView, recordView } from '../output';
+import { type Column, counted, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { followJob, printOutput } from './job-logs';
 import { addScheduleCommands } from './job-schedule';
@@ -46,7 +46,10 @@ function addSubmit(job: Command, run: Run): void {
       .action(
         run(async (inv, command: string | undefined, args: string[], options: SpecOptions & { follow?: boolean }) => {
           const submitted = await inv.call(jobRoutes.create, { body: await submissionOf(inv, command, args, options) });
-          if (!options.follow) return showJob(inv, submitted);
+          if (!options.follow) {
+            showJob(inv, submitted);
+            return inv.note(`see what it writes with: quorate job logs ${submitted.id} --follow`);
+          }
           inv.note(`job ${submitted.id}`);
           await followToEnd(inv, submitted.id);
         }),
@@ -116,7 +119,8 @@ function addActions(job: Command, run: Run): void {
         await inv.confirm('Run all these dead letters again?');
         const body = { ...(kind ? { kind } : {}), ...(schedule ? { schedule_id: schedule } : {}) };
         const data = await inv.call(jobRoutes.retryDeadLetters, { body });
-        const text = `${data.retried} jobs run again${data.left > 0 ? `, ${data.left} are left: repeat it` : ''}.`;
+        const left = data.left > 0 ? `; ${data.left} left: repeat it` : '';
+        const text = `${counted(data.retried, 'job')} to run again${left}`;
         inv.print({ data, names: [String(data.retried)], text: () => text });
       }),
     );

@@ -2,7 +2,7 @@ import { type Runner, runnerRoutes } from '@quorate/shared/runners';
 import { CliError } from '../cli-error';
 import { relativeTime, utcTime } from '../duration';
 import type { Invocation } from '../invocation';
-import { type Column, listView, recordView } from '../output';
+import { type Colors, type Column, counted, fieldsText, listView, tableText } from '../output';
 import { collectPages, MAX_LISTED, type Register } from '../register';
 
 const percent = (value: number | null): string => (value === null ? '-' : `${Math.round(value)}%`);
@@ -46,26 +46,28 @@ async function find(inv: Invocation, which: string): Promise<Runner> {
   throw new CliError('notFound', `there is no runner ${which}`, { hint: 'see: quorate runner list' });
 }
 
+const PROGRAMS: readonly Column<Runner['programs'][number]>[] = [
+  { header: 'RUNS', value: (p) => `${p.kind} ${p.name}` },
+  { header: 'OF A PROCESSOR', value: (p) => percent(p.cpu_percent) },
+  { header: 'MEMORY', value: (p) => `${Math.round(p.rss_bytes / 1048576)} MiB` },
+];
+
 function fieldsOf(runner: Runner): [string, string | number | null][] {
-  const programs = runner.programs.map(
-    ({ kind, name, cpu_percent, rss_bytes }) =>
-      `${kind} ${name} (${percent(cpu_percent)} of a processor, ${Math.round(rss_bytes / 1048576)} MiB)`,
-  );
+  const has = `${counted(runner.jobs, 'job')}, ${counted(runner.replicas, 'replica')}`;
   return [
-    ['Name', runner.name],
-    ['Id', runner.id],
-    ['Status', `${statusOf(runner)} since ${utcTime(runner.status_since)}`],
-    ['Embedded in node', runner.node_id],
-    ['Connected to nodes', runner.connected_to.join(', ')],
-    ['Jobs, replicas, capacity', `${runner.jobs}, ${runner.replicas}, ${runner.capacity}`],
+    ['name', runner.name],
+    ['id', runner.id],
+    ['status', `${statusOf(runner)} since ${utcTime(runner.status_since)}`],
+    ['inside of node', runner.node_id],
+    ['connected to nodes', runner.connected_to.join(', ')],
+    ['has', `${has}; capacity ${runner.capacity}`],
     ['CPU', percent(runner.cpu_percent)],
-    ['Memory', percent(runner.memory_percent)],
-    ['Measured', utcTime(runner.measured_at)],
-    ['Runs', programs.join('\n')],
-    ['Labels', labelText(runner)],
-    ['Version', runner.version],
-    ['Certificate expires', utcTime(runner.certificate_expires_at)],
-    ['Joined', utcTime(runner.joined_at)],
+    ['memory', percent(runner.memory_percent)],
+    ['measured', utcTime(runner.measured_at)],
+    ['labels', labelText(runner)],
+    ['version', runner.version],
+    ['certificate expires', utcTime(runner.certificate_expires_at)],
+    ['joined', utcTime(runner.joined_at)],
   ];
 }
 
@@ -89,7 +91,11 @@ export const registerRunner: Register = (program, run) => {
       run(async (inv, which: string) => {
         const { id } = await find(inv, which);
         const data = await inv.call(runnerRoutes.get, { params: { id } });
-        inv.print(recordView({ data, name: data.name, fields: fieldsOf(data) }));
+        const text = (colors: Colors): string => {
+          const fields = fieldsText(fieldsOf(data), colors);
+          return data.programs.length === 0 ? fields : `${fields}\n\n${tableText(data.programs, PROGRAMS, colors)}`;
+        };
+        inv.print({ data, names: [data.name], text });
       }),
     );
   runner
@@ -121,7 +127,9 @@ export const registerRunner: Register = (program, run) => {
     .action(
       run(async (inv, which: string) => {
         const { id, name, jobs, replicas } = await find(inv, which);
-        await inv.confirm(`Remove the runner ${name}, which has ${jobs} jobs and ${replicas} replicas?`);
+        await inv.confirm(
+          `Remove the runner ${name}, which has ${counted(jobs, 'job')} and ${counted(replicas, 'replica')}?`,
+        );
         await inv.call(runnerRoutes.remove, { params: { id } });
         inv.note(`The runner ${name} was removed.`);
       }),

@@ -1,7 +1,7 @@
 import type { Service } from '@quorate/shared/services';
 import { utcTime } from '../duration';
 import type { Invocation } from '../invocation';
-import { type Colors, type Column, fieldsText, tableText } from '../output';
+import { type Colors, type Column, counted, fieldsText, tableText } from '../output';
 
 export const SERVICES: readonly Column<Service>[] = [
   { header: 'NAME', value: (s) => (s.system ? `${s.name} (system)` : s.name) },
@@ -45,7 +45,7 @@ function fieldsOf(data: Service, colors: Colors): string {
   return fieldsText(
     [
       ['name', data.system ? `${data.name} (system)` : data.name],
-      ['healthy', `${healthy} of ${desired} ${desired === 1 ? 'replica' : 'replicas'}`],
+      ['healthy', `${healthy} of ${counted(desired, 'replica')}`],
       ['revision', data.revision],
       ['rollout', rolloutOf(data)],
       ['detail', data.rollout.detail || null],

@@ -1,4 +1,5 @@
 import type { CallResult } from '@quorate/shared/client';
+import { haproxyRoutes } from '@quorate/shared/haproxy';
 import { MAX_REPLICAS, type ServiceSpec, serviceRoutes } from '@quorate/shared/services';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
@@ -6,7 +7,7 @@ import { CliError } from '../cli-error';
 import { utcTime } from '../duration';
 import { integerBetween } from '../globals';
 import type { Invocation } from '../invocation';
-import { type Column, listView } from '../output';
+import { type Column, counted, listView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { addAutoscaling } from './service-autoscale';
 import { addLogs } from './service-logs';
@@ -139,6 +140,13 @@ function addUpdates(service: Command, run: Run): void {
     );
 }
 
+/** An address that answers nothing but 503 from now on is worth a word. */
+async function notePublished(inv: Invocation, name: string): Promise<void> {
+  const settings = await inv.call(haproxyRoutes.getSettings, {}).catch(() => undefined);
+  const found = settings?.services.find(({ service }) => service === name);
+  if (found) inv.note(`it is still published on ${found.bind}; take it off with: quorate haproxy unpublish ${name}`);
+}
+
 function addEnding(service: Command, run: Run): void {
   service
     .command('remove')
@@ -149,6 +157,7 @@ function addEnding(service: Command, run: Run): void {
         await inv.confirm(`Stop every replica of ${name} and forget it?`);
         await inv.call(serviceRoutes.remove, { params: { name } });
         inv.print({ data: { name }, names: [name], text: () => `${name} is removed; its replicas end now` });
+        await notePublished(inv, name);
       }),
     );
 }
@@ -167,7 +176,7 @@ export const registerScale: Register = (parent, run) => {
         }
         const data = await inv.call(serviceRoutes.scaleAll, { body: { replicas } });
         const which = data.services.join(', ') || 'there is no service';
-        const text = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'} each: ${which}`;
+        const text = `${counted(replicas, 'replica')} each: ${which}`;
         inv.print({ data, names: data.services, text: () => text });
       }),
     );
