@@ -31,11 +31,15 @@ const FAILOVERS: readonly Column<HaFailover>[] = [
   { header: 'HEALTHY', value: (f) => (f.healthy_at ? utcTime(f.healthy_at) : null) },
 ];
 
+/** Lines of their own; none when there is none. */
+const illText = ({ ill_before }: HaUpdate): string[] => {
+  const ill = ill_before.map(({ service, slot }) => `${service}/${slot}`).join(', ');
+  return ill === '' ? [] : [`failed already when it began, and do not stop it: ${ill}`];
+};
+
 const updateText = (data: HaUpdate, colors: Colors): string => {
   const head = `update ${data.state}${data.detail ? `: ${plain(data.detail)}` : ''}`;
-  const ill = data.ill_before.map(({ service, slot }) => `${service}/${slot}`).join(', ');
-  const note = ill === '' ? [] : [`failed already when it began, and do not stop it: ${ill}`];
-  return [head, ...note, '', tableText(data.nodes, STEPS, colors)].join('\n');
+  return [head, ...illText(data), '', tableText(data.nodes, STEPS, colors)].join('\n');
 };
 
 const showUpdate = (inv: Invocation, data: HaUpdate): void =>
@@ -88,6 +92,7 @@ async function change(inv: Invocation, enabled: boolean | undefined, options: Se
 /** Tells of each step as it comes. Ends when the update does, or with Ctrl-C; the update goes on then. */
 async function followUpdate(inv: Invocation, begun: HaUpdate): Promise<void> {
   let update = begun;
+  for (const line of illText(begun)) inv.note(line);
   const told = new Map<number, string>();
   for (;;) {
     for (const { node_id: id, name, state, detail } of update.nodes) {

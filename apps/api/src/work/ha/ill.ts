@@ -1,5 +1,5 @@
 import type { HaUpdate } from '@quorate/shared/ha';
-import { and, asc, eq, isNotNull } from 'drizzle-orm';
+import { asc } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { type ReplicaRow, serviceReplicas } from '../services/table';
 
@@ -11,19 +11,16 @@ const STABLE_MS = 30_000;
 const MAX_REASON = 200;
 
 const replicas = (db: StateDb): ReplicaRow[] =>
-  db
-    .select()
-    .from(serviceReplicas)
-    .where(and(isNotNull(serviceReplicas.runnerId), eq(serviceReplicas.want, 'run')))
-    .orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot))
-    .all();
+  db.select().from(serviceReplicas).orderBy(asc(serviceReplicas.service), asc(serviceReplicas.slot)).all();
 
 const isWell = ({ state, stateAt }: ReplicaRow, at: number, stableMs: number): boolean =>
   state === 'healthy' && at - stateAt >= stableMs;
 
 /** One that has only just been started fails not yet. */
 const isFailing = (row: ReplicaRow, at: number): boolean =>
-  row.state === 'unhealthy' || row.state === 'backing_off' || (row.restarts > 0 && !isWell(row, at, STABLE_MS));
+  row.runnerId !== null &&
+  row.want === 'run' &&
+  (row.state === 'unhealthy' || row.state === 'backing_off' || (row.restarts > 0 && !isWell(row, at, STABLE_MS)));
 
 /** Replicas that fail now. Pure over the state; `at` in ms. */
 export const illNow = (db: StateDb, at: number): IllBefore =>
@@ -34,7 +31,7 @@ export const illNow = (db: StateDb, at: number): IllBefore =>
 export const hasReplica = (list: IllBefore, service: string, slot: number): boolean =>
   list.some((one) => one.service === service && one.slot === slot);
 
-/** Those of `before` that have not been healthy for `stableMs`. */
+/** Those of `before` that have not been healthy for `stableMs`, wherever they are by now. */
 export function stillIll(db: StateDb, before: IllBefore, at: number, stableMs = STABLE_MS): IllBefore {
   if (before.length === 0) return before;
   const ill = replicas(db).filter((row) => !isWell(row, at, stableMs));
