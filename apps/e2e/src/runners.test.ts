@@ -90,6 +90,37 @@ describe('runners on three nodes', () => {
     };
   }
 
+  /** A service of one replica that does not end by itself, and says whether one before it still lives when it starts. */
+  async function startStubborn(name: string, labels: Record<string, string>) {
+    const pids = join(workspace.dir, `${name}.pids`);
+    const overlaps = join(workspace.dir, `${name}.overlaps`);
+    const script = [
+      "trap '' TERM",
+      `for p in $(cat ${pids} 2>/dev/null); do grep -qs '^State:.[^ZX]' /proc/$p/status && echo $p >> ${overlaps}; done`,
+      `echo $$ >> ${pids}`,
+      'while :; do sleep 0.1; done',
+    ].join('\n');
+    const spec = { command: '/bin/sh', args: ['-c', script], labels, stop_grace_seconds: 6 };
+    const call = cluster.node(0).client(10_000);
+    await call.call(serviceRoutes.create, { body: { name, spec, replicas: 1 } });
+    const look = () => call.call(serviceRoutes.get, { params: { name } });
+    await until(`${name} is healthy`, async () => (await look()).replicas.healthy === 1);
+    return {
+      holder: async () => (await look()).instances[0]?.runner,
+      isAlive: () => isAlive(linesOf(pids)[0]),
+      starts: () => linesOf(pids).length,
+      async expectMovedOnce(to: string): Promise<void> {
+        const moved = async () =>
+          (await look()).instances.some(({ runner, state }) => runner === to && state === 'healthy');
+        await until(`${name} is healthy again`, moved, { boundMs: 90_000 });
+        const alive = linesOf(pids).filter(isAlive).length;
+        expect({ starts: linesOf(pids).length, alive, overlaps: linesOf(overlaps) }, name).toEqual({
+          ...{ starts: 2, alive: 1, overlaps: [] },
+        });
+      },
+    };
+  }
+
   it('join by token and are known on every node, with their labels and capacity', async () => {
     for (const node of cluster.nodes) {
       for (const runner of runners) {
@@ -180,13 +211,29 @@ describe('runners on three nodes', () => {
     await until('no replica is left', () => !linesOf(starts).some(isAlive));
   }, 300_000);
 
-  it('one that is removed is let go at each node, says so and ends; its certificate is worth nothing, and a token lets it in anew', async () => {
+  it('one that is removed while it works is let go at each node, ends what it runs, which moves after that, and ends; its certificate is worth nothing, and a token lets it in anew', async () => {
+    const call = cluster.node(0).client();
     const removed = runnerNamed('killed');
     const { id } = await removed.view();
+    const spare = { id: (await runnerNamed(SPARE).view()).id };
+    await call.call(runnerRoutes.drain, { params: spare });
+    const job = await startJob('removed', { killed: 'yes' });
+    const replica = await startStubborn('stubborn', { killed: 'yes' });
+    await call.call(runnerRoutes.resume, { params: spare });
+    expect([await job.holder(), await replica.holder()]).toEqual(['killed', 'killed']);
+
     const file = readFileSync(join(removed.dataDir, 'runner.json'), 'utf8');
     await cluster.node(1).client().call(runnerRoutes.remove, { params: { id } });
+    // Killed on its way out: it is told again when it starts, and does not leave its replica to nobody.
+    await until('it knows', () => removed.log().includes('stopping a replica'));
+    await removed.kill();
+    expect([replica.isAlive(), replica.starts()]).toEqual([true, 1]);
+    removed.restart();
     expect(await removed.ended()).toBe(1);
     expect(removed.log()).toContain('was removed from the cluster');
+    expect(removed.programs()).toEqual([]);
+    await Promise.all([job.expectRetriedOnce(), replica.expectMovedOnce(SPARE)]);
+    await call.call(serviceRoutes.remove, { params: { name: 'stubborn' } });
     const key = readFileSync(join(removed.dataDir, 'pki/node.key'), 'utf8');
     for (const node of cluster.nodes) expect(await knock(node, JSON.parse(file), key)).toBe('403 node_removed');
     await removed.join();

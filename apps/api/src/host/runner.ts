@@ -144,8 +144,10 @@ export function openRunner(options: OpenOptions): () => Promise<void> {
       stopCare ??= keepCertificate(credentials, runner, options);
     },
     onRemoved() {
-      setRunnerFileAside(dataDir);
-      void stop().finally(options.onRemoved);
+      // The file goes last: whoever is killed before that is told again, and ends what it has then.
+      void stop()
+        .then(() => setRunnerFileAside(dataDir))
+        .finally(options.onRemoved);
     },
   });
   async function stop(): Promise<void> {

@@ -12,6 +12,7 @@ import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/run
 import { type Agent, bootId, createAgent } from './agent/agent';
 import { createMeasure } from './agent/measure';
 import { createReplicas } from './agent/replicas/replicas';
+import { createSpawner } from './agent/spawner';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
 import type { ChangedRunners } from './changed-runners';
 import { LEASE_MS, PROOF_MAX_AGE_MS, SAMPLE_MS } from './lease';
@@ -62,9 +63,10 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
   let stopped = false;
 
   const dir = join(deps.dataDir, 'work');
-  const agent = createAgent({ dir, user, logger, report, leaseHeld, leaseEndsAt: () => heldAt + LEASE_MS });
+  const spawner = createSpawner({ leaseEndsAt: () => heldAt + LEASE_MS, user, logger });
+  const agent = createAgent({ dir, spawner, user, logger, report, leaseHeld });
   const replicas = createReplicas({
-    ...{ dir: join(dir, 'replicas'), bootId: bootId(), user, logger, report: reportReplicas },
+    ...{ dir: join(dir, 'replicas'), bootId: bootId(), spawner, user, logger, report: reportReplicas },
   });
 
   async function reportReplicas(reports: ReplicaReport[]): Promise<void> {
@@ -148,6 +150,7 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
         agent.stop(),
         deps.removed() || workers.stop_services ? replicas.stopAll() : replicas.leave(),
       ]);
+      spawner.stop();
     },
   };
 }

@@ -34,9 +34,21 @@ export function createRunnerCredentials(options: {
   let { file } = options;
   let issuer: string | undefined;
 
+  let isKept = true;
+
   function change(next: Partial<RunnerFile>): void {
     file = { ...file, ...next };
-    saveRunnerFile(dataDir, file);
+    keep();
+  }
+  /** On a full disk it goes on with what it was told, and keeps that when it looks after its certificate the next time. */
+  function keep(): void {
+    try {
+      saveRunnerFile(dataDir, file);
+      isKept = true;
+    } catch (error) {
+      isKept = false;
+      logger.error({ err: error }, 'what this runner is known by cannot be kept on the disk');
+    }
   }
 
   return {
@@ -54,6 +66,7 @@ export function createRunnerCredentials(options: {
       logger.info('this runner trusts the CAs that the cluster names by now');
     },
     async renewIfDue(renew) {
+      if (!isKept) keep();
       if (issuer === undefined) return false;
       const reason = renewalReason(file.certificate, issuer, [], clock());
       if (!reason) return false;

@@ -6,20 +6,20 @@ import type { Logger } from '../../lib/logger';
 import type { ProgramUser } from '../../lib/program-user';
 import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
 import { createReportQueue } from './report-queue';
-import { createSpawner } from './spawner';
+import type { Spawner } from './spawner';
 
 export interface AgentOptions {
   /** Where attempts and their output are kept. */
   readonly dir: string;
-  /** Whom programs run as; undefined = as this process. */
+  /** Starts the programs; it is not ended with the agent. */
+  readonly spawner: Spawner;
+  /** Whom it starts them as; undefined = as this process. */
   readonly user: ProgramUser | undefined;
   readonly logger: Logger;
   /** Resolves when the log has them, or has refused them for good. @throws while nobody could take them: tried again */
   readonly report: (reports: JobReport[]) => Promise<void>;
   /** True while this runner may run jobs: the lease holds. */
   readonly leaseHeld: () => boolean;
-  /** When it is over as things stand, on the clock of performance.now(). */
-  readonly leaseEndsAt: () => number;
 }
 
 /** A program that runs now: its process group, and whose it is. */
@@ -71,8 +71,7 @@ interface Known {
 
 /** Runs what is assigned: each attempt once, whatever is told however often, and across restarts of this process. */
 export function createAgent(options: AgentOptions): Agent {
-  const { dir, user, leaseEndsAt, logger } = options;
-  const spawner = createSpawner({ leaseEndsAt, user, logger });
+  const { dir, spawner, user, logger } = options;
   const store = createJobStore({ dir: join(dir, 'jobs'), spawner, user, logger });
   const reports = createReportQueue(options.report, logger);
   const known = new Map<string, Known>();
@@ -166,7 +165,6 @@ export function createAgent(options: AgentOptions): Agent {
       const ending = runs().map(({ ended }) => ended);
       stopAll('stopped');
       await Promise.all(ending);
-      spawner.stop();
       await reports.close(LAST_REPORTS_MS);
     },
   };

@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
 import { type JobEnd, jobEndSchema, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
 import type { Logger } from '../../lib/logger';
 import type { ProgramUser } from '../../lib/program-user';
+import { diskProblem } from './disk-problem';
 import { makeWorkDirectory } from './launch';
 import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
 import { endLeft } from './processes';
 import type { Spawned, Spawner } from './spawner';
+import { createWorkDirectories } from './work-directory';
 
 const STOP_GRACE_MS = 5_000;
 /** Attempts whose output is kept. */
@@ -66,6 +67,7 @@ export interface JobStoreOptions {
 
 /** What an earlier process began and did not see end is ended. */
 export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions): JobStore {
+  const works = createWorkDirectories({ spawner, user, logger });
   const workDir = join(dir, 'work');
   mkdirSync(workDir, { recursive: true, mode: 0o711 });
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
@@ -78,6 +80,18 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       .filter((name) => name.endsWith('.json'))
       .map((name) => name.slice(0, -'.json'.length)),
   );
+
+  /** As {@link save}; what is known of an attempt is told all the same where it cannot be kept. */
+  function trySave(of: AttemptId, record: JobRecord): void {
+    try {
+      save(of, record);
+    } catch (error) {
+      logger.error(
+        { err: error, job: of.id, attempt: of.attempt },
+        'what is known of a job cannot be kept on the disk',
+      );
+    }
+  }
 
   // Whole after a kill -9. Not synced: a power cut ends the programs, too, and is told by the boot id.
   function save(of: AttemptId, record: JobRecord): void {
@@ -92,13 +106,6 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   }
   const load = (of: AttemptId): JobRecord | undefined => loadByName(nameOf(of));
 
-  /** Not waited for: there may be much in it. */
-  function discard(path: string): void {
-    rm(path, { recursive: true, force: true }).catch((error: unknown) =>
-      logger.warn({ err: error, path }, 'what a job left in its working directory cannot be removed'),
-    );
-  }
-
   function recover(of: AttemptId): JobEnd | undefined {
     const record = load(of);
     if (!record) return undefined;
@@ -106,23 +113,34 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     // Its number is not known when it was started a moment before the end of that process: its mark tells who it is.
     endLeft(nameOf(of), record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
     const ended = lostEnd('the runner was restarted while it ran');
-    save(of, { pid: null, startTime: '', total: 0, end: ended });
+    trySave(of, { pid: null, startTime: '', total: 0, end: ended });
     return ended;
   }
 
   function start(of: AttemptId, spec: ExecSpec): JobRun {
-    save(of, { pid: null, startTime: '', total: 0, end: null });
     const path = logPath(of);
-    removeOutput(path);
-    const log = createOutputLog(path);
     const cwd = join(workDir, nameOf(of));
-    makeWorkDirectory(cwd, user);
-    const program = spawner.start(spec, { cwd, instance: nameOf(of), onOutput: (chunk) => log.write(chunk) });
+    try {
+      save(of, { pid: null, startTime: '', total: 0, end: null });
+      removeOutput(path);
+      makeWorkDirectory(cwd, user);
+    } catch (error) {
+      const end = lostEnd(`its runner could not begin it: ${diskProblem(error)}`);
+      trySave(of, { pid: null, startTime: '', total: 0, end });
+      return overAlready(end);
+    }
+    const log = createOutputLog(path);
+    const program = spawner.start(spec, {
+      kind: 'job',
+      cwd,
+      instance: nameOf(of),
+      onOutput: (chunk) => log.write(chunk),
+    });
     let pid: number | undefined;
     let over = false;
     const begun = program.started.then((identity) => {
       pid = identity?.pid;
-      if (identity) save(of, { ...identity, total: 0, end: null });
+      if (identity) trySave(of, { ...identity, total: 0, end: null });
     });
     const { ended, stop } = watch(program, spec);
     return {
@@ -137,11 +155,14 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       },
       ended: ended.then((end) => {
         over = true;
-        discard(cwd);
+        // Not waited for: there may be much in it.
+        void works.remove(cwd);
         log.close();
-        const { total } = log;
-        const whole = { ...end, outputTail: readTail(path, total), outputBytes: total };
-        save(of, { pid: null, startTime: '', total, end: whole });
+        const { total, problem } = log;
+        const cut = problem === '' ? '' : `its output is cut off, ${problem}`;
+        const error = [end.error, cut].filter(Boolean).join('; ');
+        const whole = { ...end, error, outputTail: readTail(path, total), outputBytes: total };
+        trySave(of, { pid: null, startTime: '', total, end: whole });
         return whole;
       }),
     };
@@ -151,7 +172,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     const [id = '', attempt] = name.split('.');
     recover({ id, attempt: Number(attempt) });
   }
-  for (const name of readdirSync(workDir)) discard(join(workDir, name));
+  for (const name of readdirSync(workDir)) void works.remove(join(workDir, name));
 
   return {
     recover,
@@ -171,6 +192,12 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     },
   };
 }
+
+/** Of an attempt whose program was never started. */
+const overAlready = (end: JobEnd): JobRun => ({
+  ...{ pid: undefined, begun: Promise.resolve(), ended: Promise.resolve(end), stop: () => undefined },
+  output: async (offset) => ({ offset, data: '', total: 0, ended: true }),
+});
 
 /** For an attempt that was ended by what happened to its runner. */
 export const lostEnd = (error: string): JobEnd => ({

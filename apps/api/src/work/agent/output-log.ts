@@ -1,6 +1,7 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { MAX_OUTPUT_CHUNK_BYTES, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
+import { diskProblem } from './disk-problem';
 import { type Part, readKept, sizeOf, textFrom } from './kept-output';
 
 /** The beginning is worth keeping, and the end more so. */
@@ -10,8 +11,11 @@ const TAIL_BYTES = 16 * 1024;
 
 /** What a program wrote, bounded: the first 256 KiB and at least the last 384 KiB of it, in up to three files. */
 export interface OutputLog {
-  /** Bytes written so far, kept or not. */
+  /** Bytes written so far, kept or not; up to the problem, if there is one. */
   readonly total: number;
+  /** Why nothing is kept any more; empty while all is well. */
+  readonly problem: string;
+  /** Never throws. */
   write(chunk: Buffer): void;
   /** Resolves when there is more than `offset`, it was closed, or the time is over. */
   waitBeyond(offset: number, waitMs: number): Promise<void>;
@@ -26,15 +30,24 @@ export function createOutputLog(path: string): OutputLog {
   let head: number | undefined;
   let segment: number | undefined;
   let closed = false;
+  let problem = '';
   const waiting = new Set<{ readonly offset: number; readonly wake: () => void }>();
 
   function intoHead(chunk: Buffer): void {
     head ??= openSync(path, 'w', 0o600);
-    writeSync(head, chunk);
+    append(head, chunk);
+  }
+  /** A disk that becomes full takes a part of it. */
+  function append(file: number, bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) {
+      const taken = writeSync(file, bytes, at);
+      at += taken;
+      total += taken;
+    }
   }
   function intoSegments(chunk: Buffer): void {
     segment ??= openSync(`${path}.2`, 'w', 0o600);
-    writeSync(segment, chunk);
+    append(segment, chunk);
     segmentBytes += chunk.length;
     if (segmentBytes < SEGMENT_BYTES) return;
     closeSync(segment);
@@ -50,11 +63,18 @@ export function createOutputLog(path: string): OutputLog {
     get total() {
       return total;
     },
+    get problem() {
+      return problem;
+    },
     write(chunk) {
+      if (problem !== '') return;
       const room = Math.max(0, HEAD_BYTES - total);
-      total += chunk.length;
-      if (room > 0) intoHead(chunk.subarray(0, room));
-      if (chunk.length > room) intoSegments(chunk.subarray(room));
+      try {
+        if (room > 0) intoHead(chunk.subarray(0, room));
+        if (chunk.length > room) intoSegments(chunk.subarray(room));
+      } catch (error) {
+        problem = diskProblem(error);
+      }
       wake();
     },
     async waitBeyond(offset, waitMs) {

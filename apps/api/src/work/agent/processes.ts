@@ -3,6 +3,9 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** The variable by which a program and all that it starts are known to belong to one start of it. */
 export const MARK = 'QUORATE_INSTANCE';
 
+/** What a check of a replica bears, and all that it starts: they end with the replica, and never it with them. */
+export const checkMark = (instance: string): string => `${instance}.check`;
+
 /** A pid alone may be another program's by now. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -50,22 +53,26 @@ export function signalTo(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+const bears = (pid: number, ...instances: readonly string[]): boolean => {
+  const environment = readOrEmpty(`/proc/${pid}/environ`);
+  return instances.some((instance) => environment.includes(`${MARK}=${instance}\0`));
+};
+
 /**
- * Living processes of one start of a program: those that bear its mark, and (a program may have written over its
- * environment) those of the session that it began; with `directory` only if they work below it.
+ * Living processes of one start of a program: those that bear its mark or that of its checks, and (a program may have
+ * written over its environment) those of the session that it began; with `directory` only if they work below it.
  */
 export function findLeft(instance: string, session: number | null, directory?: string): ProcessStat[] {
-  const mark = `${MARK}=${instance}\0`;
-  return allProcesses().filter((stat) => {
-    if (!stat.alive) return false;
-    const inSession = stat.session === session && (directory === undefined || worksBelow(stat.pid, directory));
-    return inSession || readOrEmpty(`/proc/${stat.pid}/environ`).includes(mark);
+  return allProcesses().filter(({ pid, alive, session: own }) => {
+    if (!alive) return false;
+    const inSession = own === session && (directory === undefined || worksBelow(pid, directory));
+    return inSession || bears(pid, instance, checkMark(instance));
   });
 }
 
 /** The one that leads its session is the one that was started. */
 export const leaderOf = (instance: string): number | null =>
-  findLeft(instance, null).find(({ pid, session }) => pid === session)?.pid ?? null;
+  allProcesses().find(({ pid, alive, session }) => alive && pid === session && bears(pid, instance))?.pid ?? null;
 
 const MAX_ROUNDS = 10;
 

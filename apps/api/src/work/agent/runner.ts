@@ -12,6 +12,7 @@ import { type Link, openLink, type RunnerSelf, type Trust } from './link';
 import { createMeasure } from './measure';
 import { type Carrier, createOutbox } from './outbox';
 import { createReplicas } from './replicas/replicas';
+import { createSpawner } from './spawner';
 
 export interface RunnerOptions {
   /** Who it is: what another runner left in `dir` is ended. */
@@ -62,12 +63,13 @@ export function startRunner(options: RunnerOptions): Runner {
   let renewedAt = Number.NEGATIVE_INFINITY;
   const leaseHeld = (): boolean => performance.now() - renewedAt < LEASE_MS;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const spawner = createSpawner({ leaseEndsAt: () => renewedAt + LEASE_MS, user, logger });
   const agent = createAgent({
-    ...{ dir, user, logger, leaseHeld, leaseEndsAt: () => renewedAt + LEASE_MS },
+    ...{ dir, spawner, user, logger, leaseHeld },
     report: (reports) => byOne((link) => link.report(reports)),
   });
   const replicas = createReplicas({
-    ...{ dir: join(dir, 'replicas'), bootId: bootId(), user, logger },
+    ...{ dir: join(dir, 'replicas'), bootId: bootId(), spawner, user, logger },
     report: (reports) => byOne((link) => link.reportReplicas(reports)),
   });
   let isRemoved = false;
@@ -129,7 +131,8 @@ export function startRunner(options: RunnerOptions): Runner {
       signal.addEventListener('abort', onStop, { once: true });
       const why = await link.ended.finally(() => signal.removeEventListener('abort', onStop));
       if (why === 'left') outbox.left(link.core);
-      if (why === 'removed') {
+      // Each core says so.
+      if (why === 'removed' && !isRemoved) {
         isRemoved = true;
         options.onRemoved();
       }
@@ -175,6 +178,7 @@ export function startRunner(options: RunnerOptions): Runner {
       clearInterval(watch);
       clearInterval(sampling);
       await Promise.all([agent.stop(), isRemoved ? replicas.stopAll() : replicas.leave()]);
+      spawner.stop();
       outbox.stop();
       stopping.abort();
       await Promise.all([...links.values()].map(({ done }) => done));

@@ -34,7 +34,7 @@ function start(spawner: Spawner, script: string): Spawned & { output: () => stri
   };
   const program = spawner.start(
     { command: 'sh', args: ['-c', script], env: {} },
-    { cwd: '/', instance: randomUUID(), onOutput },
+    { kind: 'job', cwd: '/', instance: randomUUID(), onOutput },
   );
   return { ...program, output: () => output };
 }
@@ -73,7 +73,7 @@ it('says why a program cannot be started', async () => {
   const spawner = newSpawner(() => performance.now() + HOUR_MS);
   const program = spawner.start(
     { command: 'no-such', args: [], env: {} },
-    { cwd: '/', instance: randomUUID(), onOutput: () => undefined },
+    { kind: 'job', cwd: '/', instance: randomUUID(), onOutput: () => undefined },
   );
   expect(await program.started).toBeUndefined();
   expect(await program.ended).toMatchObject({
@@ -100,7 +100,7 @@ it('ends programs when the process that asked for them gets kill -9', async () =
     `import { createSpawner } from ${JSON.stringify(new URL('./spawner.ts', import.meta.url).pathname)};`,
     `const spawner = createSpawner({ leaseEndsAt: () => performance.now() + ${HOUR_MS}, user: undefined, logger: console });`,
     `const spec = { command: 'sh', args: ['-c', ${JSON.stringify(STUBBORN)}], env: {} };`,
-    `const program = spawner.start(spec, { cwd: '/', instance: 'here', onOutput: async () => console.log((await program.started).pid) });`,
+    `const program = spawner.start(spec, { kind: 'job', cwd: '/', instance: 'here', onOutput: async () => console.log((await program.started).pid) });`,
     `setInterval(() => {}, 1000);`,
   ].join('\n');
   const runner = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: 'pipe' });

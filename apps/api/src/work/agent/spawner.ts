@@ -21,7 +21,13 @@ export interface Spawned {
 }
 
 /**
- * A small process of its own that starts the programs of jobs. It forks several times faster than this one, which has
+ * `job`: runs only while the lease holds. `check`: of a replica's health, or what this runner does itself; runs without it, too, and nobody waits long for output
+ * that one of its children holds open.
+ */
+export type ProgramKind = 'job' | 'check';
+
+/**
+ * A small process of its own that starts the programs of jobs and checks. It forks several times faster than this one, which has
  * hundreds of megabytes to hand over; and it ends what it started when this one cannot: it was killed, or it is stopped and
  * its lease is over.
  */
@@ -30,6 +36,7 @@ export interface Spawner {
   start(
     spec: ProgramSpec & { readonly stdin?: string },
     options: {
+      readonly kind: ProgramKind;
       readonly cwd: string;
       /** Names this start, and no other: by it what is left of it is found. */
       readonly instance: string;
@@ -54,7 +61,7 @@ const WITHOUT_LEASE = 'its runner had lost the cluster, and may not run it any m
 const PROGRAM = `
 const { spawn } = require('node:child_process');
 const { readFileSync } = require('node:fs');
-const OUTPUT_AFTER_EXIT_MS = 2_000;
+const OUTPUT_AFTER_EXIT_MS = { job: 2_000, check: 500 };
 const running = new Map();
 let until = 0n;
 const isOver = () => process.hrtime.bigint() > until;
@@ -66,14 +73,15 @@ const startTimeOf = (pid) => {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch { return ''; }
 };
-function endAll() {
+function endAll(kinds) {
   for (const child of running.values()) {
+    if (!kinds.includes(child.kind)) continue;
     child.isLost = true;
     signalGroup(child.pid, 'SIGKILL');
   }
 }
-function start({ id, command, args, cwd, env, user, stdin }) {
-  if (isOver()) return tell({ id, type: 'lost' });
+function start({ id, kind, command, args, cwd, env, user, stdin }) {
+  if (kind === 'job' && isOver()) return tell({ id, type: 'lost' });
   const refused = ({ code = '', message }) => tell({ id, type: 'refused', code, message });
   let child;
   try {
@@ -82,6 +90,7 @@ function start({ id, command, args, cwd, env, user, stdin }) {
   child.once('error', refused);
   const { pid, stdout, stderr } = child;
   if (pid === undefined) return;
+  child.kind = kind;
   running.set(id, child);
   tell({ id, type: 'started', pid, startTime: startTimeOf(pid) });
   // One piece of each is under way at once: a flood waits in the program, not in memory.
@@ -97,7 +106,7 @@ function start({ id, command, args, cwd, env, user, stdin }) {
     signalGroup(pid, 'SIGKILL');
     running.delete(id);
     // One that has left the group may hold it open for ever: the program is over all the same.
-    const cut = setTimeout(() => { stdout.destroy(); stderr.destroy(); }, OUTPUT_AFTER_EXIT_MS);
+    const cut = setTimeout(() => { stdout.destroy(); stderr.destroy(); }, OUTPUT_AFTER_EXIT_MS[kind]);
     child.once('close', () => clearTimeout(cut));
   });
   // Not "exit": the output is complete by then, too.
@@ -116,8 +125,8 @@ process.on('message', (message) => {
   else if (message.type === 'start') start(message);
   else end(message);
 });
-process.on('disconnect', () => { endAll(); process.exit(0); });
-setInterval(() => { if (isOver()) endAll(); }, 100);
+process.on('disconnect', () => { endAll(['job', 'check']); process.exit(0); });
+setInterval(() => { if (isOver()) endAll(['job']); }, 100);
 `;
 
 const id = z.int();
@@ -222,7 +231,7 @@ export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Sp
     };
     fresh.once('disconnect', onEnd);
     fresh.once('error', (error) => {
-      logger.warn({ err: error }, 'the process that starts jobs failed');
+      logger.warn({ err: error }, 'the process that starts programs failed');
       onEnd();
     });
     fresh.unref();
@@ -243,14 +252,14 @@ export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Sp
   timer.unref();
 
   return {
-    start({ command, args, env, stdin = '' }, { cwd, instance, onOutput }) {
+    start({ command, args, env, stdin = '' }, { kind, cwd, instance, onOutput }) {
       wake();
       tellLease();
       lastId += 1;
       const programId = lastId;
       const [started, ended] = [deferred<ProcessIdentity | undefined>(), deferred<SpawnedEnd>()];
       programs.set(programId, { command, instance, onOutput, started, ended, identity: undefined });
-      tell({ type: 'start', id: programId, command, args, cwd, env: environmentOf(env, instance), user, stdin });
+      tell({ type: 'start', id: programId, kind, command, args, cwd, env: environmentOf(env, instance), user, stdin });
       return { started: started.promise, ended: ended.promise, end: (graceMs) => end(programId, graceMs) };
     },
     stop() {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serviceSpecSchema } from '@quorate/shared/services';
@@ -73,12 +73,53 @@ it('a job runs as that user: no further groups, its own directory, and nothing o
   ]);
 });
 
+it('what a job leaves is removed with the rights of that user, so that no link leads further', async () => {
+  const user = await nobody();
+  if (!user) return;
+  const spawner = createSpawner({ leaseEndsAt: () => performance.now() + 3_600_000, user, logger });
+  undo.push(() => spawner.stop());
+  const store = createJobStore({ dir, spawner, user, logger });
+  const ours = join(dir, 'ours');
+  mkdirSync(ours);
+  writeFileSync(join(ours, 'kept'), '');
+  const script = [
+    `mkdir -p open/deep shut && touch open/deep/file shut/file .hidden && chmod 500 shut && ln -s ${ours} link`,
+    `ln -s ${ours} open/link; touch ready; while [ ! -e go ]; do sleep 0.05; done`,
+  ].join('; ');
+  const spec = { kind: 'exec' as const, command: 'sh', args: ['-c', script], env: {}, stdin: '', labels: {} };
+  const start = () => store.start({ id: uuidv7(), attempt: 1 }, { ...spec, timeout_seconds: 60 });
+  const works = join(dir, 'work');
+
+  const run = start();
+  const [name = ''] = readdirSync(works);
+  await until(() => existsSync(join(works, name, 'ready')), 'it has made them', 20_000);
+  // Where a link would lead in the wrong moment: that user may not remove it.
+  mkdirSync(join(works, name, 'open/as-if-linked'), { mode: 0o755 });
+  writeFileSync(join(works, name, 'open/as-if-linked/kept'), '');
+  writeFileSync(join(works, name, 'go'), '');
+  expect(await run.ended).toMatchObject({ outcome: 'succeeded' });
+  await until(() => !existsSync(join(works, name, 'shut')), 'it is removed', 20_000);
+  expect(readdirSync(ours)).toEqual(['kept']);
+  expect(readdirSync(join(works, name, 'open/as-if-linked'))).toEqual(['kept']);
+
+  const next = start();
+  await until(() => readdirSync(works).length === 2, 'the next one begins', 20_000);
+  const second = readdirSync(works).find((one) => one !== name) ?? '';
+  await until(() => existsSync(join(works, second, 'ready')), 'it has made them, too', 20_000);
+  writeFileSync(join(works, second, 'go'), '');
+  await next.ended;
+  await until(() => !existsSync(join(works, second)), 'nothing is left of it', 20_000);
+  expect(readdirSync(ours)).toEqual(['kept']);
+});
+
 it('a replica and its check run as that user, and it may open its output again', async () => {
   const user = await nobody();
   if (!user) return;
   const states: string[] = [];
+  const spawner = createSpawner({ leaseEndsAt: () => 0, user, logger });
+  undo.push(() => spawner.stop());
   const replicas = createReplicas({
-    ...{ dir: join(dir, 'replicas'), bootId: 'here', user, logger },
+    ...{ dir: join(dir, 'replicas'), bootId: 'here', spawner, user, logger },
     async report(reports) {
       states.push(...reports.map(({ state, reason }) => `${state} ${reason}`.trim()));
     },
@@ -100,4 +141,7 @@ it('a replica and its check run as that user, and it may open its output again',
   expect(output).toBe('65534\n0027\n');
   const [name = ''] = readdirSync(join(dir, 'replicas')).filter((one) => one.startsWith('web.'));
   expect(statSync(join(dir, 'replicas', name, 'work')).uid).toBe(user.uid);
+  replicas.assign({ owner: 'me', index: 2, replicas: [{ ...assigned, stop: true }] });
+  await until(() => states.includes('stopped'), 'it has ended', 30_000);
+  expect(existsSync(join(dir, 'replicas', name))).toBe(false);
 });

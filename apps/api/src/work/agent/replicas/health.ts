@@ -2,9 +2,8 @@ import { connect } from 'node:net';
 import type { ServiceSpec } from '@quorate/shared/services';
 import { Agent, request } from 'undici';
 import { delay } from '../../../lib/async';
-import type { ProgramUser } from '../../../lib/program-user';
-import { launch, neverRan } from '../launch';
-import { signalTo } from '../processes';
+import { checkMark } from '../processes';
+import type { SpawnedEnd, Spawner } from '../spawner';
 import type { Gate } from './gate';
 
 type Health = ServiceSpec['health'];
@@ -16,7 +15,6 @@ const SETTLED_MS = 500;
 const FIRST_LOOK_MS = 100;
 const HOST = '127.0.0.1';
 const SHOWN_BYTES = 500;
-const OUTPUT_AFTER_EXIT_MS = 500;
 
 export interface HealthOptions {
   readonly health: Health;
@@ -24,7 +22,7 @@ export interface HealthOptions {
   /** For a check that is a program. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  readonly user: ProgramUser | undefined;
+  readonly spawner: Spawner;
   /** Of the replica's program: a check that is left behind ends with it. */
   readonly instance: string;
   /** It was healthy before this process began to watch it. */
@@ -131,37 +129,31 @@ async function checkByRequest(port: number, path: string, signal: AbortSignal): 
   return statusCode >= 200 && statusCode < 400 ? undefined : `the answer was ${statusCode}`;
 }
 
-function checkByProgram(
-  { env, cwd, user, instance }: HealthOptions,
+async function checkByProgram(
+  { env, cwd, spawner, instance }: HealthOptions,
   { command, args }: Extract<Health, { type: 'exec' }>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
+  let output = '';
+  const onOutput = (chunk: Buffer): void => {
+    output = (output + chunk.toString('utf8')).slice(-SHOWN_BYTES);
+  };
+  const run = async (): Promise<SpawnedEnd> => {
     signal.throwIfAborted();
-    const child = launch({ command, args, env }, { cwd, user, instance, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    const onOutput = (chunk: Buffer): void => {
-      output = (output + chunk.toString('utf8')).slice(-SHOWN_BYTES);
-    };
-    const streams = [child.stdout, child.stderr];
-    for (const stream of streams) stream?.on('data', onOutput);
-    const endGroup = (): void => void (child.pid && signalTo(-child.pid, 'SIGKILL'));
-    signal.addEventListener('abort', endGroup, { once: true });
-    // Its children go with it. One that has left the group may hold the output open: nobody waits for that.
-    child.once('exit', () => {
-      endGroup();
-      const close = (): void => {
-        for (const stream of streams) stream?.destroy();
-      };
-      setTimeout(close, OUTPUT_AFTER_EXIT_MS).unref();
-    });
-    child.once('error', (error) => resolve(neverRan(command, error).error));
-    child.once('close', (exitCode, ending) => {
-      signal.removeEventListener('abort', endGroup);
-      if (signal.aborted) reject(signal.reason);
-      else resolve(exitCode === 0 ? undefined : `${ending ?? `exit code ${exitCode}`}: ${output.trim()}`);
-    });
-  });
+    const program = spawner.start(
+      { command, args, env },
+      { kind: 'check', cwd, instance: checkMark(instance), onOutput },
+    );
+    const end = (): void => program.end(0);
+    signal.addEventListener('abort', end, { once: true });
+    return program.ended.finally(() => signal.removeEventListener('abort', end));
+  };
+  const first = await run();
+  // What became of the process that starts programs says nothing about the replica.
+  const { exitCode, signal: ending, error } = first.isLost ? await run() : first;
+  signal.throwIfAborted();
+  if (error !== '') return error;
+  return exitCode === 0 ? undefined : `${ending ?? `exit code ${exitCode}`}: ${output.trim()}`;
 }
 
 function causeOf(error: unknown): string {

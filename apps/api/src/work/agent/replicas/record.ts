@@ -1,8 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { assignedReplicaSchema, replicaReportSchema } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
 import type { Logger } from '../../../lib/logger';
+import type { WorkDirectories } from '../work-directory';
 
 const identitySchema = z.object({
   /** Chosen before the program is started, and in its environment: by it the program is found when its pid is not known. */
@@ -35,8 +45,8 @@ export interface RecordStore {
   /** Those that an earlier process left. A damaged one is skipped, and said. */
   loadAll(): ReplicaRecord[];
   save(record: ReplicaRecord): void;
-  /** With all its files. */
-  remove(of: SlotOf): void;
+  /** With all its files; what its program left and cannot be removed is left. */
+  remove(of: SlotOf): Promise<void>;
   /** Its own directory: what the program works in, and its output. */
   directory(of: SlotOf): string;
 }
@@ -47,9 +57,12 @@ export interface SlotOf {
   readonly generation: number;
 }
 
+/** What the program works in, in the directory of its replica. */
+export const workOf = (directory: string): string => join(directory, 'work');
+
 export const nameOf = ({ service, slot, generation }: SlotOf): string => `${service}.${slot}.${generation}`;
 
-export function openRecords(dir: string, logger: Logger): RecordStore {
+export function openRecords(dir: string, work: WorkDirectories, logger: Logger): RecordStore {
   mkdirSync(dir, { recursive: true, mode: 0o711 });
   const directory = (of: SlotOf): string => join(dir, nameOf(of));
   const toldPath = join(dir, 'told.json');
@@ -85,7 +98,16 @@ export function openRecords(dir: string, logger: Logger): RecordStore {
       mkdirSync(directory(record.assigned), { recursive: true, mode: 0o711 });
       writeWhole(join(directory(record.assigned), 'record.json'), record);
     },
-    remove: (of) => rmSync(directory(of), { recursive: true, force: true }),
+    async remove(of) {
+      const own = directory(of);
+      if (!existsSync(own)) return;
+      // First: without it nobody takes the rest for a replica.
+      rmSync(join(own, 'record.json'), { force: true });
+      await work.remove(workOf(own));
+      const files = readdirSync(own, { withFileTypes: true }).filter((entry) => !entry.isDirectory());
+      for (const { name } of files) rmSync(join(own, name), { force: true });
+      if (!existsSync(workOf(own))) rmdirSync(own);
+    },
     directory,
   };
 }

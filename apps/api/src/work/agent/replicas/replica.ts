@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { AssignedReplica, ReplicaReport } from '@quorate/shared/runner-protocol';
 import { delay } from '../../../lib/async';
 import type { Logger } from '../../../lib/logger';
 import type { ProgramUser } from '../../../lib/program-user';
+import { diskProblem } from '../disk-problem';
 import type { ProgramEnd } from '../launch';
+import type { Spawner } from '../spawner';
 import { type BackoffOptions, backoffMs } from './backoff';
 import type { Gate } from './gate';
 import { watchHealth } from './health';
 import { openOutput, type ReplicaOutput } from './output';
 import type { Ports } from './ports';
 import { adoptProgram, type Program, startLasting } from './program';
-import type { RecordStore, ReplicaRecord } from './record';
+import { type RecordStore, type ReplicaRecord, workOf } from './record';
 
 export interface ReplicaDeps {
   readonly records: RecordStore;
@@ -22,6 +23,7 @@ export interface ReplicaDeps {
   readonly backoff: BackoffOptions;
   /** Resolves when a core node has said what is to run: nothing is started before, since it may be elsewhere by now. */
   readonly mayStart: Promise<void>;
+  readonly spawner: Spawner;
   readonly user: ProgramUser | undefined;
   readonly onReport: (report: ReplicaReport) => void;
   readonly logger: Logger;
@@ -94,7 +96,7 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
     command,
     args: withPorts(args, portVariables(spec.ports, record.report.ports)),
   });
-  const cwd = join(directory, 'work');
+  const cwd = workOf(directory);
 
   /** @returns undefined when it is halted before @throws Error when there are no ports */
   async function start(): Promise<Program | undefined> {
@@ -133,7 +135,7 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
     const ill = watchHealth(
       {
         ...{ ports: record.report.ports, env: environment(), cwd, gate: deps.gate },
-        ...{ user: deps.user, instance: running.identity.instance },
+        ...{ spawner: deps.spawner, instance: running.identity.instance },
         health: health.type === 'exec' ? { ...health, ...expanded(health) } : health,
         wasHealthy: record.report.state === 'healthy',
         onHealthy() {
@@ -165,7 +167,7 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
         why = program && (await live(program));
       } catch (error) {
         // No port, a full disk: as if the program had failed.
-        why = error instanceof Error ? error.message : String(error);
+        why = diskProblem(error);
         record = { ...record, failures: record.failures + 1 };
       }
       if (halted.signal.aborted) return;
@@ -211,7 +213,7 @@ export function keepReplica(deps: ReplicaDeps, stored: ReplicaRecord): Replica {
       }
       if (left.signal.aborted) return;
       ports.giveBack(record.report.ports);
-      records.remove(assigned);
+      await records.remove(assigned);
     },
     async leave() {
       left.abort();

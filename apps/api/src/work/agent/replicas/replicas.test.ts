@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { AssignedReplica, ReplicaReport } from '@quorate/shared/runner-protocol';
 import { serviceSpecSchema } from '@quorate/shared/services';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { until } from '../../../testing/until';
+import { createSpawner } from '../spawner';
 import { createReplicas, type Replicas, type ReplicasOptions } from './replicas';
 
 // Real programs, real files: one agent, or one after the other, over a directory.
@@ -17,6 +18,9 @@ const QUICK = { firstMs: 200, capMs: 200, stableMs: 60_000 };
 const LONG = 20_000;
 
 let dir: string;
+/** There is no lease: checks need none. */
+const spawner = createSpawner({ leaseEndsAt: () => 0, user: undefined, logger });
+afterAll(() => spawner.stop());
 let agents: Replicas[] = [];
 let reports: ReplicaReport[];
 beforeEach(() => {
@@ -32,7 +36,7 @@ afterEach(async () => {
 
 function agentOf(more: Partial<ReplicasOptions> = {}): Replicas {
   const agent = createReplicas({
-    ...{ dir, bootId: 'this-boot', user: undefined, logger, backoff: QUICK },
+    ...{ dir, bootId: 'this-boot', spawner, user: undefined, logger, backoff: QUICK },
     report: async (batch) => void reports.push(...batch),
     ...more,
   });

@@ -8,6 +8,8 @@ import {
 import { deferred, delay } from '../../../lib/async';
 import type { Logger } from '../../../lib/logger';
 import type { ProgramUser } from '../../../lib/program-user';
+import type { Spawner } from '../spawner';
+import { createWorkDirectories } from '../work-directory';
 import { BACKOFF, type BackoffOptions } from './backoff';
 import { createGate } from './gate';
 import { createPorts } from './ports';
@@ -22,6 +24,8 @@ export interface ReplicasOptions {
   readonly bootId: string;
   /** Resolves when a core node has the reports. @throws while none can take them: they are sent again */
   readonly report: (reports: ReplicaReport[], signal: AbortSignal) => Promise<void>;
+  /** Starts their checks; it is not ended with the replicas. */
+  readonly spawner: Spawner;
   /** Who the programs run as; undefined = as this process. */
   readonly user: ProgramUser | undefined;
   readonly backoff?: BackoffOptions;
@@ -70,13 +74,14 @@ interface Slot {
 
 export function createReplicas(options: ReplicasOptions): Replicas {
   const { logger } = options;
-  const records = openRecords(options.dir, logger);
+  const records = openRecords(options.dir, createWorkDirectories(options), logger);
   const reporter = createReporter({ send: options.report, logger });
   const slots = new Map<string, Slot>();
   const told = deferred<void>();
   const deps = {
     ...{ records, ports: createPorts(), gate: createGate(MAX_CHECKS), bootId: options.bootId, logger },
-    ...{ backoff: options.backoff ?? BACKOFF, mayStart: told.promise, user: options.user },
+    ...{ backoff: options.backoff ?? BACKOFF, mayStart: told.promise },
+    ...{ spawner: options.spawner, user: options.user },
     onReport(report: ReplicaReport) {
       // Nobody waits for word of one that is not wanted any more.
       if (slots.get(keyOf(report))?.wanted?.generation === report.generation) reporter.add(report);
@@ -127,7 +132,12 @@ export function createReplicas(options: ReplicasOptions): Replicas {
   function begin(wanted: AssignedReplica): Replica {
     logger.info(about(wanted), 'starting a replica');
     const record = freshRecord(wanted);
-    records.save(record);
+    try {
+      records.save(record);
+    } catch (error) {
+      // It is tried again before its program is started, and said then.
+      logger.warn({ err: error, ...about(wanted) }, 'what is known of a replica cannot be kept');
+    }
     return keepReplica(deps, record);
   }
   function set(key: string, wanted: AssignedReplica | undefined): void {
@@ -141,6 +151,15 @@ export function createReplicas(options: ReplicasOptions): Replicas {
       .finally(() => {
         slot.converging = undefined;
       });
+  }
+
+  /** On a full disk a core that is behind may be believed after a restart; what runs must be ended all the same. */
+  function remember(now: { owner: string; index: number }): void {
+    try {
+      records.remember(now);
+    } catch (error) {
+      logger.error({ err: error }, 'what a core node told cannot be kept on the disk');
+    }
   }
 
   let ticking: NodeJS.Timeout | undefined;
@@ -174,7 +193,7 @@ export function createReplicas(options: ReplicasOptions): Replicas {
       if (over || (isOwn && index < latest)) return;
       latest = index;
       const shape = replicas.map((one) => `${keyOf(one)}.${one.generation}.${one.stop}`).join();
-      if (!isOwn || shape !== lastShape) records.remember({ owner, index });
+      if (!isOwn || shape !== lastShape) remember({ owner, index });
       lastShape = shape;
       const wanted = new Map(replicas.map((one) => [keyOf(one), one]));
       // What another runner had here ends first, though its slots may be numbered alike.
