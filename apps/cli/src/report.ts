@@ -46,6 +46,26 @@ function hintOf(error: ApiError): string | undefined {
   return problem.retry_after === undefined ? undefined : `try again in ${Math.ceil(problem.retry_after)}s`;
 }
 
+/** Where the API names a list by its path, the client names its own command. */
+const LISTS: readonly (readonly [path: string, command: string])[] = [
+  ['/v1/backups/targets', 'quorate backup target list'],
+  ['/v1/backups', 'quorate backup list'],
+  ['/v1/cluster', 'quorate status'],
+  ['/v1/ha', 'quorate ha show'],
+  ['/v1/haproxy/balancers', 'quorate haproxy balancer list'],
+  ['/v1/job-schedules', 'quorate job schedule list'],
+  ['/v1/jobs', 'quorate job list'],
+  ['/v1/runners', 'quorate runner list'],
+  ['/v1/services', 'quorate service list'],
+];
+
+function inOwnWords(detail: string): string {
+  const found = LISTS.find(([path]) => detail.endsWith(`see GET ${path}`));
+  return found
+    ? `${detail.slice(0, -`GET ${found[0]}`.length)}${found[1]}`.replace(/; see (?=quorate)/, '; see: ')
+    : detail;
+}
+
 const fieldName = (pointer: string): string => pointer.replace(/^[/#]+/, '').replaceAll('/', '.') || 'body';
 
 function unreachableReport(error: Error, cause: unknown): Report {
@@ -88,8 +108,12 @@ export function reportOf(error: unknown): Report {
     if (error.code === 'unreachable') return unreachableReport(error, error.cause);
     return {
       exit: exitOf(error.code, error.status),
-      message: error.problem.detail || error.problem.title,
-      fields: (error.problem.errors ?? []).map((item) => ({ field: fieldName(item.pointer), detail: item.detail })),
+      message: inOwnWords(error.problem.detail || error.problem.title),
+      // Of a refusal that is about the state, the message says all; the fields are for forms.
+      fields: (error.status === 422 ? (error.problem.errors ?? []) : []).map((item) => ({
+        field: fieldName(item.pointer),
+        detail: item.detail,
+      })),
       hint: hintOf(error),
       requestId: error.problem.request_id,
     };

@@ -163,6 +163,17 @@ it('tells what to do for an unknown outcome, with the request id and the fields'
   expect(second).toMatchObject({ exit: 'usage', fields: [{ field: 'ttl_seconds', detail: 'at least 60' }] });
 });
 
+it('names a command where the API names a path', async () => {
+  const detail = 'there is no service web; see GET /v1/services';
+  const missing = await stub(problem(404, 'not_found', { detail, errors: [{ pointer: '/services/0', detail }] }));
+  const report = reportOf(
+    await clientFor([missing.url])
+      .call(sessionRoutes.me, {})
+      .catch((error: unknown) => error),
+  );
+  expect(report).toMatchObject({ message: 'there is no service web; see: quorate service list', fields: [] });
+});
+
 it('does not say the same twice', () => {
   const fields = [{ field: 'cron', detail: 'not a cron expression' }];
   const report = { exit: 'usage', message: 'not a cron expression', fields, hint: undefined, requestId: '' } as const;

@@ -76,7 +76,7 @@ export function planRevision(db: StateDb, source: HaproxySource, now: number): R
 const withoutReplicas = (config: string): string =>
   config
     .replace(/^# (Quorate cluster .*), revision .*$/m, '$1')
-    .replace(/^# WARNING: no replica of the service .*\n/gm, '')
+    .replace(/^# WARNING: (no replica of the|there is no|the) service .*\n/gm, '')
     .replace(/^backend service_.*\n(?: .*\n)*/gm, (section) => section.replace(/^ +server .*\n/gm, ''));
 
 const withoutComments = (config: string): string => config.replace(/^#.*\n/gm, '');

@@ -62,6 +62,8 @@ function show(inv: Invocation, data: Connector): void {
         tableText(data.nodes, NODES, colors),
       ].join('\n'),
   });
+  if (settings.url === '' && data.nodes.every(({ role }) => role === 'off'))
+    inv.note('name an upstream with: quorate connector set --url wss://…');
 }
 
 interface SetOptions {

@@ -6,7 +6,7 @@ import type { Invocation } from '../invocation';
 import { type Column, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Run } from '../register';
 import { addSpecOptions, type SpecOptions, submissionOf } from './job-spec';
-import { showJob, specText } from './job-view';
+import { showSubmitted, specText } from './job-view';
 
 const COLUMNS: readonly Column<JobSchedule>[] = [
   { header: 'NAME', value: (s) => s.name },
@@ -113,7 +113,7 @@ function addOne(schedule: Command, run: Run): void {
     show(inv, await inv.call(jobScheduleRoutes.disable, { params: { id } })),
   );
   verb('run', 'Submit its job now', async (inv, { id }) =>
-    showJob(inv, await inv.call(jobScheduleRoutes.run, { params: { id } })),
+    showSubmitted(inv, await inv.call(jobScheduleRoutes.run, { params: { id } })),
   );
   verb('delete', 'Delete it; its jobs stay', async (inv, { id, name }) => {
     await inv.confirm(`Delete the schedule ${name}?`);

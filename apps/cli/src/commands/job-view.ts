@@ -31,3 +31,8 @@ export const showJob = (inv: Invocation, data: Job): void => {
     }),
   );
 };
+
+export function showSubmitted(inv: Invocation, data: Job): void {
+  showJob(inv, data);
+  inv.note(`see what it writes with: quorate job logs ${data.id} --follow`);
+}

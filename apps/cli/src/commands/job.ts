@@ -9,7 +9,7 @@ import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
 import { followJob, printOutput } from './job-logs';
 import { addScheduleCommands } from './job-schedule';
 import { addSpecOptions, type SpecOptions, submissionOf } from './job-spec';
-import { showJob, specText } from './job-view';
+import { showJob, showSubmitted, specText } from './job-view';
 
 const COLUMNS: readonly Column<Job>[] = [
   { header: 'ID', value: (j) => j.id },
@@ -46,10 +46,7 @@ function addSubmit(job: Command, run: Run): void {
       .action(
         run(async (inv, command: string | undefined, args: string[], options: SpecOptions & { follow?: boolean }) => {
           const submitted = await inv.call(jobRoutes.create, { body: await submissionOf(inv, command, args, options) });
-          if (!options.follow) {
-            showJob(inv, submitted);
-            return inv.note(`see what it writes with: quorate job logs ${submitted.id} --follow`);
-          }
+          if (!options.follow) return showSubmitted(inv, submitted);
           inv.note(`job ${submitted.id}`);
           await followToEnd(inv, submitted.id);
         }),

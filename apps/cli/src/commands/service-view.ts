@@ -24,8 +24,23 @@ const portsOf = (ports: Readonly<Record<string, number>>): string =>
     .map(([name, port]) => `${name}=${port}`)
     .join(' ');
 
-const INSTANCES: readonly Column<Service['instances'][number]>[] = [
-  { header: 'REPLICA', value: (r) => r.slot },
+type Instance = Service['instances'][number];
+/** Replicas that have no place for the same reason are one line. */
+type Row = Instance & { readonly last: number };
+
+function rowsOf(instances: readonly Instance[]): Row[] {
+  const rows: Row[] = [];
+  for (const one of instances) {
+    const before = rows.at(-1);
+    const isSame = before?.runner === null && one.runner === null && before.reason === one.reason;
+    if (before && isSame && before.revision === one.revision) rows[rows.length - 1] = { ...before, last: one.slot };
+    else rows.push({ ...one, last: one.slot });
+  }
+  return rows;
+}
+
+const INSTANCES: readonly Column<Row>[] = [
+  { header: 'REPLICA', value: (r) => (r.last === r.slot ? r.slot : `${r.slot} to ${r.last}`) },
   { header: 'STATE', value: (r) => r.state.replaceAll('_', ' ') },
   { header: 'RUNNER', value: (r) => (r.runner && !r.runner_online ? `${r.runner} (offline)` : r.runner) },
   { header: 'REVISION', value: (r) => r.revision },
@@ -62,7 +77,7 @@ export const showService = (inv: Invocation, data: Service): void =>
     text: (colors) =>
       data.instances.length === 0
         ? fieldsOf(data, colors)
-        : `${fieldsOf(data, colors)}\n\n${tableText(data.instances, INSTANCES, colors)}`,
+        : `${fieldsOf(data, colors)}\n\n${tableText(rowsOf(data.instances), INSTANCES, colors)}`,
   });
 
 /** After a change, of which the replicas know nothing yet. */

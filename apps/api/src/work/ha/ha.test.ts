@@ -144,7 +144,7 @@ describe('the failure of a runner', () => {
       { service: 'dns', moves_at: moves, reason: `${due}; unless it is back before, it goes elsewhere at ${moves}` },
     ]);
     world.at += 60_000;
-    const reason = `${due}; it was to go elsewhere at ${moves}, but every runner that it could run on has a replica of it already`;
+    const reason = `${due}; it was to go elsewhere at ${moves}, but every runner that it could run on has a replica of it already or is offline`;
     await world.plan(5);
     expect(world.placesOf('dns')).toEqual([A, B, C]);
     expect(shown().pending_moves).toMatchObject([{ service: 'dns', reason }]);

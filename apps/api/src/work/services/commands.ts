@@ -146,7 +146,11 @@ function scale(tx: StateDb, service: ServiceRow, to: number, why: string, ctx: A
   if (service.replicas === to) return false;
   change(tx, service, { replicas: to }, ctx);
   const data = { service: service.name, from: service.replicas, to };
-  ctx.event('service.scaled', `${why} the service ${service.name} from ${service.replicas} to ${to} replicas`, data);
+  ctx.event(
+    'service.scaled',
+    `${why} the service ${service.name} from ${service.replicas} to ${to} ${to === 1 ? 'replica' : 'replicas'}`,
+    data,
+  );
   return true;
 }
 

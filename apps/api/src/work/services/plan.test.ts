@@ -124,6 +124,10 @@ describe('the planner', () => {
       false,
       'every runner that it could run on has a replica of it already',
     ]);
+    const mixed = [runner('a'), runner('b', { jobs: 10 }), runner('c', { drained: true }), runner('d', { jobs: 10 })];
+    expect(why(service('x', 2, { distinct: true }), mixed)[1]).toBe(
+      'every runner that it could run on has a replica of it already or is full or is drained',
+    );
   });
 
   it('rolls a revision out with no more away than may be, and restarts likewise', () => {

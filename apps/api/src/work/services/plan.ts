@@ -208,20 +208,20 @@ function compare({ name }: PlannedService, a: Room, b: Room): number {
   return share !== 0 ? share : a.runner.id < b.runner.id ? -1 : 1;
 }
 
-const REASONS: Readonly<Record<Hindrance, string>> = {
-  labels: 'no runner has its labels',
-  offline: 'every runner that has its labels is offline',
-  drained: 'every runner that it could run on is drained',
-  full: 'every runner that it could run on is full',
-  distinct: 'every runner that it could run on has a replica of it already',
-};
-const ORDER: readonly Hindrance[] = ['distinct', 'full', 'drained', 'offline', 'labels'];
+/** The one that stands nearest to success first. */
+const HINDRANCES: readonly (readonly [Hindrance, string])[] = [
+  ['distinct', 'has a replica of it already'],
+  ['full', 'is full'],
+  ['drained', 'is drained'],
+  ['offline', 'is offline'],
+];
 
-/** The hindrance that stands nearest to success. */
+/** Without numbers: each change of this is written to the log, for each replica that waits. */
 function whyNobody(service: PlannedService, rooms: readonly Room[]): string {
   if (rooms.length === 0) return 'there is no runner';
   const found = new Set(rooms.map((room) => whyNot(service, room)));
-  return REASONS[ORDER.find((hindrance) => found.has(hindrance)) ?? 'labels'];
+  const what = HINDRANCES.filter(([hindrance]) => found.has(hindrance)).map(([, words]) => words);
+  return what.length === 0 ? 'no runner has its labels' : `every runner that it could run on ${what.join(' or ')}`;
 }
 
 /** Why a replica of a service cannot be placed now; undefined when it can, or there is no such service. */

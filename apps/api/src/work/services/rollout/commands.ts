@@ -51,7 +51,12 @@ function finish(tx: StateDb, service: ServiceRow, ctx: ApplyContext): boolean {
   // Without a replica nothing is known of it.
   const stableRevision = placed.length === 0 ? service.stableRevision : revision;
   set(tx, service, { rollout: 'idle', rolloutDetail: '', rolloutAt: ctx.at, stableRevision });
-  const where = placed.length === 1 ? 'its replica' : `all ${placed.length} replicas`;
+  const where =
+    desired === 1
+      ? 'its only replica'
+      : placed.length < desired
+        ? `the ${placed.length} of ${desired} replicas that have a place`
+        : `all ${placed.length} replicas`;
   ctx.event('service.rolled_out', `revision ${revision} of the service ${name} runs in ${where}`, {
     service: name,
     revision,

@@ -43,7 +43,9 @@ export const isSettled = (
 function failureOf(replica: RolledReplica, spec: ServiceSpec, now: number): string | undefined {
   const { slot, state, restarts, reason, placedAt, onlineSince } = replica;
   if (onlineSince === null) return undefined;
-  const because = reason === '' ? '' : `: ${reason}`;
+  // When it would have been started next is of no interest once it has been given up.
+  const cause = reason.replace(/ \(failure \d+ in a row; next start at [^)]*\)$/, '');
+  const because = cause === '' ? '' : `: ${cause}`;
   if (restarts >= MAX_RESTARTS)
     return `replica ${slot} was started ${restarts + 1} times and does not stay up${because}`;
   if (state === 'healthy') return undefined;
