@@ -101,25 +101,31 @@ describe('a program', () => {
     expect(next.recover({ ...of, attempt: 2 })).toBeUndefined();
   });
 
-  it('that was started a moment before its runner was killed is found by its mark, with what left its session', async () => {
-    const of = { id: uuidv7(), attempt: 1 };
-    const name = `${of.id}.1`;
-    const script = 'setsid sleep 300 & echo $!; exec sleep 300';
-    const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
-    const child = launch(
-      { command: 'sh', args: ['-c', script], env: {} },
-      { cwd: dir, instance: name, user: undefined, stdio },
-    );
-    onTestFinished(() => endLeft(name, undefined));
-    const [line] = await once(child.stdout as Readable, 'data');
-    const pids = [child.pid ?? 0, Number(line)];
-    expect(pids.map(isAlive)).toEqual([true, true]);
-    // Nobody had time to write down its number.
-    writeFileSync(join(dir, `${name}.json`), JSON.stringify({ pid: null, startTime: '', total: 0, end: null }));
-    const next = createJobStore({ dir, spawner, user: undefined, logger });
-    await until(() => !pids.some(isAlive), 'nothing of it is left');
-    expect(next.recover(of)).toMatchObject({ outcome: 'lost' });
-  });
+  it.each([
+    ['', JSON.stringify({ pid: null, startTime: '', total: 0, end: null })],
+    [', though the note of it is cut', '{"pid"'],
+  ])(
+    'that was started a moment before its runner was killed is found by its mark, with what left its session%s',
+    async (_, note) => {
+      const of = { id: uuidv7(), attempt: 1 };
+      const name = `${of.id}.1`;
+      const script = 'setsid sleep 300 & echo $!; exec sleep 300';
+      const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
+      const child = launch(
+        { command: 'sh', args: ['-c', script], env: {} },
+        { cwd: dir, instance: name, user: undefined, stdio },
+      );
+      onTestFinished(() => endLeft(name, undefined));
+      const [line] = await once(child.stdout as Readable, 'data');
+      const pids = [child.pid ?? 0, Number(line)];
+      expect(pids.map(isAlive)).toEqual([true, true]);
+      // Nobody had time to write down its number.
+      writeFileSync(join(dir, `${name}.json`), note);
+      const next = createJobStore({ dir, spawner, user: undefined, logger });
+      await until(() => !pids.some(isAlive), 'nothing of it is left');
+      expect(next.recover(of)).toMatchObject({ outcome: 'lost' });
+    },
+  );
 
   it('has an empty directory of its own, which goes with it', async () => {
     const { of, run } = start('sh', '-c', 'pwd; ls -A; touch left; exec sleep 300');

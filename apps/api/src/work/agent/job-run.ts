@@ -102,7 +102,13 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   function loadByName(name: string): JobRecord | undefined {
     const path = pathOf(name, '.json');
     if (!existsSync(path)) return undefined;
-    return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    try {
+      return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    } catch (error) {
+      // Half a file, after a power cut: it was begun, and nobody knows more.
+      logger.warn({ err: error, path }, 'what is known of a job cannot be read');
+      return { pid: null, startTime: '', total: 0, end: null };
+    }
   }
   const load = (of: AttemptId): JobRecord | undefined => loadByName(nameOf(of));
 
