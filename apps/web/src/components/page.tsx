@@ -39,7 +39,7 @@ export function Page({ title, description, actions, back, children }: PageProps)
           <h1 className="font-semibold text-ink text-lg leading-7 tracking-tight">{title}</h1>
           {description ? <p className="max-w-3xl text-ink-2">{description}</p> : null}
         </div>
-        {actions ? <div className="flex shrink-0 flex-wrap items-center gap-2">{actions}</div> : null}
+        {actions ? <div className="flex flex-wrap items-center gap-2 md:shrink-0">{actions}</div> : null}
       </header>
       {children}
     </div>

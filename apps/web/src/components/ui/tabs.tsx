@@ -1,5 +1,7 @@
+'use client';
+
 import { Tabs as Radix } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 
 interface TabsProps<T extends string> {
   value: T;
@@ -9,9 +11,15 @@ interface TabsProps<T extends string> {
 }
 
 export function Tabs<T extends string>({ value, onValueChange, label, tabs }: TabsProps<T>) {
+  const list = useRef<HTMLDivElement>(null);
+  // A link may lead to one that a phone has no room for.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: which one is active follows from the value.
+  useEffect(() => {
+    list.current?.querySelector('[data-state=active]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [value]);
   return (
     <Radix.Root value={value} onValueChange={(next) => onValueChange(next as T)}>
-      <Radix.List aria-label={label} className="mb-4 flex gap-1 overflow-x-auto border-b">
+      <Radix.List ref={list} aria-label={label} className="mb-4 flex gap-1 overflow-x-auto border-b">
         {tabs.map((tab) => (
           <Radix.Trigger
             key={tab.value}

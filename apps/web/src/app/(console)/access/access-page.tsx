@@ -13,7 +13,7 @@ export function AccessPage() {
   return (
     <Page
       title="Users and API tokens"
-      description="Viewers read; operators change the load balancer and read the audit; admins do everything."
+      description="Viewers read; operators run services and jobs, change the load balancer and read the audit; admins do everything."
     >
       <Tabs
         label="Access"

@@ -186,14 +186,19 @@ function balancers({ balancers: items }: Work): NextStep[] {
   const namesOf = (status: 'failing' | 'silent') =>
     items.filter((one) => one.status === status).map(({ name }) => name);
   const steps = [
-    ['failing', 'bad', 'does not run the newest configuration', 'Its servers may be out of date.'],
-    ['silent', 'warn', 'was not heard from', 'See whether quorate haproxy watch runs on its host and reaches a node.'],
+    ['failing', 'bad', 'Load balancer without the newest configuration', 'Its servers may be out of date.'],
+    [
+      'silent',
+      'warn',
+      'Load balancer not heard from',
+      'See whether quorate haproxy watch runs on its host and reaches a node.',
+    ],
   ] as const;
   return steps.flatMap(([status, tone, what, text]) => {
     const names = namesOf(status);
     return names.length === 0
       ? []
-      : [{ key: `balancer-${status}`, tone, title: `${names.join(', ')} ${what}`, text, link }];
+      : [{ key: `balancer-${status}`, tone, title: `${what}: ${names.join(', ')}`, text, link }];
   });
 }
 

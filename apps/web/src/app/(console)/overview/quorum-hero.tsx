@@ -46,7 +46,7 @@ export function QuorumHero({ cluster }: { cluster: Cluster }) {
         </p>
         {quorum.advice ? <p className="max-w-3xl text-base text-ink-2">{quorum.advice}</p> : null}
       </div>
-      <dl className="grid grid-cols-2 gap-px border-t bg-line sm:grid-cols-3 lg:grid-cols-6">
+      <dl className="grid grid-cols-2 gap-px border-t bg-line sm:grid-cols-3 min-[87.5rem]:grid-cols-6 lg:max-xl:grid-cols-6">
         <Figure label="Leader" value={leader ? leader.name : 'none'} alarm={!leader} />
         <Figure label="Term" value={formatInt(cluster.term)} />
         <Figure label="Applied index" value={formatInt(cluster.applied_index)} note={behind(cluster)} />
