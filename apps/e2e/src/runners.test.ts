@@ -229,7 +229,7 @@ describe('runners on three nodes', () => {
     await removed.kill();
     expect([replica.isAlive(), replica.starts()]).toEqual([true, 1]);
     removed.restart();
-    expect(await removed.ended()).toBe(1);
+    expect(await removed.ended(90_000)).toBe(1);
     expect(removed.log()).toContain('was removed from the cluster');
     expect(removed.programs()).toEqual([]);
     await Promise.all([job.expectRetriedOnce(), replica.expectMovedOnce(SPARE)]);
@@ -240,7 +240,7 @@ describe('runners on three nodes', () => {
     const { id: next } = await removed.view();
     expect(next).not.toBe(id);
     expect((await removed.view(cluster.node(2))).id).toBe(next);
-  });
+  }, 300_000);
 
   /** Opens a session with these credentials. @returns what the node answers */
   const knock = (node: Daemon, file: { ca: string; certificate: string }, key: string): Promise<string> =>
