@@ -68,7 +68,9 @@ export const commandInputs: Record<string, fc.Arbitrary<unknown>> = {
     events: fc.constantFrom(RETENTION_DEFAULTS.events, RETENTION_DEFAULTS.events + 1),
     audit: fc.constant(RETENTION_DEFAULTS.audit),
   }),
-  'haproxy.settings.replace': fc.record({ settings: fc.constantFrom('{}', '{"balance":"source"}') }),
+  'haproxy.settings.replace': fc.record({
+    settings: fc.constantFrom('{}', '{"balance":"source"}', '{"services":[{"service":"web","bind":":80"}]}'),
+  }),
   'haproxy.revision.record': fc.record({
     config: fc.constantFrom('global', 'defaults'),
     version: fc.constant('2.6'),
