@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
-import { type JobEnd, jobEndSchema, type OutputChunk } from '@quorate/shared/runner-protocol';
-import { z } from 'zod';
+import type { JobEnd, OutputChunk } from '@quorate/shared/runner-protocol';
 import type { Logger } from '../../lib/logger';
 import type { ProgramUser } from '../../lib/program-user';
+import { BEGUN, createAttemptRecords, type OpenRecord } from './attempt-records';
 import { diskProblem } from './disk-problem';
 import { makeWorkDirectory } from './launch';
 import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
@@ -16,15 +16,6 @@ const STOP_GRACE_MS = 5_000;
 /** Attempts whose output is kept. */
 const KEPT = 300;
 const PRUNE_SLACK = 50;
-
-/** What is on disk of an attempt: before its program is started, and once it has ended. */
-const recordSchema = z.object({
-  pid: z.int().nullable(),
-  startTime: z.string(),
-  total: z.int(),
-  end: jobEndSchema.nullable(),
-});
-type JobRecord = z.infer<typeof recordSchema>;
 
 /** Why a program is ended before its time. `lost`: the runner may not run it any more. */
 export type StopReason = 'cancelled' | 'lost' | 'stopped';
@@ -70,83 +61,80 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   const works = createWorkDirectories({ spawner, user, logger });
   const workDir = join(dir, 'work');
   mkdirSync(workDir, { recursive: true, mode: 0o711 });
+  const records = createAttemptRecords(dir);
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
-  const pathOf = (name: string, suffix: '.json' | '.log'): string => join(dir, `${name}${suffix}`);
-  const logPath = (of: AttemptId): string => pathOf(nameOf(of), '.log');
-  const recordPath = (of: AttemptId): string => pathOf(nameOf(of), '.json');
-  /** Attempts that are on disk. The ids are ordered by time. */
-  const stored = new Set(
-    readdirSync(dir)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => name.slice(0, -'.json'.length)),
+  const logPath = (of: AttemptId): string => join(dir, `${nameOf(of)}.log`);
+  /** Attempts that are on disk, in the order in which they were begun; false while they are under way. */
+  const isOver = new Map(
+    records
+      .names()
+      .sort()
+      .map((name) => [name, true]),
   );
 
-  /** As {@link save}; what is known of an attempt is told all the same where it cannot be kept. */
-  function trySave(of: AttemptId, record: JobRecord): void {
+  /** What is known of an attempt is told all the same where it cannot be kept. */
+  function keep(name: string, write: () => void): void {
     try {
-      save(of, record);
+      write();
     } catch (error) {
-      logger.error(
-        { err: error, job: of.id, attempt: of.attempt },
-        'what is known of a job cannot be kept on the disk',
-      );
+      logger.error({ err: error, attempt: name }, 'what is known of a job cannot be kept on the disk');
     }
   }
-
-  // Whole after a kill -9. Not synced: a power cut ends the programs, too, and is told by the boot id.
-  function save(of: AttemptId, record: JobRecord): void {
-    stored.add(nameOf(of));
-    writeFileSync(`${recordPath(of)}.new`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${recordPath(of)}.new`, recordPath(of));
+  function keepEnd(name: string, record: OpenRecord, end: JobEnd, total: number): void {
+    keep(name, () => record.write({ ...BEGUN, total, end }));
+    record.close();
+    isOver.set(name, true);
   }
-  function loadByName(name: string): JobRecord | undefined {
-    const path = pathOf(name, '.json');
-    if (!existsSync(path)) return undefined;
-    try {
-      return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-    } catch (error) {
-      // Half a file, after a power cut: it was begun, and nobody knows more.
-      logger.warn({ err: error, path }, 'what is known of a job cannot be read');
-      return { pid: null, startTime: '', total: 0, end: null };
-    }
-  }
-  const load = (of: AttemptId): JobRecord | undefined => loadByName(nameOf(of));
 
   function recover(of: AttemptId): JobEnd | undefined {
-    const record = load(of);
-    if (!record) return undefined;
-    if (record.end) return record.end;
+    const name = nameOf(of);
+    const record = records.load(name);
+    if (!record || record.end) return record?.end ?? undefined;
     // Its number is not known when it was started a moment before the end of that process: its mark tells who it is.
-    endLeft(nameOf(of), record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
+    endLeft(name, record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
     const ended = lostEnd('the runner was restarted while it ran');
-    trySave(of, { pid: null, startTime: '', total: 0, end: ended });
+    removeOutput(logPath(of));
+    keep(name, () => keepEnd(name, records.open(name), ended, 0));
     return ended;
   }
 
-  function start(of: AttemptId, spec: ExecSpec): JobRun {
-    const path = logPath(of);
-    const cwd = join(workDir, nameOf(of));
+  /** @throws Error of the system: nothing was begun, and there is no trace of it, or one without an end */
+  function prepare(name: string, cwd: string): OpenRecord {
+    const record = records.open(name);
     try {
-      save(of, { pid: null, startTime: '', total: 0, end: null });
-      removeOutput(path);
+      record.write(BEGUN);
       makeWorkDirectory(cwd, user);
+      isOver.set(name, false);
+      return record;
     } catch (error) {
-      const end = lostEnd(`its runner could not begin it: ${diskProblem(error)}`);
-      trySave(of, { pid: null, startTime: '', total: 0, end });
-      return overAlready(end);
+      record.close();
+      isOver.set(name, true);
+      throw error;
+    }
+  }
+
+  function start(of: AttemptId, spec: ExecSpec): JobRun {
+    const name = nameOf(of);
+    const path = logPath(of);
+    const cwd = join(workDir, name);
+    let record: OpenRecord;
+    try {
+      record = prepare(name, cwd);
+    } catch (error) {
+      return overAlready(lostEnd(`its runner could not begin it: ${diskProblem(error)}`));
     }
     const log = createOutputLog(path);
     const program = spawner.start(spec, {
       kind: 'job',
       cwd,
-      instance: nameOf(of),
+      instance: name,
       onOutput: (chunk) => log.write(chunk),
     });
     let pid: number | undefined;
     let over = false;
     const begun = program.started.then((identity) => {
       pid = identity?.pid;
-      if (identity) trySave(of, { ...identity, total: 0, end: null });
+      if (identity && isOver.get(name) === false) keep(name, () => record.write({ ...BEGUN, ...identity }));
     });
     const { ended, stop } = watch(program, spec);
     return {
@@ -168,13 +156,13 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
         const cut = problem === '' ? '' : `its output is cut off, ${problem}`;
         const error = [end.error, cut].filter(Boolean).join('; ');
         const whole = { ...end, error, outputTail: readTail(path, total), outputBytes: total };
-        trySave(of, { pid: null, startTime: '', total, end: whole });
+        keepEnd(name, record, whole, total);
         return whole;
       }),
     };
   }
 
-  for (const name of stored) {
+  for (const name of isOver.keys()) {
     const [id = '', attempt] = name.split('.');
     recover({ id, attempt: Number(attempt) });
   }
@@ -184,17 +172,15 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     recover,
     start,
     output(of, offset) {
-      const record = load(of);
+      const record = records.load(nameOf(of));
       return record ? outputChunk(logPath(of), offset, record.total, true) : undefined;
     },
     prune() {
-      if (stored.size <= KEPT + PRUNE_SLACK) return;
-      for (const name of [...stored].sort().slice(0, stored.size - KEPT)) {
-        if (loadByName(name)?.end === null) continue;
-        stored.delete(name);
-        rmSync(pathOf(name, '.json'), { force: true });
-        removeOutput(pathOf(name, '.log'));
-      }
+      if (isOver.size <= KEPT + PRUNE_SLACK) return;
+      const over = [...isOver].flatMap(([name, itIs]) => (itIs ? [name] : []));
+      const oldest = new Set(over.slice(0, isOver.size - KEPT));
+      records.remove(oldest);
+      for (const name of oldest) isOver.delete(name);
     },
   };
 }
