@@ -98,8 +98,11 @@ const MAX_QUEUE = 20_000;
 const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
 /** Room for the entry's own JSON around the commands, and for what follows them. */
 const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
-/** In flight at once: etcd commits them in order of arrival, the round trips overlap. */
-const MAX_IN_FLIGHT = 4;
+/**
+ * In flight at once: etcd commits them in order of arrival, the round trips overlap. More make more and smaller entries, and
+ * each entry costs every member and every node a share of its own.
+ */
+const MAX_IN_FLIGHT = 2;
 const RETRY_DELAY_MS = 25;
 const FIRST_LEVEL = 1;
 /** How late a command may be given up: one timer for all is cheaper than one each. */
