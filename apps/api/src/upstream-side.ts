@@ -73,6 +73,7 @@ export function createUpstreamSide(options: {
       members,
       cluster: clusterOf,
       clusterCa: () => requireInfo(db()).caCert,
+      quorumHeld: () => cluster.journal.quorumHeld(),
       clock,
     },
     principal: () => upstreamPrincipal(effectiveSettings(db(), config.connector, false).role),

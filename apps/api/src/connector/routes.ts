@@ -14,6 +14,7 @@ export interface ConnectorEndpointDeps {
   readonly connector: () => Connector;
   readonly members: () => readonly CoreNode[];
   readonly cluster: () => { readonly id: string; readonly name: string };
+  readonly quorumHeld: () => boolean;
   /** PEM. */
   readonly clusterCa: () => string;
   readonly clock: () => number;
@@ -60,12 +61,13 @@ function view(deps: ConnectorEndpointDeps, ctx: RequestContext): ConnectorView {
   const takeovers = lastTakeovers(db, SHOWN_TAKEOVERS);
   const claimedAt = takeovers.find(({ generation }) => generation === lease?.generation)?.claimedAt;
   const { id, name } = deps.cluster();
-  const state = stateOf(nodes, saved?.enabled ?? true);
+  const quorumHeld = deps.quorumHeld();
+  const state = stateOf(nodes, saved?.enabled ?? true, quorumHeld);
   return {
     settings: saved ?? UNSAVED,
     configured: saved !== undefined,
     state,
-    sentence: sentenceOf(state, nodes, holder?.name),
+    sentence: sentenceOf(state, nodes, { active: holder?.name, quorumHeld }),
     gateway: { cluster_id: id, name },
     active:
       lease && holder
@@ -100,9 +102,11 @@ function viewNode({ connector, clock }: ConnectorEndpointDeps, member: CoreNode,
   };
 }
 
-function stateOf(nodes: readonly ConnectorNode[], enabled: boolean): ConnectorView['state'] {
+function stateOf(nodes: readonly ConnectorNode[], enabled: boolean, quorumHeld: boolean): ConnectorView['state'] {
   const active = nodes.find(({ role }) => role === 'active');
   if (active?.connected) return 'connected';
+  // Whoever is active must be proven so by a majority.
+  if (active && !quorumHeld) return 'no_active';
   if (active) return active.reachable === false ? 'unreachable' : 'connecting';
   if (!enabled || !nodes.some(({ role }) => role === 'standby')) return 'off';
   return nodes.some(({ reachable }) => reachable === true) ? 'no_active' : 'unreachable';
@@ -111,7 +115,7 @@ function stateOf(nodes: readonly ConnectorNode[], enabled: boolean): ConnectorVi
 function sentenceOf(
   state: ConnectorView['state'],
   nodes: readonly ConnectorNode[],
-  active: string | undefined,
+  { active, quorumHeld }: { active: string | undefined; quorumHeld: boolean },
 ): string {
   const standby = nodes.filter(({ role }) => role === 'standby').length;
   const others =
@@ -129,7 +133,9 @@ function sentenceOf(
         ? `${active} is the active node and cannot reach the upstream; it tries again, and so do the others.`
         : 'No node can reach the upstream; each tries again.';
     case 'no_active':
-      return 'No node is active; one that reaches the upstream is about to take over.';
+      return quorumHeld
+        ? 'No node is active; one that reaches the upstream is about to take over.'
+        : 'Nobody may be connected, or take over, before the cluster has a quorum again.';
     default:
       return nodes.find(({ problem }) => problem !== '')?.problem
         ? `Not connected: ${nodes.find(({ problem }) => problem !== '')?.problem}.`

@@ -13,7 +13,8 @@ import {
   removeMember,
 } from './etcd/members';
 import { createEtcdLog } from './etcd-log';
-import { readGenesis, writeGenesis } from './etcd-log-genesis';
+import { genesisKey, logKey, readGenesis, writeGenesis } from './etcd-log-genesis';
+import { packEntry } from './etcd-log-value';
 import { AppendUnknown, EpochChanged, type Log, LogCompacted, type LogEntry, LogGap, LogUnavailable } from './log';
 
 const EPOCH = 1;
@@ -322,6 +323,26 @@ describe('the etcd log under faults', () => {
     await fresh.append(bytesOf('new'));
     expect(await fresh.barrier()).toBe(2);
     expect((await readThrough(fresh, 2, { epoch: 1, index: 1, cursor: 'any' })).map(textOf)).toEqual(['new']);
+  });
+
+  it('takes nothing while another epoch record stands there, and begins no epoch over entries that are there', async () => {
+    const client = etcd.client();
+    const log = open(client);
+    await log.append(bytesOf('e1'));
+    const first = await readGenesis(client, prefix);
+    // As in an etcd that was set back: the record of a later epoch is gone, its entries are not.
+    await client.call('KV.Put', { key: logKey(prefix, 2), value: packEntry(bytesOf('left')) }, { retry: 'unsent' });
+    const next = { epoch: 2, base_index: 1, chain: '' };
+    expect(await writeGenesis(client, prefix, next, first)).toMatchObject({ written: false, used: true });
+    const putRecord = (value: Uint8Array) =>
+      client.call('KV.Put', { key: genesisKey(prefix), value }, { retry: 'unsent' });
+    await putRecord(bytesOf(JSON.stringify({ epoch: 4, base_index: 0, chain: '' })));
+    await expect(log.barrier()).rejects.toThrow(EpochChanged);
+    await expect(log.append(bytesOf('late'))).rejects.toThrow(EpochChanged);
+    await putRecord(first?.bytes ?? bytesOf(''));
+    expect(await log.barrier()).toBe(1);
+    await log.append(bytesOf('e2'));
+    expect(await log.barrier()).toBe(2);
   });
 
   it('refuses to continue where etcd went back in time', async () => {

@@ -23,8 +23,11 @@ export interface StoredGenesis extends Genesis {
 
 export type GenesisWrite =
   | { readonly written: true }
-  /** Another genesis stands there; null = none, where `replaces` named one. */
-  | { readonly written: false; readonly current: StoredGenesis | null };
+  /**
+   * Another genesis stands there; null = none, where `replaces` named one. `used`: there are entries of that epoch already, as
+   * in an etcd that was set back.
+   */
+  | { readonly written: false; readonly current: StoredGenesis | null; readonly used: boolean };
 
 export const genesisKey = (prefix: string): Buffer => Buffer.from(`${prefix}/epoch`);
 export const logKey = (prefix: string, epoch: number): Buffer => Buffer.from(`${prefix}/log/${epoch}`);
@@ -38,7 +41,7 @@ export async function readGenesis(client: EtcdClient, prefix: string): Promise<S
 
 /**
  * Writes the genesis of an epoch, only where none stands yet, or only in place of `replaces` (a restore), whose log it
- * ends in the same transaction. Repeating it after an unknown outcome is safe: finding one's own genesis counts as written.
+ * ends in the same transaction; never over a log that has entries. Repeating it after an unknown outcome is safe: finding one's own genesis counts as written.
  * With `unchanged`, it is written only while that key has that version: nothing was appended meanwhile.
  * @throws RangeError a number that is no safe integer, or an epoch that doesn't grow
  * @throws EtcdError
@@ -71,18 +74,20 @@ export async function writeGenesis(
       ? { result: COMPARE_EQUAL, target: TARGET_VALUE, key, value: replaces.bytes }
       : { result: COMPARE_EQUAL, target: TARGET_VERSION, key, version: 0 },
   ];
+  const log = logKey(prefix, genesis.epoch);
+  compare.push({ result: COMPARE_EQUAL, target: TARGET_VERSION, key: log, version: 0 });
   if (unchanged) compare.push({ result: COMPARE_EQUAL, target: TARGET_VERSION, ...unchanged });
   const ended = replaces ? [{ key: logKey(prefix, replaces.epoch), value: epochEnd(genesis.epoch) }] : [];
   const success = [{ key, value }, ...ended].map((put) => ({ request_put: put }));
   const answer = await client.call(
     'KV.Txn',
-    { compare, success, failure: [{ request_range: { key } }] },
+    { compare, success, failure: [key, log].map((one) => ({ request_range: { key: one } })) },
     { retry: 'safe' },
   );
   if (answer.succeeded) return { written: true };
-  const kv = answer.responses[0]?.response_range?.kvs[0];
+  const [kv, entry] = answer.responses.map(({ response_range: found }) => found?.kvs[0]);
   if (kv?.value.equals(value)) return { written: true };
-  return { written: false, current: kv ? parseGenesis(kv) : null };
+  return { written: false, current: kv ? parseGenesis(kv) : null, used: entry !== undefined };
 }
 
 /** @throws Error the record is not a genesis: the prefix belongs to something else */

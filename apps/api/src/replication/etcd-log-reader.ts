@@ -166,7 +166,7 @@ async function accept(source: LogSource, epoch: number, at: Point, event: WatchE
   const revision = Number(kv.mod_revision);
   if (revision <= at.revision) return null;
   const next = nextEpoch(kv.value);
-  if (next !== undefined) throw new EpochChanged(epoch, next);
+  if (next !== undefined) source.end(next);
   const index = (await source.genesis()).base_index + Number(kv.version);
   if (index <= at.index) throw new LogGap(`entry ${index} came again at revision ${revision}, after ${at.index}`);
   if (index !== at.index + 1) throw new WatchFault(`the watch skipped to ${index}`);

@@ -31,12 +31,22 @@ export interface LogSource {
   avoid(endpoint: string): void;
   /** Checks a genesis seen on the watch. @throws EpochChanged */
   checkGenesis(seen: StoredGenesis): void;
+  /** The watch met the end of our epoch. @throws EpochChanged */
+  end(next: number): never;
+  /** Why nothing may be appended: the last sign of our genesis was that it is not in force. */
+  readonly refusal: Error | undefined;
 }
 
 export function createLogSource(client: EtcdClient, prefix: string, epoch: number): LogSource {
   const key = logKey(prefix, epoch);
   const epochKey = genesisKey(prefix);
   let known: StoredGenesis | null = null;
+  let refusal: Error | undefined;
+
+  function refuse(why: Error): never {
+    refusal = why;
+    throw why;
+  }
 
   async function genesis(): Promise<StoredGenesis> {
     if (known) return known;
@@ -49,8 +59,8 @@ export function createLogSource(client: EtcdClient, prefix: string, epoch: numbe
   }
 
   function checkGenesis(seen: StoredGenesis): void {
-    if (seen.epoch !== epoch) throw new EpochChanged(epoch, seen.epoch);
-    if (known && !seen.bytes.equals(known.bytes)) throw new LogGap(`the record of epoch ${epoch} was rewritten`);
+    if (seen.epoch !== epoch) refuse(new EpochChanged(epoch, seen.epoch));
+    if (known && !seen.bytes.equals(known.bytes)) refuse(new LogGap(`the record of epoch ${epoch} was rewritten`));
   }
 
   async function tip(signal?: AbortSignal): Promise<LogTip> {
@@ -64,16 +74,17 @@ export function createLogSource(client: EtcdClient, prefix: string, epoch: numbe
       },
       { retry: 'safe', ...(signal ? { signal } : {}) },
     );
-    if (!answer.succeeded) await refuse();
+    if (!answer.succeeded) return guardFailed();
+    refusal = undefined;
     const kv = answer.responses[0]?.response_range?.kvs[0];
     if (!kv) return { index: base, version: 0, modRevision: 0 };
     return { index: base + Number(kv.version), version: Number(kv.version), modRevision: Number(kv.mod_revision) };
   }
 
-  /** Another genesis is in force. */
-  async function refuse(): Promise<never> {
+  /** Another genesis is in force, or none. */
+  async function guardFailed(): Promise<never> {
     const found = await readGenesis(client, prefix);
-    if (!found) throw new LogUnavailable(`the epoch record at ${prefix}/epoch is gone`);
+    if (!found) return refuse(new LogUnavailable(`the epoch record at ${prefix}/epoch is gone`));
     checkGenesis(found);
     throw new LogUnavailable('etcd refused the epoch guard');
   }
@@ -111,6 +122,10 @@ export function createLogSource(client: EtcdClient, prefix: string, epoch: numbe
     versionAt,
     revisionOf,
     checkGenesis,
+    end: (next) => refuse(new EpochChanged(epoch, next)),
+    get refusal() {
+      return refusal;
+    },
     watch: (startRevision) =>
       // "<prefix>/epoch" sorts before "<prefix>/log/<epoch>": one range covers both and keeps their order.
       client.watch({ key: epochKey, range_end: Buffer.concat([key, Buffer.of(0)]), start_revision: startRevision }),

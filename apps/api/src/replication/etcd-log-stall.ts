@@ -35,15 +35,15 @@ export function createStallGuard(client: EtcdClient): StallGuard {
   let giveUp = new AbortController();
   /** In the order in which they were sent. */
   const pending = new Set<PendingAppend>();
-  let watching = false;
+  let timer: NodeJS.Timeout | undefined;
 
   /** One timer for all: an append costs none of its own. */
   function watchFor(ms: number): void {
-    if (watching) return;
-    watching = true;
-    setTimeout(() => {
-      watching = false;
-      void check();
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      timer = undefined;
+      // A client that is closed has no members to ask any more.
+      check().catch(() => {});
     }, ms);
   }
 
@@ -58,16 +58,16 @@ export function createStallGuard(client: EtcdClient): StallGuard {
 
   async function look(since: number): Promise<void> {
     const endpoints = client.endpoints();
-    let found = false;
     const looks = endpoints.map(async (endpoint) => {
       const status = await client.call('Maintenance.Status', {}, { retry: 'safe', endpoint, requireLeader: false });
       const its = Number(status.header.raft_term);
       observe(status.header.raft_term);
-      if (status.leader === '0' || its <= since || found) return;
-      found = true;
+      if (status.leader === '0' || its <= since) return;
+      const stale = [...pending].filter((one) => one.term > 0 && one.term < its && !one.giveUp.signal.aborted);
+      if (stale.length === 0) return;
       // The first that knows the new leader takes the next attempt: of the others one may be stopped, or cut off.
       for (const other of endpoints) if (other !== endpoint) client.avoid(other);
-      for (const one of pending) if (one.term > 0 && one.term < its) one.giveUp.abort();
+      for (const one of stale) one.giveUp.abort();
     });
     // A member that doesn't answer must not keep the others from being asked again.
     await Promise.race([Promise.allSettled(looks), delay(LOOK_MS)]);
@@ -85,7 +85,7 @@ export function createStallGuard(client: EtcdClient): StallGuard {
     async run(attempt, signal) {
       const one = { sentAt: performance.now(), term, giveUp };
       pending.add(one);
-      if (term > 0) watchFor(SUSPECT_MS);
+      if (term > 0 && !timer) watchFor(SUSPECT_MS);
       try {
         return await attempt(signal ? AbortSignal.any([one.giveUp.signal, signal]) : one.giveUp.signal);
       } finally {

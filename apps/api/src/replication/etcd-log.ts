@@ -28,14 +28,9 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
   const writing = { client, source, stalls: createStallGuard(client) };
   /** Revision of the last entry that was appended through here. */
   let acknowledged = 0;
-  let ended: EpochChanged | undefined;
 
   function refuseClosed(): void {
     if (closing.signal.aborted) throw new LogUnavailable('the log is closed');
-  }
-  /** Nobody reads what is appended from now on. */
-  function noteEnd(error: unknown): void {
-    if (error instanceof EpochChanged && error.actual > epoch) ended = error;
   }
 
   return {
@@ -43,7 +38,6 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
     epoch,
     async append(bytes, { signal } = {}) {
       refuseClosed();
-      if (ended) throw ended;
       if (bytes.length > MAX_ENTRY_BYTES)
         throw new RangeError(`an entry of ${bytes.length} bytes is over ${MAX_ENTRY_BYTES}`);
       if (signal?.aborted) throw new LogUnavailable('given up before the entry was sent');
@@ -53,19 +47,13 @@ export function createEtcdLog(options: EtcdLogOptions): Log {
     async *read(position, signal) {
       refuseClosed();
       const until = AbortSignal.any([signal, closing.signal]);
-      try {
-        yield* readLog(source, epoch, position, until, log, () => acknowledged);
-      } catch (error) {
-        noteEnd(error);
-        throw error;
-      }
+      yield* readLog(source, epoch, position, until, log, () => acknowledged);
     },
     async barrier(signal) {
       refuseClosed();
       try {
         return (await source.tip(signal)).index;
       } catch (error) {
-        noteEnd(error);
         throw asUnavailable(error);
       }
     },
@@ -92,6 +80,8 @@ async function append(
   await source.genesis().catch((error: unknown) => {
     throw asUnavailable(error);
   });
+  const { refusal } = source;
+  if (refusal) throw refusal instanceof EpochChanged ? refusal : new LogUnavailable(refusal.message);
   const put = { key: source.logKey, value: packEntry(bytes) };
   try {
     const answer = await stalls.run((over) => client.call('KV.Put', put, { retry: 'unsent', signal: over }), signal);

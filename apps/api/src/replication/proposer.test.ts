@@ -5,7 +5,7 @@ import { deferred } from '../lib/async';
 import { type Replica, startReplica, storedValues } from '../testing/replica';
 import { futureCommand, TEST_ACTOR, testCommands } from '../testing/test-commands';
 import { until } from '../testing/until';
-import { AppendUnknown, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
+import { AppendUnknown, EpochChanged, type Log, LogUnavailable, MAX_ENTRY_BYTES } from './log';
 import { createMemoryLog } from './memory-log';
 import { OutcomeUnknown } from './proposer';
 
@@ -291,6 +291,32 @@ describe('the proposer', () => {
     gate.resolve();
     expect((await after).index).toBe(2);
     expect(marks(replica)).toEqual(['1', '2']);
+  });
+
+  it('sends once what its ended log refused a moment before the next one came', async () => {
+    let refused = 0;
+    const ended = withAppend(createMemoryLog(), async () => {
+      refused += 1;
+      throw new EpochChanged(1, 2);
+    });
+    const replica = await start({ log: ended });
+    const write = replica.propose(append, { key: 'k', value: '1,' });
+    await until(() => refused === 1, 'it was refused');
+    const memory = createMemoryLog({ epoch: 2, base: 0 });
+    const gate = deferred<void>();
+    let appends = 0;
+    const next = withAppend(memory, async (bytes) => {
+      appends += 1;
+      await gate.promise;
+      return memory.append(bytes);
+    });
+    replica.applier.rebase({ epoch: 2, cursor: '' });
+    await replica.use(next);
+    // Longer than what was refused waits before it is tried again.
+    await sleep(100);
+    expect(appends).toBe(1);
+    gate.resolve();
+    expect((await write).index).toBe(1);
   });
 
   it('resolves every pause that waits for the batches in flight', async () => {

@@ -86,8 +86,11 @@ interface Pending {
   readonly done: Deferred<Proposed<unknown>>;
   /** On the clock of `performance.now()`, ms. */
   readonly deadline: number;
-  /** An append with it is under way: it may be written at any moment, and is not in the queue. */
-  inFlight: boolean;
+  /**
+   * Who has it, one at a time: two sends at once could not tell of each other what became of it. `appending`: it may be
+   * written at any moment. `retrying`: it was not, or nobody knows; it comes back into the queue. `appended`: it is to be read.
+   */
+  place: 'queued' | 'appending' | 'retrying' | 'appended';
   /** Sent at least once without a clear no: from then on the outcome may be unknown. */
   maybeSent: boolean;
   settled: boolean;
@@ -163,7 +166,9 @@ export function createProposer(options: ProposerOptions): Proposer {
 
   /** Gives up on a command; `unsent` is the answer when it is certain that nothing was written. */
   function expire(item: Pending, unsent: () => Error): void {
-    settle(item, (done) => done.reject(item.maybeSent || item.inFlight ? new OutcomeUnknown(item.id) : unsent()));
+    settle(item, (done) =>
+      done.reject(item.maybeSent || item.place === 'appending' ? new OutcomeUnknown(item.id) : unsent()),
+    );
   }
 
   function takeBatch(): Pending[] {
@@ -200,10 +205,13 @@ export function createProposer(options: ProposerOptions): Proposer {
 
   async function send(target: Log, batch: Pending[]): Promise<void> {
     inFlight += 1;
-    for (const item of batch) item.inFlight = true;
+    for (const item of batch) item.place = 'appending';
     try {
       await target.append(encodeEntry([...batch.map((item) => item.serialized), ...followUpOf(batch)]));
-      for (const item of batch) [item.inFlight, item.maybeSent] = [false, true];
+      for (const item of batch) {
+        item.place = 'appended';
+        item.maybeSent = true;
+      }
       // It went behind the end of its epoch: this node is in the next one by now.
       if (log && log.epoch !== target.epoch) requeue(batch);
     } catch (error) {
@@ -229,7 +237,7 @@ export function createProposer(options: ProposerOptions): Proposer {
   }
 
   async function handleFailure(batch: Pending[], error: unknown): Promise<void> {
-    for (const item of batch) item.inFlight = false;
+    for (const item of batch) item.place = 'retrying';
     if (error instanceof AppendUnknown) {
       for (const item of batch) item.maybeSent = true;
     } else if (!(error instanceof LogUnavailable || error instanceof EpochChanged)) {
@@ -245,6 +253,7 @@ export function createProposer(options: ProposerOptions): Proposer {
   }
 
   function requeue(items: readonly Pending[]): void {
+    for (const item of items) item.place = 'queued';
     queue = [...items.filter((item) => !item.settled), ...queue];
   }
 
@@ -257,7 +266,7 @@ export function createProposer(options: ProposerOptions): Proposer {
     const done = deferred<Proposed<unknown>>();
     const { id, type, fingerprint } = envelope;
     const deadline = performance.now() + timeoutMs;
-    const fresh = { inFlight: false, maybeSent: false, settled: false };
+    const fresh = { place: 'queued' as const, maybeSent: false, settled: false };
     const item: Pending = { id, type, fingerprint, serialized, bytes, done, deadline, ...fresh };
     pending.set(id, item);
     pendingBytes += bytes;
@@ -308,10 +317,7 @@ export function createProposer(options: ProposerOptions): Proposer {
       return enqueue(envelope, timeoutMs) as Promise<Proposed<Result>>;
     },
     attach(next) {
-      if (log && log.epoch !== next.epoch) {
-        const queued = new Set(queue);
-        requeue([...pending.values()].filter((item) => !item.inFlight && !queued.has(item)));
-      }
+      if (log && log.epoch !== next.epoch) requeue([...pending.values()].filter(({ place }) => place === 'appended'));
       log = next;
       paused = false;
       schedulePump();

@@ -44,6 +44,7 @@ export async function beginEpoch(options: {
       const write = await writeGenesis(client, prefix, next, before, unchanged).catch(inOurTerms);
       if (write.written) return next;
       if (write.current?.epoch !== epoch) throw elsewhere();
+      if (write.used) throw setBack(epoch + 1);
     }
     await delay(PAUSE_MS);
   }
@@ -73,6 +74,12 @@ function inOurTerms(error: unknown): never {
     `${detail}; the epoch in GET /v1/cluster says which, once a quorum is there`,
   );
 }
+
+const setBack = (epoch: number): DomainError =>
+  new DomainError(
+    'conflict',
+    `etcd holds entries of epoch ${epoch} already, which has not begun: it was set back to an older state. Begin anew with "quorated recover"`,
+  );
 
 const elsewhere = (): DomainError =>
   new DomainError('conflict', 'another restore or growth began meanwhile; look at GET /v1/cluster/restore');

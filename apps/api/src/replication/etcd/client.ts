@@ -104,6 +104,9 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
     if (!(await channels.connected(endpoint, boundMs))) {
       throw new EtcdError(`etcd ${endpoint}: cannot connect`, 'unreachable', 'not_done', endpoint);
     }
+    if (callOptions.signal?.aborted) {
+      throw new EtcdError(`etcd ${endpoint}: given up before it was asked`, 'cancelled', 'not_done', endpoint);
+    }
     return unary(channels.client(endpoint), endpoint, method, request, boundMs, callOptions);
   }
 

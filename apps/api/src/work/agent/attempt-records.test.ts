@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../lib/logger';
 import { BEGUN, createAttemptRecords } from './attempt-records';
 import { lostEnd } from './job-run';
 
@@ -16,7 +17,7 @@ describe('the record of an attempt', () => {
   const ended = { ...BEGUN, total: 3, end: { ...lostEnd('gone'), outputTail: 'a\nb', outputBytes: 3 } };
 
   it('is the one that was written last, also when it is the shorter one', () => {
-    const records = createAttemptRecords(dir);
+    const records = createAttemptRecords(dir, silentLogger());
     const open = records.open('a.1');
     for (const record of [BEGUN, long, ended, BEGUN]) {
       open.write(record);
@@ -27,7 +28,7 @@ describe('the record of an attempt', () => {
   });
 
   it('tells no end when it was cut off', () => {
-    const records = createAttemptRecords(dir);
+    const records = createAttemptRecords(dir, silentLogger());
     const open = records.open('a.1');
     expect(records.load('a.1')).toEqual(BEGUN);
     open.write(ended);
@@ -37,7 +38,7 @@ describe('the record of an attempt', () => {
   });
 
   it('is removed with the output of that attempt, and of no other', () => {
-    const records = createAttemptRecords(dir);
+    const records = createAttemptRecords(dir, silentLogger());
     for (const name of ['a.1', 'a.11', 'b.1']) {
       records.open(name).close();
       for (const suffix of ['.log', '.log.1', '.log.2']) writeFileSync(join(dir, name + suffix), '');

@@ -1,7 +1,8 @@
-import { closeSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { jobEndSchema } from '@quorate/shared/runner-protocol';
 import { z } from 'zod';
+import type { Logger } from '../../lib/logger';
 
 /** What is on disk of an attempt: before its program is started, and once it has ended. */
 const recordSchema = z.object({
@@ -24,7 +25,7 @@ export interface OpenRecord {
 /** One file for each attempt. The names are ordered by time. */
 export interface AttemptRecords {
   names(): string[];
-  /** Undefined: it was never begun. */
+  /** Undefined: it was never begun. What cannot be read tells no end. */
   load(name: string): AttemptRecord | undefined;
   /** @throws Error of the system: then there is none, or one that tells no end */
   open(name: string): OpenRecord;
@@ -38,7 +39,7 @@ const SUFFIX = '.json';
  * Whole after a kill -9: each record is one write, in front of what is left of the one before. Not synced: a power cut ends
  * the programs, too, and is told by the boot id. Written in place, since new names in a directory cost more than a short job.
  */
-export function createAttemptRecords(dir: string): AttemptRecords {
+export function createAttemptRecords(dir: string, logger: Logger): AttemptRecords {
   const pathOf = (name: string): string => join(dir, `${name}${SUFFIX}`);
   return {
     names: () =>
@@ -46,14 +47,14 @@ export function createAttemptRecords(dir: string): AttemptRecords {
         .filter((file) => file.endsWith(SUFFIX))
         .map((file) => file.slice(0, -SUFFIX.length)),
     load(name) {
-      let text: string;
       try {
-        text = readFileSync(pathOf(name), 'utf8');
+        const [line = ''] = readFileSync(pathOf(name), 'utf8').split('\n', 1);
+        return recordSchema.parse(JSON.parse(line));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
+        logger.warn({ err: error, attempt: name }, 'what is known of a job cannot be read');
+        return BEGUN;
       }
-      return parse(text);
     },
     open(name) {
       const file = openSync(pathOf(name), 'w', 0o600);
@@ -68,20 +69,10 @@ export function createAttemptRecords(dir: string): AttemptRecords {
     remove(names) {
       for (const file of readdirSync(dir)) {
         const [id, attempt] = file.split('.');
-        if (names.has(`${id}.${attempt}`)) unlinkSync(join(dir, file));
+        if (names.has(`${id}.${attempt}`)) rmSync(join(dir, file), { force: true });
       }
     },
   };
-}
-
-/** Cut off, it was begun, and how it ended is not known. */
-function parse(text: string): AttemptRecord {
-  const [line = ''] = text.split('\n', 1);
-  try {
-    return recordSchema.parse(JSON.parse(line));
-  } catch {
-    return BEGUN;
-  }
 }
 
 const noSpace = (): NodeJS.ErrnoException => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });

@@ -61,7 +61,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   const works = createWorkDirectories({ spawner, user, logger });
   const workDir = join(dir, 'work');
   mkdirSync(workDir, { recursive: true, mode: 0o711 });
-  const records = createAttemptRecords(dir);
+  const records = createAttemptRecords(dir, logger);
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
   const logPath = (of: AttemptId): string => join(dir, `${nameOf(of)}.log`);
   /** Attempts that are on disk, in the order in which they were begun; false while they are under way. */
@@ -93,7 +93,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     // Its number is not known when it was started a moment before the end of that process: its mark tells who it is.
     endLeft(name, record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
     const ended = lostEnd('the runner was restarted while it ran');
-    removeOutput(logPath(of));
+    keep(name, () => removeOutput(logPath(of)));
     keep(name, () => keepEnd(name, records.open(name), ended, 0));
     return ended;
   }
@@ -179,7 +179,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       if (isOver.size <= KEPT + PRUNE_SLACK) return;
       const over = [...isOver].flatMap(([name, itIs]) => (itIs ? [name] : []));
       const oldest = new Set(over.slice(0, isOver.size - KEPT));
-      records.remove(oldest);
+      keep('those that are forgotten', () => records.remove(oldest));
       for (const name of oldest) isOver.delete(name);
     },
   };

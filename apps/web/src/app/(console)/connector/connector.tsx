@@ -11,7 +11,7 @@ import { type Look, LookBadge } from '@/components/ui/badge';
 import { Facts, Panel } from '@/components/ui/panel';
 import { SkeletonRows } from '@/components/ui/skeleton';
 import { formatInt } from '@/lib/format';
-import { clusterQuery, connectorQuery } from '@/lib/queries';
+import { connectorQuery } from '@/lib/queries';
 import { NodesPanel } from './nodes-panel';
 import { SettingsPanel } from './settings-panel';
 import { TakeoversPanel } from './takeovers-panel';
@@ -53,17 +53,12 @@ export function ConnectorPage() {
 
 function StatePanel({ connector }: { connector: Connector }) {
   const { state, sentence, active, gateway, cluster_ca: ca } = connector;
-  const cluster = useQuery(clusterQuery);
-  // Whoever is active must be proven so by a majority, and so must whoever takes over.
-  const stuck = cluster.data?.quorum.held === false && (state === 'no_active' || state === 'connecting');
   return (
     <Panel>
       <div className="space-y-3">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5" role="status">
-          <LookBadge look={stuck ? STATES.no_active : STATES[state]} />
-          <p className="min-w-0 break-words font-medium text-ink">
-            {stuck ? 'Nobody may be connected, or take over, before the cluster has a quorum again.' : sentence}
-          </p>
+          <LookBadge look={STATES[state]} />
+          <p className="min-w-0 break-words font-medium text-ink">{sentence}</p>
         </div>
         <Facts
           items={[
