@@ -258,13 +258,15 @@ export function createJournal(options: JournalOptions): Journal {
 
   /**
    * Only at the tip: the entries that this node has not read yet may hold its own removal, and the members that its
-   * writes would go to know it by the CA alone.
+   * writes would go to know it by the CA alone. And only where the tip is not below what was applied: a journal that was set
+   * back takes writes that nobody would read.
    */
   async function admitWrites(next: Log, signal: AbortSignal): Promise<void> {
     const atTip = createBarrier({ log: () => next, applier });
     while (!signal.aborted) {
+      const applied = applier.position.index;
       const reached = await atTip().then(
-        () => true,
+        (tip) => tip >= applied,
         () => false,
       );
       if (signal.aborted) return;
