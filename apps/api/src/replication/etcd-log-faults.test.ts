@@ -13,9 +13,8 @@ import {
   removeMember,
 } from './etcd/members';
 import { createEtcdLog } from './etcd-log';
-import { genesisKey, logKey, readGenesis, writeGenesis } from './etcd-log-genesis';
-import { packEntry } from './etcd-log-value';
-import { AppendUnknown, EpochChanged, type Log, LogCompacted, type LogEntry, LogGap, LogUnavailable } from './log';
+import { writeGenesis } from './etcd-log-genesis';
+import { AppendUnknown, type Log, LogCompacted, type LogEntry, LogGap, LogUnavailable } from './log';
 
 const EPOCH = 1;
 const START = { epoch: EPOCH, index: 0, cursor: '' };
@@ -298,51 +297,6 @@ describe('the etcd log under faults', () => {
     const kept = await readThrough(log, 30, { epoch: EPOCH, index: 19, cursor: '' });
     expect(kept.map(textOf)[0]).toBe('e20');
     await expect(readThrough(log, 30, { epoch: EPOCH, index: 5, cursor: '' })).rejects.toThrow(LogCompacted);
-  });
-
-  it('stops everyone of an old epoch as soon as a new one is written', async () => {
-    const client = etcd.client();
-    const log = open(client);
-    await log.append(bytesOf('old'));
-    const seen: number[] = [];
-    const reading = (async () => {
-      for await (const entry of log.read(START, new AbortController().signal)) seen.push(entry.index);
-    })();
-    const failed = expect(reading).rejects.toThrow(EpochChanged);
-    await until('the first entry', async () => seen.length === 1);
-    const current = await readGenesis(client, prefix);
-    const next = { epoch: 2, base_index: 1, chain: 'cc' };
-    expect(await writeGenesis(client, prefix, next, current)).toEqual({ written: true });
-    await failed;
-    await expect(log.append(bytesOf('late'))).rejects.toThrow(EpochChanged);
-    await expect(log.barrier()).rejects.toThrow(EpochChanged);
-    expect(await writeGenesis(client, prefix, next)).toEqual({ written: true });
-    const other = await writeGenesis(client, prefix, { ...next, epoch: 3 });
-    expect(other).toMatchObject({ written: false, current: { epoch: 2, base_index: 1, chain: 'cc' } });
-    const fresh = createEtcdLog({ client, prefix, epoch: 2, log: silentLogger() });
-    await fresh.append(bytesOf('new'));
-    expect(await fresh.barrier()).toBe(2);
-    expect((await readThrough(fresh, 2, { epoch: 1, index: 1, cursor: 'any' })).map(textOf)).toEqual(['new']);
-  });
-
-  it('takes nothing while another epoch record stands there, and begins no epoch over entries that are there', async () => {
-    const client = etcd.client();
-    const log = open(client);
-    await log.append(bytesOf('e1'));
-    const first = await readGenesis(client, prefix);
-    // As in an etcd that was set back: the record of a later epoch is gone, its entries are not.
-    await client.call('KV.Put', { key: logKey(prefix, 2), value: packEntry(bytesOf('left')) }, { retry: 'unsent' });
-    const next = { epoch: 2, base_index: 1, chain: '' };
-    expect(await writeGenesis(client, prefix, next, first)).toMatchObject({ written: false, used: true });
-    const putRecord = (value: Uint8Array) =>
-      client.call('KV.Put', { key: genesisKey(prefix), value }, { retry: 'unsent' });
-    await putRecord(bytesOf(JSON.stringify({ epoch: 4, base_index: 0, chain: '' })));
-    await expect(log.barrier()).rejects.toThrow(EpochChanged);
-    await expect(log.append(bytesOf('late'))).rejects.toThrow(EpochChanged);
-    await putRecord(first?.bytes ?? bytesOf(''));
-    expect(await log.barrier()).toBe(1);
-    await log.append(bytesOf('e2'));
-    expect(await log.barrier()).toBe(2);
   });
 
   it('refuses to continue where etcd went back in time', async () => {

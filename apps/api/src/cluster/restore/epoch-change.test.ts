@@ -125,6 +125,15 @@ describe('a new epoch', () => {
     await expect(lost('not_done')).rejects.toMatchObject({ code: 'no_quorum' });
   });
 
+  it('never begins over entries of its number, and says where they come from', async () => {
+    const one = await open(1);
+    await put(one, 'a');
+    await client.call('KV.Put', { key: logKey(prefix, 2), value: packEntry(Buffer.from('left')) }, { retry: 'unsent' });
+    await expect(begin(one)).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('set back') });
+    await put(one, 'b');
+    expect(storedValues(one)).toEqual({ a: 'a', b: 'b' });
+  });
+
   it('never begins twice from one epoch', async () => {
     const [one, two] = [await open(1), await open(2)];
     await put(one, 'a');
