@@ -53,7 +53,8 @@ export type JobEnd = z.infer<typeof jobEndSchema>;
 
 export const jobReportSchema = z.discriminatedUnion('step', [
   z.object({ ...attemptOf, step: z.literal('started') }),
-  z.object({ ...attemptOf, step: z.literal('finished'), end: jobEndSchema }),
+  /** `began`: its program was started, whether that was reported or not. */
+  z.object({ ...attemptOf, step: z.literal('finished'), began: z.boolean(), end: jobEndSchema }),
 ]);
 export type JobReport = z.infer<typeof jobReportSchema>;
 

@@ -11,12 +11,7 @@ import { assignedReplicas } from './services/queries';
 /** What a runner is to have, by the state at log index `index`. */
 export const assignedWork = (db: StateDb, runnerId: string, index: number): AssignedWork => ({
   index,
-  jobs: execJobsOf(db, runnerId).map(({ id, attempt, spec, cancelRequested }) => ({
-    id,
-    attempt,
-    spec,
-    cancel: cancelRequested,
-  })),
+  jobs: execJobsOf(db, runnerId),
   replicas: assignedReplicas(db, runnerId),
 });
 

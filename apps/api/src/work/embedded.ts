@@ -14,7 +14,7 @@ import { createMeasure } from './agent/measure';
 import { createReplicas } from './agent/replicas/replicas';
 import { createSpawner } from './agent/spawner';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
-import type { ChangedRunners } from './changed-runners';
+import type { ChangedRunners } from './changes';
 import { LEASE_MS, PROOF_MAX_AGE_MS, SAMPLE_MS } from './lease';
 import type { MeasuredStore } from './measured/store';
 import { systemProposal } from './proposal';

@@ -9,7 +9,7 @@ import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
 import { describeRunner, findRunner } from '../resources/runners/commands';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
-import type { ChangedRunners } from './changed-runners';
+import type { ChangedRunners } from './changes';
 import { PROOF_MAX_AGE_MS } from './lease';
 import type { MeasuredStore } from './measured/store';
 import { systemProposal } from './proposal';

@@ -13,7 +13,7 @@ import type { Proposer } from '../replication/proposer';
 import { type RunnerSight, runnerEndpoints } from '../resources/runners/routes';
 import { type RunnerRow, runners } from '../resources/runners/table';
 import { createAssigner } from './assigner';
-import { watchRunners } from './changed-runners';
+import { watchChanges } from './changes';
 import { createEmbeddedRunner } from './embedded';
 import { createFreshness } from './freshness';
 import type { HaCommands } from './ha/commands';
@@ -120,19 +120,21 @@ export function startWork(deps: WorkDeps): Work {
     createAutoscaler({ ...common, usage: (service) => usage.replicas(service) }),
   ].map((one) => startReconciler(one, logger));
   const planning = startPlanner(common);
-  const unsubscribe = deps.applier.onApplied(() => {
-    assigning.trigger();
-    coreJobs.trigger();
-    planning.trigger();
-  });
+  // What they wait for may be in any entry.
+  const unsubscribe = deps.applier.onApplied(coreJobs.trigger);
   const hub = createRunnerHub({
     ...common,
     trust: deps.runners.trust,
     renewCertificate: deps.runners.renewCertificate,
   });
-  const unwatch = watchRunners(deps, (changed) => {
-    embedded.changed(changed);
-    hub.changed(changed);
+  const unwatch = watchChanges(deps, ({ runners: changed, placing }) => {
+    if (changed === 'all' || changed.size > 0) {
+      embedded.changed(changed);
+      hub.changed(changed);
+    }
+    if (!placing) return;
+    planning.trigger();
+    assigning.trigger();
   });
   deps.runners.attach({ connect: hub.connect, heard: hub.heard, embedded: embedded.measuredLast });
   const { heardBy } = deps.runners;

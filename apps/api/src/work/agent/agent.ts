@@ -53,6 +53,8 @@ const CONVERGE_MS = 250;
 const LAST_REPORTS_MS = 2_000;
 /** How often output is asked for that is not there yet. */
 const OUTPUT_POLL_MS = 100;
+/** What has run for longer is not expected to end in the next moment. */
+const YOUNG_MS = 1_000;
 const keyOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
 
 /** The id of the system's start: programs and what was written late do not outlive it. */
@@ -66,6 +68,8 @@ export function bootId(): string {
 
 interface Known {
   readonly of: AttemptId;
+  /** When it came, on the clock of performance.now(). */
+  readonly since: number;
   run: JobRun | undefined;
 }
 
@@ -73,35 +77,42 @@ interface Known {
 export function createAgent(options: AgentOptions): Agent {
   const { dir, spawner, user, logger } = options;
   const store = createJobStore({ dir: join(dir, 'jobs'), spawner, user, logger });
-  const reports = createReportQueue(options.report, logger);
+  const reports = createReportQueue({ send: options.report, isBusy: hasYoung, logger });
   const known = new Map<string, Known>();
   let wanted: AssignedWork['jobs'] = [];
   let latest = -1;
   let stopped = false;
-  let rebooted = noteBoot(dir);
+  /** Why nobody knows whether what is assigned now was begun before; until it was assigned once. */
+  let unsure = noteBoot(dir)
+    ? 'the host of the runner was restarted'
+    : store.damaged
+      ? 'the runner cannot read its notes of what it had begun'
+      : undefined;
 
   function withoutStart(job: AssignedWork['jobs'][number]): JobEnd | undefined {
-    if (rebooted) return lostEnd('the host of the runner was restarted');
+    if (unsure !== undefined) return lostEnd(unsure);
     return job.cancel ? { ...lostEnd(''), outcome: 'cancelled' } : undefined;
   }
 
   function begin(job: AssignedWork['jobs'][number]): void {
     const of = { id: job.id, attempt: job.attempt };
-    const end = store.recover(of) ?? withoutStart(job);
+    const since = performance.now();
+    const earlier = store.recover(of);
+    const end = earlier ?? withoutStart(job);
     if (end) {
-      known.set(keyOf(of), { of, run: undefined });
-      void reports.add({ ...of, step: 'finished', end });
+      known.set(keyOf(of), { of, since, run: undefined });
+      void reports.add({ ...of, step: 'finished', began: earlier !== undefined, end });
       return;
     }
     // Its program would be killed at once, or run after the job was given away.
     if (!options.leaseHeld()) return;
     const run = store.start(of, job.spec);
-    const entry: Known = { of, run };
+    const entry: Known = { of, since, run };
     known.set(keyOf(of), entry);
-    void run.begun.then(() => reports.add({ ...of, step: 'started' }));
-    void run.ended.then((end) => {
+    void run.begun.then(() => (run.pid === undefined ? undefined : reports.add({ ...of, step: 'started' })));
+    void run.ended.then(({ began, end }) => {
       entry.run = undefined;
-      return reports.add({ ...of, step: 'finished', end });
+      return reports.add({ ...of, step: 'finished', began, end });
     });
   }
 
@@ -129,6 +140,11 @@ export function createAgent(options: AgentOptions): Agent {
     if (latest >= 0) converge();
   }, CONVERGE_MS);
 
+  function hasYoung(): boolean {
+    const now = performance.now();
+    for (const { run, since } of known.values()) if (run && now - since < YOUNG_MS) return true;
+    return false;
+  }
   const runs = (): JobRun[] => [...known.values()].flatMap(({ run }) => run ?? []);
   function stopAll(why: StopReason): void {
     for (const run of runs()) run.stop(why);
@@ -140,7 +156,7 @@ export function createAgent(options: AgentOptions): Agent {
       latest = work.index;
       wanted = work.jobs;
       converge();
-      rebooted = false;
+      unsure = undefined;
     },
     loseLease: () => stopAll('lost'),
     async output(range) {

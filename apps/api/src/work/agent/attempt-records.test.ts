@@ -1,50 +1,76 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../lib/logger';
-import { BEGUN, createAttemptRecords } from './attempt-records';
+import { BEGUN, openAttemptRecords } from './attempt-records';
 import { lostEnd } from './job-run';
 
 let dir: string;
+const file = () => join(dir, 'attempts.log');
+const open = () => openAttemptRecords(dir, silentLogger());
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'quorate-attempts-'));
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('the record of an attempt', () => {
-  const long = { ...BEGUN, pid: 4_000_000, startTime: '1234567890'.repeat(5) };
-  const ended = { ...BEGUN, total: 3, end: { ...lostEnd('gone'), outputTail: 'a\nb', outputBytes: 3 } };
+  const started = { ...BEGUN, pid: 4_000_000, startTime: '1234567890'.repeat(5) };
+  const ended = { ...BEGUN, total: 3, end: { ...lostEnd('gone'), outputTail: 'a\nb ü', outputBytes: 3 } };
 
-  it('is the one that was written last, also when it is the shorter one', () => {
-    const records = createAttemptRecords(dir, silentLogger());
-    const open = records.open('a.1');
-    for (const record of [BEGUN, long, ended, BEGUN]) {
-      open.write(record);
-      expect(records.load('a.1')).toEqual(record);
+  it('is the one that was written last, for this process and the next', () => {
+    const records = open();
+    for (const record of [BEGUN, started, ended, BEGUN, ended]) {
+      records.write('a.1', record);
+      records.write('a.2', BEGUN);
+      for (const reader of [records, open()]) expect(reader.load('a.1')).toEqual(record);
     }
-    open.close();
-    expect(records.load('a.2')).toBeUndefined();
+    expect(records.load('a.3')).toBeUndefined();
+    expect(open()).toMatchObject({ damaged: false });
+    expect(open().names()).toEqual(['a.1', 'a.2']);
   });
 
-  it('tells no end when it was cut off', () => {
-    const records = createAttemptRecords(dir, silentLogger());
-    const open = records.open('a.1');
-    expect(records.load('a.1')).toEqual(BEGUN);
-    open.write(ended);
-    open.close();
-    truncateSync(join(dir, 'a.1.json'), readFileSync(join(dir, 'a.1.json')).length - 5);
-    expect(records.load('a.1')).toEqual(BEGUN);
+  it('tells no end when it was cut off, and does not harm the next one', () => {
+    open().write('a.1', ended);
+    truncateSync(file(), readFileSync(file()).length - 5);
+    expect(open().load('a.1')).toEqual(BEGUN);
+    open().write('a.2', ended);
+    const next = open();
+    expect([next.damaged, next.load('a.1'), next.load('a.2')]).toEqual([false, BEGUN, ended]);
   });
 
-  it('is removed with the output of that attempt, and of no other', () => {
-    const records = createAttemptRecords(dir, silentLogger());
-    for (const name of ['a.1', 'a.11', 'b.1']) {
-      records.open(name).close();
-      for (const suffix of ['.log', '.log.1', '.log.2']) writeFileSync(join(dir, name + suffix), '');
+  it('of which not even the name can be read is known to be missing', () => {
+    open().write('a.1', ended);
+    appendFileSync(file(), 'a.');
+    const next = open();
+    expect([next.damaged, next.names(), next.load('a.1')]).toEqual([true, ['a.1'], ended]);
+  });
+
+  it('is forgotten without the others, and what does not count any more leaves the disk', () => {
+    const records = open();
+    const long = { ...ended, end: { ...ended.end, outputTail: 'x'.repeat(10_000) } };
+    const names = Array.from({ length: 200 }, (_, n) => `a.${n}`);
+    for (const name of names) records.write(name, long);
+    // The new file cannot be made, as on a full disk.
+    mkdirSync(join(dir, 'attempts.log.new'));
+    expect(() => records.forget(new Set(names.slice(0, -3)))).toThrow('EISDIR');
+    expect([records.load('a.0'), records.load('a.199')]).toEqual([undefined, long]);
+    rmdirSync(join(dir, 'attempts.log.new'));
+    records.forget(new Set());
+    expect(statSync(file()).size).toBeLessThan(50_000);
+    records.write('b.1', ended);
+    for (const reader of [records, open()]) {
+      expect(reader.names()).toEqual([...names.slice(-3), 'b.1']);
+      expect([reader.load('a.0'), reader.load('a.199'), reader.load('b.1')]).toEqual([undefined, long, ended]);
     }
-    expect(records.names().sort()).toEqual(['a.1', 'a.11', 'b.1']);
-    records.remove(new Set(['a.1', 'b.1']));
-    expect(readdirSync(dir).sort()).toEqual(['a.11.json', 'a.11.log', 'a.11.log.1', 'a.11.log.2']);
   });
 });

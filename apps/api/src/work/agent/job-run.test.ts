@@ -63,13 +63,13 @@ describe('a program', () => {
     }, 'parent and child run');
     expect(pids.map(isAlive)).toEqual([true, true]);
     run.stop('cancelled');
-    expect(await run.ended).toMatchObject({ outcome: 'cancelled', signal: 'SIGKILL' });
+    expect((await run.ended).end).toMatchObject({ outcome: 'cancelled', signal: 'SIGKILL' });
     await until(() => !pids.some(isAlive), 'nothing of it is left');
   });
 
   it('is over although something that left its group holds the output open', async () => {
     const { run } = start('sh', '-c', 'setsid sleep 300 & echo $!');
-    const end = await run.ended;
+    const { end } = await run.ended;
     expect(end).toMatchObject({ outcome: 'succeeded' });
     process.kill(Number(end.outputTail), 'SIGKILL');
   });
@@ -81,7 +81,7 @@ describe('a program', () => {
       most = Math.max(most, process.memoryUsage().rss - before);
     }, 20);
     const { run, of, store } = start('head', '-c', '200000000', '/dev/zero');
-    const end = await run.ended;
+    const { end } = await run.ended;
     clearInterval(watch);
     expect(end).toMatchObject({ outcome: 'succeeded', outputBytes: 200_000_000 });
     expect(most).toBeLessThan(100e6);
@@ -93,7 +93,8 @@ describe('a program', () => {
   it('that was begun by a runner that is gone is ended, and never begun again', async () => {
     const { of, run } = start('sleep', '300');
     await run.begun;
-    const { pid } = JSON.parse(readFileSync(join(dir, `${of.id}.1.json`), 'utf8'));
+    const pid = run.pid ?? 0;
+    expect(isAlive(pid)).toBe(true);
     const next = createJobStore({ dir, spawner, user: undefined, logger });
     expect(next.recover(of)).toMatchObject({ outcome: 'lost', error: 'the runner was restarted while it ran' });
     await run.ended;
@@ -102,7 +103,7 @@ describe('a program', () => {
   });
 
   it.each([
-    ['', JSON.stringify({ pid: null, startTime: '', total: 0, end: null })],
+    ['', `${JSON.stringify({ pid: null, startTime: '', total: 0, end: null })}\n`],
     [', though the note of it is cut', '{"pid"'],
   ])(
     'that was started a moment before its runner was killed is found by its mark, with what left its session%s',
@@ -120,7 +121,7 @@ describe('a program', () => {
       const pids = [child.pid ?? 0, Number(line)];
       expect(pids.map(isAlive)).toEqual([true, true]);
       // Nobody had time to write down its number.
-      writeFileSync(join(dir, `${name}.json`), note);
+      writeFileSync(join(dir, 'attempts.log'), `${name} ${note}`);
       const next = createJobStore({ dir, spawner, user: undefined, logger });
       await until(() => !pids.some(isAlive), 'nothing of it is left');
       expect(next.recover(of)).toMatchObject({ outcome: 'lost' });
@@ -128,12 +129,27 @@ describe('a program', () => {
   );
 
   it('has an empty directory of its own, which goes with it', async () => {
-    const { of, run } = start('sh', '-c', 'pwd; ls -A; touch left; exec sleep 300');
+    const { run } = start('sh', '-c', 'pwd; ls -A; touch left; exec sleep 300');
     await run.begun;
-    const work = join(dir, 'work', `${of.id}.1`);
+    const [name = ''] = readdirSync(join(dir, 'work'));
+    const work = join(dir, 'work', name);
     await until(() => existsSync(join(work, 'left')), 'it works there');
     run.stop('cancelled');
-    expect((await run.ended).outputTail).toBe(`${work}\n`);
+    expect((await run.ended).end.outputTail).toBe(`${work}\n`);
     await until(() => !existsSync(work), 'the directory is gone');
+  });
+
+  it.each([
+    ['nothing', 'true', true],
+    ['a file', 'touch .left', false],
+    ['other permissions', 'chmod 755 .', false],
+  ])('that left %s in its directory: the next one works in the same: %s', async (_, what, isSame) => {
+    const { store, run } = start('sh', '-c', `pwd; ${what}`);
+    const { end: first } = await run.ended;
+    const next = store.start({ id: uuidv7(), attempt: 1 }, spec('sh', '-c', 'pwd; ls -A'));
+    runs.push(next);
+    const { end: second } = await next.ended;
+    expect(second.outputTail.trim().split('\n')).toHaveLength(1);
+    expect(second.outputTail === first.outputTail).toBe(isSame);
   });
 });

@@ -4,13 +4,13 @@ import type { ExecSpec } from '@quorate/shared/jobs';
 import type { JobEnd, OutputChunk } from '@quorate/shared/runner-protocol';
 import type { Logger } from '../../lib/logger';
 import type { ProgramUser } from '../../lib/program-user';
-import { BEGUN, createAttemptRecords, type OpenRecord } from './attempt-records';
+import { BEGUN, openAttemptRecords } from './attempt-records';
 import { diskProblem } from './disk-problem';
-import { makeWorkDirectory } from './launch';
 import { createOutputLog, outputChunk, readTail, removeOutput } from './output-log';
 import { endLeft } from './processes';
 import type { Spawned, Spawner } from './spawner';
 import { createWorkDirectories } from './work-directory';
+import { createWorkPool } from './work-pool';
 
 const STOP_GRACE_MS = 5_000;
 /** Attempts whose output is kept. */
@@ -21,11 +21,12 @@ const PRUNE_SLACK = 50;
 export type StopReason = 'cancelled' | 'lost' | 'stopped';
 
 export interface JobRun {
-  /** Of its process group; undefined before it was started, and when it could not be. */
+  /** Of its process group; undefined before it was started, when it could not be, and for one that was over at once. */
   readonly pid: number | undefined;
-  /** Resolves once it was started, or could not be. */
+  /** Resolves once it was started and runs on, or is over. */
   readonly begun: Promise<unknown>;
-  readonly ended: Promise<JobEnd>;
+  /** `began`: its program was started. */
+  readonly ended: Promise<{ readonly began: boolean; readonly end: JobEnd }>;
   /** Ends the process group. The first reason counts. */
   stop(why: StopReason): void;
   /** Its output from a byte on; waits up to `waitMs` for more while it runs. */
@@ -39,6 +40,8 @@ export interface AttemptId {
 
 /** The attempts of one runner on its disk: what it has begun is known after it was killed, too. */
 export interface JobStore {
+  /** There may have been attempts of an earlier process that are not known here. */
+  readonly damaged: boolean;
   /** How an attempt ended that an earlier process began: it is ended now if it still ran. Undefined: it was never begun. */
   recover(of: AttemptId): JobEnd | undefined;
   start(of: AttemptId, spec: ExecSpec): JobRun;
@@ -61,16 +64,12 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   const works = createWorkDirectories({ spawner, user, logger });
   const workDir = join(dir, 'work');
   mkdirSync(workDir, { recursive: true, mode: 0o711 });
-  const records = createAttemptRecords(dir, logger);
+  const pool = createWorkPool({ root: workDir, user, works });
+  const records = openAttemptRecords(dir, logger);
   const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
   const logPath = (of: AttemptId): string => join(dir, `${nameOf(of)}.log`);
   /** Attempts that are on disk, in the order in which they were begun; false while they are under way. */
-  const isOver = new Map(
-    records
-      .names()
-      .sort()
-      .map((name) => [name, true]),
-  );
+  const isOver = new Map(records.names().map((name) => [name, true]));
 
   /** What is known of an attempt is told all the same where it cannot be kept. */
   function keep(name: string, write: () => void): void {
@@ -80,9 +79,8 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       logger.error({ err: error, attempt: name }, 'what is known of a job cannot be kept on the disk');
     }
   }
-  function keepEnd(name: string, record: OpenRecord, end: JobEnd, total: number): void {
-    keep(name, () => record.write({ ...BEGUN, total, end }));
-    record.close();
+  function keepEnd(name: string, end: JobEnd, total: number): void {
+    keep(name, () => records.write(name, { ...BEGUN, total, end }));
     isOver.set(name, true);
   }
 
@@ -94,32 +92,25 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     endLeft(name, record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
     const ended = lostEnd('the runner was restarted while it ran');
     keep(name, () => removeOutput(logPath(of)));
-    keep(name, () => keepEnd(name, records.open(name), ended, 0));
+    keepEnd(name, ended, 0);
     return ended;
   }
 
-  /** @throws Error of the system: nothing was begun, and there is no trace of it, or one without an end */
-  function prepare(name: string, cwd: string): OpenRecord {
-    const record = records.open(name);
-    try {
-      record.write(BEGUN);
-      makeWorkDirectory(cwd, user);
-      isOver.set(name, false);
-      return record;
-    } catch (error) {
-      record.close();
-      isOver.set(name, true);
-      throw error;
-    }
+  /** @returns where its program works @throws Error of the system: nothing was begun, and its trace tells no end */
+  function prepare(name: string): string {
+    records.write(name, BEGUN);
+    isOver.set(name, true);
+    const cwd = pool.take();
+    isOver.set(name, false);
+    return cwd;
   }
 
   function start(of: AttemptId, spec: ExecSpec): JobRun {
     const name = nameOf(of);
     const path = logPath(of);
-    const cwd = join(workDir, name);
-    let record: OpenRecord;
+    let cwd: string;
     try {
-      record = prepare(name, cwd);
+      cwd = prepare(name);
     } catch (error) {
       return overAlready(lostEnd(`its runner could not begin it: ${diskProblem(error)}`));
     }
@@ -134,7 +125,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     let over = false;
     const begun = program.started.then((identity) => {
       pid = identity?.pid;
-      if (identity && isOver.get(name) === false) keep(name, () => record.write({ ...BEGUN, ...identity }));
+      if (identity && isOver.get(name) === false) keep(name, () => records.write(name, { ...BEGUN, ...identity }));
     });
     const { ended, stop } = watch(program, spec);
     return {
@@ -147,17 +138,16 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
         await log.waitBeyond(offset, waitMs);
         return outputChunk(path, offset, log.total, over);
       },
-      ended: ended.then((end) => {
+      ended: ended.then(({ began, ...end }) => {
         over = true;
-        // Not waited for: there may be much in it.
-        void works.remove(cwd);
+        pool.release(cwd);
         log.close();
         const { total, problem } = log;
         const cut = problem === '' ? '' : `its output is cut off, ${problem}`;
         const error = [end.error, cut].filter(Boolean).join('; ');
         const whole = { ...end, error, outputTail: readTail(path, total), outputBytes: total };
-        keepEnd(name, record, whole, total);
-        return whole;
+        keepEnd(name, whole, total);
+        return { began, end: whole };
       }),
     };
   }
@@ -169,6 +159,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   for (const name of readdirSync(workDir)) void works.remove(join(workDir, name));
 
   return {
+    damaged: records.damaged,
     recover,
     start,
     output(of, offset) {
@@ -179,15 +170,18 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       if (isOver.size <= KEPT + PRUNE_SLACK) return;
       const over = [...isOver].flatMap(([name, itIs]) => (itIs ? [name] : []));
       const oldest = new Set(over.slice(0, isOver.size - KEPT));
-      keep('those that are forgotten', () => records.remove(oldest));
-      for (const name of oldest) isOver.delete(name);
+      for (const name of oldest) {
+        keep(name, () => removeOutput(join(dir, `${name}.log`)));
+        isOver.delete(name);
+      }
+      keep('those that are forgotten', () => records.forget(oldest));
     },
   };
 }
 
 /** Of an attempt whose program was never started. */
 const overAlready = (end: JobEnd): JobRun => ({
-  ...{ pid: undefined, begun: Promise.resolve(), ended: Promise.resolve(end), stop: () => undefined },
+  ...{ pid: undefined, begun: Promise.resolve(), ended: Promise.resolve({ began: false, end }), stop: () => undefined },
   output: async (offset) => ({ offset, data: '', total: 0, ended: true }),
 });
 
@@ -202,7 +196,7 @@ const STOPPED: Readonly<Record<StopReason, { readonly outcome: 'cancelled' | 'lo
   stopped: { outcome: 'lost', error: 'its runner was stopped' },
 };
 
-type End = Omit<JobEnd, 'outputTail' | 'outputBytes'>;
+type End = Omit<JobEnd, 'outputTail' | 'outputBytes'> & { readonly began: boolean };
 
 function watch(program: Spawned, spec: ExecSpec): { ended: Promise<End>; stop: (why: StopReason) => void } {
   const late = { outcome: 'timed_out' as const, error: `it ran longer than ${spec.timeout_seconds} s` };
@@ -212,10 +206,10 @@ function watch(program: Spawned, spec: ExecSpec): { ended: Promise<End>; stop: (
     program.end(STOP_GRACE_MS);
   }
   const timer = setTimeout(() => stop(late), spec.timeout_seconds * 1000);
-  const ended = program.ended.then(({ exitCode, signal, error, isLost }) => {
+  const ended = program.ended.then(({ exitCode, signal, error, isLost, began }) => {
     clearTimeout(timer);
     const own = exitCode === 0 ? ('succeeded' as const) : ('failed' as const);
-    return { outcome: isLost ? ('lost' as const) : own, error, exitCode, signal, ...cut };
+    return { outcome: isLost ? ('lost' as const) : own, error, exitCode, signal, began, ...cut };
   });
   return { ended, stop: (why) => stop(STOPPED[why]) };
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { MAX_OUTPUT_CHUNK_BYTES, type OutputChunk } from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import { diskProblem } from './disk-problem';
@@ -113,6 +113,9 @@ export function outputChunk(path: string, offset: number, total: number, ended: 
 export const readTail = (path: string, total: number): string =>
   total === 0 ? '' : textFrom(partsOf(path, total), total - TAIL_BYTES);
 
+/** @throws Error of the system */
 export function removeOutput(path: string): void {
-  for (const suffix of ['', '.1', '.2']) rmSync(path + suffix, { force: true });
+  // The first of them is there if any is.
+  if (!existsSync(path)) return;
+  for (const suffix of ['.2', '.1', '']) rmSync(path + suffix, { force: true });
 }

@@ -1,5 +1,5 @@
 import { type JobReport, MAX_REPORT_BYTES, MAX_REPORTS } from '@quorate/shared/runner-protocol';
-import { delay } from '../../lib/async';
+import { createAlarm, delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 
 /** Sends reports in the order in which they were made, those that wait together, each until somebody has taken it. */
@@ -17,14 +17,25 @@ interface Waiting {
 }
 
 const RETRY_MS = 500;
-/** A start waits so long for an end to go along with it: a short job costs one entry of the log less. */
-const LINGER_MS = 25;
+/**
+ * While programs run, a report waits so long for others to go along: what goes together costs one entry of the log, and a
+ * start with its end one report.
+ */
+const LINGER_MS = 30;
 
-/** `send` resolves when the log has them, or has refused them for good. @throws while nobody could take them */
-export function createReportQueue(send: (reports: JobReport[]) => Promise<void>, logger: Logger): ReportQueue {
+export interface ReportQueueOptions {
+  /** Resolves when the log has them, or has refused them for good. @throws while nobody could take them */
+  readonly send: (reports: JobReport[]) => Promise<void>;
+  /** There may be more to report in a moment: programs run. */
+  readonly isBusy: () => boolean;
+  readonly lingerMs?: number;
+  readonly logger: Logger;
+}
+
+export function createReportQueue({ send, isBusy, lingerMs = LINGER_MS, logger }: ReportQueueOptions): ReportQueue {
   const stopping = new AbortController();
+  const idle = createAlarm();
   let queue: Waiting[] = [];
-  let lingering: AbortController | undefined;
   let pumping: Promise<void> | undefined;
 
   function takeBatch(): Waiting[] {
@@ -38,21 +49,14 @@ export function createReportQueue(send: (reports: JobReport[]) => Promise<void>,
     return queue.slice(0, count);
   }
 
-  async function linger(): Promise<void> {
-    if (queue.some(({ report }) => report.step === 'finished')) return;
-    lingering = new AbortController();
-    await delay(LINGER_MS, lingering.signal);
-    lingering = undefined;
-  }
-
   async function pump(): Promise<void> {
     // What else this turn of the event loop brings goes along.
     await new Promise((resolve) => setImmediate(resolve));
     while (queue.length > 0 && !stopping.signal.aborted) {
-      await linger();
+      if (isBusy() && queue.length < MAX_REPORTS) await idle.wait(lingerMs);
       const batch = takeBatch();
       try {
-        await send(batch.map(({ report }) => report));
+        await send(withoutStarts(batch.map(({ report }) => report)));
         queue = queue.slice(batch.length);
         for (const { taken } of batch) taken();
       } catch (error) {
@@ -69,7 +73,7 @@ export function createReportQueue(send: (reports: JobReport[]) => Promise<void>,
       const bytes = Buffer.byteLength(JSON.stringify(report));
       return new Promise((taken) => {
         queue.push({ report, bytes, taken });
-        if (report.step === 'finished') lingering?.abort();
+        if (!isBusy()) idle.ring();
         pumping ??= pump();
       });
     },
@@ -82,4 +86,12 @@ export function createReportQueue(send: (reports: JobReport[]) => Promise<void>,
       queue = [];
     },
   };
+}
+
+const keyOf = ({ id, attempt }: JobReport): string => `${id}.${attempt}`;
+
+/** A start is told by its end, where both go together. */
+function withoutStarts(reports: JobReport[]): JobReport[] {
+  const ended = new Set(reports.filter(({ step }) => step === 'finished').map(keyOf));
+  return reports.filter((report) => report.step === 'finished' || !ended.has(keyOf(report)));
 }

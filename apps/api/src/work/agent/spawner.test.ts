@@ -63,7 +63,7 @@ const parentOf = (pid: number): number => {
 it('gives what a program wrote and how it ended', async () => {
   const spawner = newSpawner(() => performance.now() + HOUR_MS);
   const { ended, output } = start(spawner, 'echo out; echo err >&2; env; cat; exit 7');
-  expect(await ended).toEqual({ exitCode: 7, signal: null, error: '', isLost: false });
+  expect(await ended).toEqual({ exitCode: 7, signal: null, error: '', isLost: false, began: true });
   expect(output()).toMatch(/^out\n/);
   expect(output()).toMatch(/^err\n/m);
   expect(output()).not.toMatch(/NODE/);

@@ -7,13 +7,15 @@ import { environmentOf, neverRan, type ProgramEnd, type ProgramSpec, USER_UMASK 
 import { endLeft, type ProcessIdentity } from './processes';
 
 export interface SpawnedEnd extends ProgramEnd {
+  /** It was started: it may have done something. */
+  readonly began: boolean;
   /** It did not end by itself: it may not run any more, or nobody saw how it ended. */
   readonly isLost: boolean;
 }
 
 /** A program of the spawner, and all its children: one process group. */
 export interface Spawned {
-  /** Undefined when it was not started. */
+  /** Undefined when it was not started, or is over already. */
   readonly started: Promise<ProcessIdentity | undefined>;
   readonly ended: Promise<SpawnedEnd>;
   /** SIGTERM to all of it, and SIGKILL after `graceMs`. */
@@ -62,6 +64,8 @@ const PROGRAM = `
 const { spawn } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 const OUTPUT_AFTER_EXIT_MS = { job: 2_000, check: 500 };
+// What is over by then is told once, not twice.
+const TELL_START_MS = 10;
 const running = new Map();
 let until = 0n;
 const isOver = () => process.hrtime.bigint() > until;
@@ -80,7 +84,8 @@ function endAll(kinds) {
     signalGroup(child.pid, 'SIGKILL');
   }
 }
-function start({ id, kind, command, args, cwd, env, user, stdin }) {
+function start({ id, kind, command, args, cwd, env, user, stdin, lease }) {
+  until = lease;
   if (kind === 'job' && isOver()) return tell({ id, type: 'lost' });
   const refused = ({ code = '', message }) => tell({ id, type: 'refused', code, message });
   let child;
@@ -92,7 +97,7 @@ function start({ id, kind, command, args, cwd, env, user, stdin }) {
   if (pid === undefined) return;
   child.kind = kind;
   running.set(id, child);
-  tell({ id, type: 'started', pid, startTime: startTimeOf(pid) });
+  const telling = setTimeout(() => tell({ id, type: 'started', pid, startTime: startTimeOf(pid) }), TELL_START_MS);
   // One piece of each is under way at once: a flood waits in the program, not in memory.
   for (const stream of [stdout, stderr]) stream.on('data', (data) => {
     stream.pause();
@@ -102,6 +107,7 @@ function start({ id, kind, command, args, cwd, env, user, stdin }) {
   child.stdin?.on('error', () => {});
   child.stdin?.end(stdin);
   child.once('exit', () => {
+    clearTimeout(telling);
     // A child that lives on would hold the output open, so the group goes first.
     signalGroup(pid, 'SIGKILL');
     running.delete(id);
@@ -170,17 +176,18 @@ export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Sp
     // It fails where the other process is gone, and its end says so.
     if (child?.connected) child.send(message, () => undefined);
   }
-  function tellLease(): void {
+  /** Up to when programs may run, on the clock of the system. */
+  function lease(): bigint {
     // In this order: a pause between the two makes the time shorter, never longer.
     const now = process.hrtime.bigint();
     const leftMs = Math.max(0, leaseEndsAt() + GRACE_MS - performance.now());
-    tell({ type: 'lease', until: now + BigInt(Math.round(Math.min(leftMs, 3_600_000) * 1e6)) });
+    return now + BigInt(Math.round(Math.min(leftMs, 3_600_000) * 1e6));
   }
   function over(programId: number, how: Pick<SpawnedEnd, 'error'> & Partial<SpawnedEnd>): void {
     const program = programs.get(programId);
     programs.delete(programId);
     program?.started.resolve(undefined);
-    program?.ended.resolve({ exitCode: null, signal: null, isLost: false, ...how });
+    program?.ended.resolve({ exitCode: null, signal: null, isLost: false, began: false, ...how });
   }
   function take(raw: unknown): void {
     const message = fromSpawner.parse(raw);
@@ -196,7 +203,7 @@ export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Sp
     else if (message.type === 'lost') over(message.id, { isLost: true, error: WITHOUT_LEASE });
     else {
       const { exitCode, signal, isLost } = message;
-      over(message.id, { exitCode, signal, isLost, error: isLost ? WITHOUT_LEASE : '' });
+      over(message.id, { exitCode, signal, isLost, began: true, error: isLost ? WITHOUT_LEASE : '' });
     }
   }
   /** What it started is nobody's child now: nobody would hear how it ends. */
@@ -204,7 +211,7 @@ export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Sp
     child = undefined;
     for (const [programId, { instance, identity }] of programs) {
       endLeft(instance, identity);
-      over(programId, { isLost: true, error: 'the process that had started it was ended' });
+      over(programId, { isLost: true, began: true, error: 'the process that had started it was ended' });
     }
   }
   function wake(): void {
@@ -247,19 +254,19 @@ export function createSpawner({ leaseEndsAt, user, logger }: SpawnerOptions): Sp
     void program?.ended.promise.then(() => clearTimeout(cut));
   }
   const timer = setInterval(() => {
-    if (programs.size > 0) tellLease();
+    if (programs.size > 0) tell({ type: 'lease', until: lease() });
   }, TELL_MS);
   timer.unref();
 
   return {
     start({ command, args, env, stdin = '' }, { kind, cwd, instance, onOutput }) {
       wake();
-      tellLease();
       lastId += 1;
       const programId = lastId;
       const [started, ended] = [deferred<ProcessIdentity | undefined>(), deferred<SpawnedEnd>()];
       programs.set(programId, { command, instance, onOutput, started, ended, identity: undefined });
-      tell({ type: 'start', id: programId, kind, command, args, cwd, env: environmentOf(env, instance), user, stdin });
+      const what = { kind, command, args, cwd, env: environmentOf(env, instance), user, stdin };
+      tell({ type: 'start', id: programId, lease: lease(), ...what });
       return { started: started.promise, ended: ended.promise, end: (graceMs) => end(programId, graceMs) };
     },
     stop() {

@@ -66,7 +66,7 @@ it('a job runs as that user: no further groups, its own directory, and nothing o
     `ls ${dir} 2>/dev/null || echo closed; kill -0 ${process.pid} 2>/dev/null || echo no signals`,
   ].join('; ');
   const spec = { kind: 'exec' as const, command: 'sh', args: ['-c', script], env: {}, stdin: '', labels: {} };
-  const end = await store.start({ id: uuidv7(), attempt: 1 }, { ...spec, timeout_seconds: 60 }).ended;
+  const { end } = await store.start({ id: uuidv7(), attempt: 1 }, { ...spec, timeout_seconds: 60 }).ended;
   expect(end).toMatchObject({ outcome: 'succeeded', error: '' });
   expect(end.outputTail.trim().split('\n')).toEqual([
     ...['65534', '65534', '0027', 'nobody:640', 'closed', 'no signals'],
@@ -97,7 +97,7 @@ it('what a job leaves is removed with the rights of that user, so that no link l
   mkdirSync(join(works, name, 'open/as-if-linked'), { mode: 0o755 });
   writeFileSync(join(works, name, 'open/as-if-linked/kept'), '');
   writeFileSync(join(works, name, 'go'), '');
-  expect(await run.ended).toMatchObject({ outcome: 'succeeded' });
+  expect((await run.ended).end).toMatchObject({ outcome: 'succeeded' });
   await until(() => !existsSync(join(works, name, 'shut')), 'it is removed', 20_000);
   expect(readdirSync(ours)).toEqual(['kept']);
   expect(readdirSync(join(works, name, 'open/as-if-linked'))).toEqual(['kept']);

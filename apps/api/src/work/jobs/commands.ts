@@ -28,8 +28,8 @@ import {
   countJobs,
   deadLetters,
   findJob,
-  getJob,
-  labelsOf,
+  labelsAt,
+  progressOf,
   runnerLoads,
   waitingCoreJobs,
   waitingJobs,
@@ -69,7 +69,7 @@ export const assignWaiting = defineCommand({
     const waiting = waitingJobs(tx, loads, { limit, at: ctx.at });
     const byId = new Map(waiting.map((job) => [job.id, job]));
     const found = assignJobs(
-      waiting.map((job) => ({ id: job.id, labels: labelsOf(job.spec) })),
+      waiting.map((job) => ({ id: job.id, labels: labelsAt(job.labels) })),
       loads,
     );
     for (const { job: id, runner } of found) {
@@ -118,14 +118,14 @@ export const reportJobs = defineCommand({
 });
 
 function applyReport(tx: StateDb, runnerId: string, what: Report, ctx: ApplyContext): boolean {
-  const job = getJob(tx, what.id);
+  const job = progressOf(tx, what.id);
   if (!isUnderWay(job, { attempt: what.attempt, runnerId })) return false;
   if (what.step === 'started') {
     if (job.state !== 'running') markStarted(tx, job, ctx);
     return true;
   }
   const { outputTail, outputBytes, ...end } = what.end;
-  endAttempt(tx, job, end, ctx);
+  endAttempt(tx, job, { ...end, began: what.began }, ctx);
   keepOutput(tx, job, outputTail, outputBytes);
   settle(tx, job, end.outcome, ctx);
   return true;
@@ -140,7 +140,7 @@ export const loseJob = defineCommand({
   apply(tx, { reason, ...of }, ctx) {
     const job = findJob(tx, of.id);
     if (!isUnderWay(job, of)) throw new DomainError('conflict', `attempt ${of.attempt} of the job is over already`);
-    endAttempt(tx, job, { outcome: 'lost', exitCode: null, signal: null, error: reason }, ctx);
+    endAttempt(tx, job, { outcome: 'lost', exitCode: null, signal: null, error: reason, began: false }, ctx);
     settle(tx, job, 'lost', ctx);
   },
 });

@@ -9,7 +9,7 @@ import type { CoreAttempt, CoreEnd, JobKind } from '../../reconcile/job-kind';
 import type { Proposer } from '../../replication/proposer';
 import { systemProposal } from '../proposal';
 import { reportJobs, startCoreJobs } from './commands';
-import { jobsOf, waitingCoreJobs } from './queries';
+import { hasCoreJobs, jobsOf, waitingCoreJobs } from './queries';
 import type { JobRow } from './table';
 
 export interface CoreRunnerDeps {
@@ -68,7 +68,8 @@ export function createCoreRunner(deps: CoreRunnerDeps): Reconciler {
     if (!end) return;
     const { output, ...rest } = end;
     const told = { exitCode: null, signal: null, outputTail: output, outputBytes: Buffer.byteLength(output) };
-    const report = { id: job.id, attempt: job.attempt, step: 'finished' as const, end: { ...rest, ...told } };
+    const of = { id: job.id, attempt: job.attempt };
+    const report = { ...of, step: 'finished' as const, began: true, end: { ...rest, ...told } };
     await propose(reportJobs, { runnerId: CORE_RUNNER, reports: [report] }, systemProposal(nodeId));
   }
 
@@ -76,7 +77,7 @@ export function createCoreRunner(deps: CoreRunnerDeps): Reconciler {
     name: 'jobs of the cluster itself',
     intervalMs: 500,
     async run() {
-      if (!deps.isLeader()) return;
+      if (!deps.isLeader() || !hasCoreJobs(db())) return;
       if (waitingCoreJobs(db(), deps.clock()).length > 0) await propose(startCoreJobs, {}, systemProposal(nodeId));
       for (const job of jobsOf(db(), CORE_RUNNER)) {
         // One that fails to be told must not hold up the others.

@@ -30,7 +30,7 @@ it('gives a job to a runner in the entry that brings it, or that makes room for 
   expect(second.index).toBe(first.index + 1);
   expect([stateOf(first.id), stateOf(second.id)]).toEqual(['assigned', 'queued']);
   const end = { outcome: 'succeeded' as const, exitCode: 0, signal: null, error: '', outputTail: '', outputBytes: 0 };
-  const report = { id: first.id, attempt: 1, step: 'finished' as const, end };
+  const report = { id: first.id, attempt: 1, step: 'finished' as const, began: true, end };
   const { index } = await replica.propose(reportJobs, { runnerId: runner.id, reports: [report] });
   expect([stateOf(first.id), stateOf(second.id)]).toEqual(['succeeded', 'assigned']);
   expect(replica.applier.position.index).toBe(index);

@@ -5,7 +5,7 @@ import { DomainError } from '../../commands/domain-error';
 import { prepared, preparedInsert } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { failureOf } from './failure';
-import { openJobs, placeOf } from './queries';
+import { findJob, type JobProgress, openJobs, placeOf } from './queries';
 import { type AttemptRow, type JobRow, jobAttempts, jobs } from './table';
 
 // What becomes of a job, for the commands that change it. Pure, like them.
@@ -37,8 +37,8 @@ const statements = prepared((db) => {
     started: sql.prepare<[number, string, number]>(
       'UPDATE job_attempts SET started_at = ? WHERE job_id = ? AND attempt = ?',
     ),
-    ended: sql.prepare<[number, string, number | null, string | null, string, string, number]>(
-      'UPDATE job_attempts SET finished_at = ?, outcome = ?, exit_code = ?, signal = ?, error = ? WHERE job_id = ? AND attempt = ?',
+    ended: sql.prepare<[number | null, number, string, number | null, string | null, string, string, number]>(
+      'UPDATE job_attempts SET started_at = coalesce(started_at, ?), finished_at = ?, outcome = ?, exit_code = ?, signal = ?, error = ? WHERE job_id = ? AND attempt = ?',
     ),
     output: sql.prepare<[string, number, string]>('UPDATE jobs SET output_tail = ?, output_bytes = ? WHERE id = ?'),
     finish: sql.prepare<[string, number, string]>(
@@ -73,7 +73,7 @@ export function insertJob(tx: StateDb, { priority, ...job }: NewJob, ctx: ApplyC
 /** Gives the next attempt of a job that waits to somebody. `state`: `running` where it begins at once. */
 export function beginAttempt(
   tx: StateDb,
-  job: JobRow,
+  job: Pick<JobRow, 'id' | 'attempt'>,
   { runnerId, state }: { runnerId: string; state: 'assigned' | 'running' },
   ctx: ApplyContext,
 ): void {
@@ -85,34 +85,45 @@ export function beginAttempt(
 }
 
 /** The attempt under way runs now. */
-export function markStarted(tx: StateDb, { id, attempt }: JobRow, ctx: ApplyContext): void {
+export function markStarted(tx: StateDb, { id, attempt }: JobProgress, ctx: ApplyContext): void {
   statements(tx).running.run(id);
   statements(tx).started.run(ctx.at, id, attempt);
 }
 
-/** Writes down how the attempt under way ended; `settle` is to follow. */
+/** Writes down how the attempt under way ended; `settle` is to follow. `began`: it ran, though nobody may have said so. */
 export function endAttempt(
   tx: StateDb,
-  { id, attempt }: JobRow,
-  { outcome, exitCode, signal, error }: Pick<AttemptRow, 'outcome' | 'exitCode' | 'signal' | 'error'>,
+  { id, attempt }: JobProgress,
+  {
+    outcome,
+    exitCode,
+    signal,
+    error,
+    began,
+  }: Pick<AttemptRow, 'outcome' | 'exitCode' | 'signal' | 'error'> & {
+    readonly began: boolean;
+  },
   ctx: ApplyContext,
 ): void {
-  statements(tx).ended.run(ctx.at, outcome, exitCode, signal, error, id, attempt);
+  statements(tx).ended.run(began ? ctx.at : null, ctx.at, outcome, exitCode, signal, error, id, attempt);
 }
 
-export function keepOutput(tx: StateDb, { id }: JobRow, tail: string, bytes: number): void {
+export function keepOutput(tx: StateDb, { id }: JobProgress, tail: string, bytes: number): void {
   statements(tx).output.run(tail, bytes, id);
 }
 
 /** Whether this attempt of it is under way with this runner; else what is said of it does not count. */
-export const isUnderWay = (job: JobRow | undefined, of: { attempt: number; runnerId: string }): job is JobRow =>
+export const isUnderWay = <T extends JobProgress>(
+  job: T | undefined,
+  of: { attempt: number; runnerId: string },
+): job is T =>
   job !== undefined &&
   (job.state === 'assigned' || job.state === 'running') &&
   job.attempt === of.attempt &&
   job.runnerId === of.runnerId;
 
 /** What becomes of a job after an attempt. */
-export function settle(tx: StateDb, job: JobRow, outcome: AttemptRow['outcome'], ctx: ApplyContext): void {
+export function settle(tx: StateDb, job: JobProgress, outcome: AttemptRow['outcome'], ctx: ApplyContext): void {
   const made = job.attempt - job.forgiven;
   const isLast = made >= job.maxAttempts;
   if (outcome === 'succeeded') finish(tx, job, 'succeeded', ctx);
@@ -124,10 +135,15 @@ export function settle(tx: StateDb, job: JobRow, outcome: AttemptRow['outcome'],
   }
 }
 
-export function finish(tx: StateDb, job: JobRow, state: (typeof FINAL_JOB_STATES)[number], ctx: ApplyContext): void {
-  statements(tx).finish.run(state, ctx.at, job.id);
+export function finish(
+  tx: StateDb,
+  { id }: Pick<JobRow, 'id'>,
+  state: (typeof FINAL_JOB_STATES)[number],
+  ctx: ApplyContext,
+): void {
+  statements(tx).finish.run(state, ctx.at, id);
   countOpen(tx, -1);
-  if (state === 'failed') ctx.event('job.failed', failureOf(tx, job), { job: job.id });
+  if (state === 'failed') ctx.event('job.failed', failureOf(tx, findJob(tx, id)), { job: id });
 }
 
 /** Lets a job that is over begin anew, with all its attempts. @throws DomainError overloaded */

@@ -1,6 +1,6 @@
 import { CORE_RUNNER, type ExecSpec, type JobSpec, type JobState } from '@quorate/shared/jobs';
 import type { Labels } from '@quorate/shared/runners';
-import { and, asc, count, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
@@ -8,6 +8,47 @@ import { runners } from '../../resources/runners/table';
 import { replicasByRunner } from '../services/queries';
 import { canTake, type RunnerLoad } from './assign';
 import { type JobRow, jobs, jobTotals } from './table';
+
+/** What changes from attempt to attempt, without what a job is. */
+export type JobProgress = Pick<
+  JobRow,
+  'id' | 'state' | 'attempt' | 'forgiven' | 'maxAttempts' | 'backoffMs' | 'cancelRequested' | 'runnerId'
+>;
+/** A job that waits, as far as it takes to give it to somebody. */
+export type WaitingRow = Pick<JobRow, 'id' | 'attempt' | 'labels' | 'rank'>;
+type Raw<T> = { readonly [K in keyof T]: T[K] extends boolean ? number : T[K] };
+
+// These run for each job, on every node: to map whole rows costs more than all else.
+const plain = prepared((db) => {
+  const sql = db.$client;
+  return {
+    progress: sql.prepare<[string], Raw<JobProgress>>(
+      'SELECT id, state, attempt, forgiven, max_attempts AS maxAttempts, backoff_ms AS backoffMs, ' +
+        'cancel_requested AS cancelRequested, runner_id AS runnerId FROM jobs WHERE id = ?',
+    ),
+    execOf: sql.prepare<[string], { id: string; attempt: number; spec: string; cancelRequested: number }>(
+      'SELECT id, attempt, spec, cancel_requested AS cancelRequested FROM jobs ' +
+        "WHERE runner_id = ? AND kind = 'exec' ORDER BY id",
+    ),
+    placeAfter: sql
+      .prepare<[string], string>(
+        "SELECT labels FROM jobs WHERE state = 'queued' AND labels > ? ORDER BY labels LIMIT 1",
+      )
+      .pluck(),
+    waiting: sql.prepare<[string, number, number], WaitingRow>(
+      'SELECT id, attempt, labels, rank FROM jobs ' +
+        "WHERE state = 'queued' AND labels = ? AND not_before <= ? ORDER BY rank, id LIMIT ?",
+    ),
+    used: sql.prepare<[], { runner: string; n: number }>(
+      'SELECT runner_id AS runner, count(*) AS n FROM jobs WHERE runner_id IS NOT NULL GROUP BY runner_id',
+    ),
+    hasCore: sql
+      .prepare<[string], number>(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE state IN ('queued', 'assigned', 'running') AND labels = ?)",
+      )
+      .pluck(),
+  };
+});
 
 const statements = prepared((db) => ({
   byId: db
@@ -22,36 +63,16 @@ const statements = prepared((db) => ({
     .where(eq(jobs.runnerId, sql.placeholder('runner')))
     .orderBy(asc(jobs.id))
     .prepare(),
-  placeAfter: db
-    .select({ labels: jobs.labels })
-    .from(jobs)
-    .where(and(eq(jobs.state, 'queued'), gt(jobs.labels, sql.placeholder('after'))))
-    .orderBy(asc(jobs.labels))
-    .limit(1)
-    .prepare(),
-  waiting: db
-    .select()
-    .from(jobs)
-    .where(
-      and(
-        eq(jobs.state, 'queued'),
-        eq(jobs.labels, sql.placeholder('labels')),
-        lte(jobs.notBefore, sql.placeholder('at')),
-      ),
-    )
-    .orderBy(asc(jobs.rank), asc(jobs.id))
-    .limit(sql.placeholder('limit'))
-    .prepare(),
-  used: db
-    .select({ runner: jobs.runnerId, n: count() })
-    .from(jobs)
-    .where(sql`${jobs.runnerId} IS NOT NULL`)
-    .groupBy(jobs.runnerId)
-    .prepare(),
   runners: db.select().from(runners).where(eq(runners.state, 'active')).orderBy(asc(runners.id)).prepare(),
 }));
 
 export const getJob = (db: StateDb, id: string): JobRow | undefined => statements(db).byId.get({ id });
+
+/** How far it is. */
+export function progressOf(db: StateDb, id: string): JobProgress | undefined {
+  const row = plain(db).progress.get(id);
+  return row && { ...row, cancelRequested: row.cancelRequested === 1 };
+}
 
 /** @throws DomainError not_found */
 export function findJob(db: StateDb, id: string): JobRow {
@@ -73,14 +94,17 @@ export const labelsOf = (spec: JobSpec): Labels => (spec.kind === 'exec' ? spec.
 export const placeOf = (spec: JobSpec): string =>
   spec.kind === 'exec' ? JSON.stringify(Object.entries(spec.labels).sort()) : CORE_RUNNER;
 
+/** The labels of a place other than `core`. */
+export const labelsAt = (place: string): Labels => Object.fromEntries(JSON.parse(place) as [string, string][]);
+
 /** The different places of jobs that wait; one look-up each, however many wait. */
 function* waitingPlaces(db: StateDb): Generator<string> {
   let after = '';
   for (;;) {
-    const next = statements(db).placeAfter.get({ after });
-    if (!next) return;
-    yield next.labels;
-    after = next.labels;
+    const next = plain(db).placeAfter.get(after);
+    if (next === undefined) return;
+    yield next;
+    after = next;
   }
 }
 
@@ -94,15 +118,15 @@ export interface Due {
  * Jobs that wait and could be assigned, most urgent first, at most `limit`. Those that no runner can take now don't stand in
  * the way of others.
  */
-export function waitingJobs(db: StateDb, loads: readonly RunnerLoad[], { limit, at }: Due): JobRow[] {
-  const found: JobRow[] = [];
+export function waitingJobs(db: StateDb, loads: readonly RunnerLoad[], { limit, at }: Due): WaitingRow[] {
+  const found: WaitingRow[] = [];
   for (const labels of waitingPlaces(db)) {
     if (labels === CORE_RUNNER) continue;
-    const wanted: Labels = Object.fromEntries(JSON.parse(labels) as [string, string][]);
+    const wanted = labelsAt(labels);
     const free = loads
       .filter((runner) => canTake(runner, wanted))
       .reduce((sum, { capacity, used }) => sum + capacity - used, 0);
-    if (free > 0) found.push(...statements(db).waiting.all({ labels, at, limit: Math.min(limit, free) }));
+    if (free > 0) found.push(...plain(db).waiting.all(labels, at, Math.min(limit, free)));
   }
   return found.sort((a, b) => a.rank - b.rank || (a.id < b.id ? -1 : 1)).slice(0, limit);
 }
@@ -111,18 +135,34 @@ export function waitingJobs(db: StateDb, loads: readonly RunnerLoad[], { limit, 
 const MAX_CORE_RUNNING = 8;
 
 /** Jobs that the cluster does itself and that may begin at this time, ms. */
-export function waitingCoreJobs(db: StateDb, at: number): JobRow[] {
+export function waitingCoreJobs(db: StateDb, at: number): WaitingRow[] {
   const free = MAX_CORE_RUNNING - jobsOf(db, CORE_RUNNER).length;
-  return free <= 0 ? [] : statements(db).waiting.all({ labels: CORE_RUNNER, at, limit: free });
+  return free <= 0 ? [] : plain(db).waiting.all(CORE_RUNNER, at, free);
 }
+
+/** Whether there are jobs for the cluster itself, waiting or under way. */
+export const hasCoreJobs = (db: StateDb): boolean => plain(db).hasCore.get(CORE_RUNNER) === 1;
 
 /** Jobs that are with a runner now. */
 export const jobsOf = (db: StateDb, runnerId: string): JobRow[] => statements(db).byRunner.all({ runner: runnerId });
 
-/** Programs that a runner is to execute. */
-export function execJobsOf(db: StateDb, runnerId: string): (JobRow & { readonly spec: ExecSpec })[] {
-  return jobsOf(db, runnerId).flatMap((job) => (job.spec.kind === 'exec' ? [{ ...job, spec: job.spec }] : []));
+export interface AssignedJob {
+  readonly id: string;
+  readonly attempt: number;
+  readonly spec: ExecSpec;
+  readonly cancel: boolean;
 }
+
+/** Programs that a runner is to execute. */
+export const execJobsOf = (db: StateDb, runnerId: string): AssignedJob[] =>
+  plain(db)
+    .execOf.all(runnerId)
+    .map(({ id, attempt, spec, cancelRequested }) => ({
+      id,
+      attempt,
+      spec: JSON.parse(spec) as ExecSpec,
+      cancel: cancelRequested === 1,
+    }));
 
 export interface DeadLetterFilter {
   readonly kind: string | null;
@@ -149,9 +189,9 @@ export const countDeadLetters = (db: StateDb, filter: DeadLetterFilter): number 
 /** How many jobs each runner has that has any. */
 export const jobsByRunner = (db: StateDb): Map<string, number> =>
   new Map(
-    statements(db)
+    plain(db)
       .used.all()
-      .map(({ runner, n }) => [runner ?? '', n]),
+      .map(({ runner, n }) => [runner, n]),
   );
 
 /** Every runner with what it has. */

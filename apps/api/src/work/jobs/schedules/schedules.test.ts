@@ -113,7 +113,7 @@ describe('dead letters', () => {
         outputTail: '',
         outputBytes: 0,
       };
-      const reports = running.map(({ id, attempt }) => ({ id, attempt, step: 'finished' as const, end }));
+      const reports = running.map(({ id, attempt }) => ({ id, attempt, step: 'finished' as const, began: true, end }));
       const first = await replica.propose(reportJobs, { runnerId: 'core', reports });
       expect(first.result.refused).toEqual([]);
       const again = await replica.propose(reportJobs, { runnerId: 'core', reports });
