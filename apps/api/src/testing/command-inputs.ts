@@ -86,7 +86,13 @@ export const commandInputs: Record<string, fc.Arbitrary<unknown>> = {
     reports: fc.array(
       fc.oneof(
         fc.record({ id: smallId, attempt: attemptNumber, step: fc.constant('started') }),
-        fc.record({ id: smallId, attempt: attemptNumber, step: fc.constant('finished'), end: jobEnd }),
+        fc.record({
+          id: smallId,
+          attempt: attemptNumber,
+          step: fc.constant('finished'),
+          began: fc.boolean(),
+          end: jobEnd,
+        }),
       ),
       { minLength: 1, maxLength: 6 },
     ),

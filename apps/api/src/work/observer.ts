@@ -1,4 +1,4 @@
-import { and, eq, inArray, ne } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, ne } from 'drizzle-orm';
 import type { StateDb } from '../db/state-store';
 import type { Clock } from '../lib/clock';
 import type { Reconciler } from '../reconcile/driver';
@@ -50,7 +50,7 @@ export function createObserver(deps: ObserverDeps): Reconciler {
 
   /** Runners that are offline or removed and still have something. */
   function goneWithJobs(): RunnerRow[] {
-    const open = inArray(jobs.state, ['assigned', 'running']);
+    const open = isNotNull(jobs.runnerId);
     const holders = deps.db().selectDistinct({ id: jobs.runnerId }).from(jobs).where(open).all();
     const ids = holders.flatMap(({ id }) => (id === null ? [] : [id]));
     return deps

@@ -6,7 +6,7 @@ import {
   KEPT_FINISHED_JOBS,
 } from '@quorate/shared/jobs';
 import { jobEndSchema, jobReportSchema, MAX_REPORTS } from '@quorate/shared/runner-protocol';
-import { asc, eq, inArray } from 'drizzle-orm';
+import { and, asc, eq, inArray } from 'drizzle-orm';
 import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
@@ -25,7 +25,7 @@ import {
 } from './lifecycle';
 import {
   countDeadLetters,
-  countJobs,
+  countOver,
   deadLetters,
   findJob,
   labelsAt,
@@ -34,7 +34,7 @@ import {
   waitingCoreJobs,
   waitingJobs,
 } from './queries';
-import { type JobRow, jobs } from './table';
+import { isOver, type JobRow, jobs } from './table';
 
 const MAX_TAIL = 16_384;
 const MAX_ERROR = 500;
@@ -160,7 +160,7 @@ export const pruneJobs = defineCommand({
       const oldest = tx
         .select({ id: jobs.id })
         .from(jobs)
-        .where(eq(jobs.state, state))
+        .where(and(isOver, eq(jobs.state, state)))
         .orderBy(...order)
         .limit(over);
       tx.delete(jobs).where(inArray(jobs.id, oldest)).run();
@@ -172,7 +172,7 @@ export const pruneJobs = defineCommand({
 
 /** Jobs in this state that are too many. */
 export const excessOf = (db: StateDb, state: (typeof FINAL_JOB_STATES)[number]): number =>
-  countJobs(db, state) - (state === 'failed' ? KEPT_DEAD_LETTERS : KEPT_FINISHED_JOBS);
+  countOver(db, state) - (state === 'failed' ? KEPT_DEAD_LETTERS : KEPT_FINISHED_JOBS);
 
 export const cancelJob = defineCommand({
   type: 'jobs.cancel',

@@ -1,13 +1,13 @@
-import { CORE_RUNNER, type ExecSpec, type JobSpec, type JobState } from '@quorate/shared/jobs';
+import { CORE_RUNNER, type ExecSpec, type FINAL_JOB_STATES, type JobSpec, type JobState } from '@quorate/shared/jobs';
 import type { Labels } from '@quorate/shared/runners';
-import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, count, eq, lt, sql } from 'drizzle-orm';
 import { DomainError } from '../../commands/domain-error';
 import { prepared } from '../../db/prepared';
 import type { StateDb } from '../../db/state-store';
 import { runners } from '../../resources/runners/table';
 import { replicasByRunner } from '../services/queries';
 import { canTake, type RunnerLoad } from './assign';
-import { type JobRow, jobs, jobTotals } from './table';
+import { isOpen, isOver, type JobRow, jobs, jobTotals } from './table';
 
 /** What changes from attempt to attempt, without what a job is. */
 export type JobProgress = Pick<
@@ -32,19 +32,20 @@ const plain = prepared((db) => {
     ),
     placeAfter: sql
       .prepare<[string], string>(
-        "SELECT labels FROM jobs WHERE state = 'queued' AND labels > ? ORDER BY labels LIMIT 1",
+        "SELECT labels FROM jobs WHERE finished_at IS NULL AND state = 'queued' AND labels > ? ORDER BY labels LIMIT 1",
       )
       .pluck(),
     waiting: sql.prepare<[string, number, number], WaitingRow>(
       'SELECT id, attempt, labels, rank FROM jobs ' +
-        "WHERE state = 'queued' AND labels = ? AND not_before <= ? ORDER BY rank, id LIMIT ?",
+        "WHERE finished_at IS NULL AND state = 'queued' AND labels = ? AND not_before <= ? ORDER BY rank, id LIMIT ?",
     ),
     used: sql.prepare<[], { runner: string; n: number }>(
       'SELECT runner_id AS runner, count(*) AS n FROM jobs WHERE runner_id IS NOT NULL GROUP BY runner_id',
     ),
     hasCore: sql
       .prepare<[string], number>(
-        "SELECT EXISTS (SELECT 1 FROM jobs WHERE state IN ('queued', 'assigned', 'running') AND labels = ?)",
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE finished_at IS NULL AND state IN ('queued', 'assigned', 'running') " +
+          'AND labels = ?)',
       )
       .pluck(),
   };
@@ -84,8 +85,20 @@ export function findJob(db: StateDb, id: string): JobRow {
 /** Jobs that are not over. */
 export const openJobs = (db: StateDb): number => statements(db).open.get()?.n ?? 0;
 
-export const countJobs = (db: StateDb, ...states: JobState[]): number =>
-  db.select({ n: count() }).from(jobs).where(inArray(jobs.state, states)).get()?.n ?? 0;
+export const countOver = (db: StateDb, state: (typeof FINAL_JOB_STATES)[number]): number =>
+  db
+    .select({ n: count() })
+    .from(jobs)
+    .where(and(isOver, eq(jobs.state, state)))
+    .get()?.n ?? 0;
+
+/** How many jobs are in which state; those that have none are left out. */
+export function countByState(db: StateDb): Map<JobState, number> {
+  const counted = [isOpen, isOver].flatMap((some) =>
+    db.select({ state: jobs.state, n: count() }).from(jobs).where(some).groupBy(jobs.state).all(),
+  );
+  return new Map(counted.map(({ state, n }) => [state, n]));
+}
 
 /** Labels that a runner must have for it. */
 export const labelsOf = (spec: JobSpec): Labels => (spec.kind === 'exec' ? spec.labels : {});
@@ -173,6 +186,7 @@ export interface DeadLetterFilter {
 
 const isDeadLetter = ({ kind, scheduleId, before }: DeadLetterFilter) =>
   and(
+    isOver,
     eq(jobs.state, 'failed'),
     kind === null ? undefined : eq(jobs.kind, kind),
     scheduleId === null ? undefined : eq(jobs.scheduleId, scheduleId),

@@ -1,4 +1,5 @@
 import {
+  FINAL_JOB_STATES,
   type Job,
   type JobState,
   type JobSummary,
@@ -7,7 +8,7 @@ import {
   KEPT_FINISHED_JOBS,
   MAX_OPEN_JOBS,
 } from '@quorate/shared/jobs';
-import { and, count, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq, lt } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
@@ -15,9 +16,9 @@ import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
 import { cancelJob, retryDeadLetters, retryJob, submitJob } from './commands';
 import { type LogStreams, placeOf } from './logs/stream';
-import { findJob, runnerLoads } from './queries';
+import { countByState, findJob, runnerLoads } from './queries';
 import { jobScheduleEndpoints } from './schedules/routes';
-import { jobs } from './table';
+import { isOpen, isOver, jobs } from './table';
 import { viewJob } from './view';
 
 const RETRIED_AT_ONCE = 1_000;
@@ -40,7 +41,7 @@ export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoi
       const { cursor, limit, state, kind, schedule_id: schedule, runner_id: runner } = query;
       const where = and(
         cursor === undefined ? undefined : lt(jobs.id, textCursor(cursor)),
-        state === undefined ? undefined : eq(jobs.state, state),
+        state === undefined ? undefined : and(isFinal(state) ? isOver : isOpen, eq(jobs.state, state)),
         kind === undefined ? undefined : eq(jobs.kind, kind),
         schedule === undefined ? undefined : eq(jobs.scheduleId, schedule),
         runner === undefined ? undefined : eq(jobs.runnerId, runner),
@@ -87,15 +88,10 @@ export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoi
   ];
 }
 
+const isFinal = (state: JobState): boolean => FINAL_JOB_STATES.some((one) => one === state);
+
 function summarize(db: StateDb): JobSummary {
-  const found = new Map(
-    db
-      .select({ state: jobs.state, n: count() })
-      .from(jobs)
-      .groupBy(jobs.state)
-      .all()
-      .map(({ state, n }) => [state, n]),
-  );
+  const found = countByState(db);
   const of = (state: JobState): number => found.get(state) ?? 0;
   const [queued, assigned, running] = [of('queued'), of('assigned'), of('running')];
   const [succeeded, failed, cancelled] = [of('succeeded'), of('failed'), of('cancelled')];

@@ -1,4 +1,5 @@
 import { JOB_STATES, type JobSpec } from '@quorate/shared/jobs';
+import { isNotNull, isNull } from 'drizzle-orm';
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 export const jobs = sqliteTable(
@@ -36,10 +37,11 @@ export const jobs = sqliteTable(
     finishedAt: integer('finished_at'),
   },
   (table) => [
-    index('jobs_state').on(table.state, table.labels, table.rank, table.id),
-    index('jobs_runner').on(table.runnerId),
-    index('jobs_ended').on(table.state, table.finishedAt, table.id),
-    index('jobs_schedule').on(table.scheduleId, table.state),
+    // Partial: every change of a job's state would else write to all of them. A query says the same as their condition.
+    index('jobs_open').on(table.state, table.labels, table.rank, table.id).where(isNull(table.finishedAt)),
+    index('jobs_ended').on(table.state, table.finishedAt, table.id).where(isNotNull(table.finishedAt)),
+    index('jobs_runner').on(table.runnerId).where(isNotNull(table.runnerId)),
+    index('jobs_schedule').on(table.scheduleId, table.state).where(isNotNull(table.scheduleId)),
   ],
 );
 
@@ -69,6 +71,10 @@ export const jobTotals = sqliteTable('job_totals', {
   /** Jobs that are not finished. */
   open: integer().notNull(),
 });
+
+/** Jobs that are not over, and those that are. */
+export const isOpen = isNull(jobs.finishedAt);
+export const isOver = isNotNull(jobs.finishedAt);
 
 export type JobRow = typeof jobs.$inferSelect;
 export type AttemptRow = typeof jobAttempts.$inferSelect;

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock';
 import type { Reconciler } from '../../reconcile/driver';
 import type { Proposer } from '../../replication/proposer';
 import { haState } from '../ha/settings';
-import { jobs } from '../jobs/table';
+import { isOpen, jobs } from '../jobs/table';
 import { systemProposal } from '../proposal';
 import { type Decision, decide, type Load, type Wanted } from './autoscale';
 import { autoscale } from './commands';
@@ -110,7 +110,7 @@ export function createAutoscaler(deps: AutoscalerDeps): Reconciler {
 
 /** Queued jobs that could start now and ask for all of these labels. */
 function queuedJobs(db: StateDb, labels: Autoscaling['queue_labels'], now: number): number {
-  const due = and(eq(jobs.state, 'queued'), lte(jobs.notBefore, now));
+  const due = and(isOpen, eq(jobs.state, 'queued'), lte(jobs.notBefore, now));
   const rows = db.select({ labels: jobs.labels }).from(jobs).where(due).all();
   return rows.filter((row) => hasLabels(Object.fromEntries(JSON.parse(row.labels) as [string, string][]), labels))
     .length;
