@@ -236,8 +236,9 @@ describe('a replica', () => {
 
   it('that floods its output is bounded, and the end is kept', async () => {
     const agent = agentOf();
-    // It goes on only while its file is small: were that never emptied, it would not come to an end.
-    const flood = `const fs = require('fs'), b = Buffer.alloc(1 << 16, 'x'); let n = 0; (function go() { if (fs.fstatSync(1).size > 64 << 20) return setTimeout(go, 5); for (let i = 0; i < 200; i++) { fs.writeSync(1, b); n++ } if (n < 3200) setImmediate(go); else { console.log('the end'); setInterval(() => {}, 1000) } })()`;
+    // It goes on only while its file is small: were that never emptied, it would not come to an end. Of what it writes
+    // without a pause something is lost, and so may be one line behind it: it says it again and again.
+    const flood = `const fs = require('fs'), b = Buffer.alloc(1 << 16, 'x'); let n = 0; (function go() { if (fs.fstatSync(1).size > 64 << 20) return setTimeout(go, 5); for (let i = 0; i < 200; i++) { fs.writeSync(1, b); n++ } if (n < 3200) setImmediate(go); else setInterval(() => console.log('the end'), 50) })()`;
     let largest = 0;
     const size = () =>
       readdirSync(join(dir, 'web.0.1'))
