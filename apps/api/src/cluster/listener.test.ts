@@ -25,6 +25,10 @@ let pinned: Map<number, string>;
 let now: number;
 /** Requests that the listener has begun to serve and never answers. */
 let hangs: number;
+/** Pieces of an endless answer that the listener has made. */
+let pieces: number;
+/** How many there were when somebody was cut off. */
+let cuts: number[];
 
 async function issue(nodeId: number, options: { by?: KeyedCertificate; at?: number } = {}): Promise<ClusterTls> {
   const by = options.by ?? ca;
@@ -39,6 +43,16 @@ function appOf(): Hono<ClusterEnv> {
   app.get('/v1/cluster/whoami', (c) => c.json({ node: c.get('peer')?.nodeId ?? null }));
   app.post('/v1/cluster/join', (c) => c.json({ node: c.get('peer')?.nodeId ?? null }));
   app.post('/v1/cluster/echo', async (c) => c.text(await c.req.text()));
+  app.get('/v1/cluster/endless', (c) => {
+    const piece = Buffer.alloc(64 * 1024);
+    const signal = c.req.raw.signal;
+    const pull = (out: ReadableStreamDefaultController): void => {
+      pieces += 1;
+      out.enqueue(piece);
+    };
+    signal.addEventListener('abort', () => cuts.push(pieces), { once: true });
+    return c.body(new ReadableStream({ pull }));
+  });
   app.get('/v1/cluster/hang', () => {
     hangs += 1;
     return new Promise<Response>(() => {});
@@ -64,6 +78,8 @@ beforeEach(async () => {
   now = Date.now();
   clients = [];
   hangs = 0;
+  pieces = 0;
+  cuts = [];
   host = loopbackHost();
   ca = await createCa({ clusterId: '0198f0aa-1111-7222-8333-444455556666', nowMs: now });
   serverTls = await issue(1);
@@ -76,6 +92,7 @@ beforeEach(async () => {
     isPinned: (nodeId, pin) => pinned.get(nodeId) === pin,
     logger: silentLogger(),
     clock: () => now,
+    stalledMs: 1_000,
   });
 });
 afterEach(async () => {
@@ -171,6 +188,25 @@ describe('the cluster listener', () => {
       socket.on('error', reject);
     });
     await expect(old).rejects.toThrow(/version/i);
+  });
+
+  it('cuts off a member that does not read its answer, and waits for one that does not have it yet', async () => {
+    const tls = await issue(2);
+    pinned.set(2, keyPinOf(tls.cert));
+    const idle = client(tls).fetch(node1(), '/v1/cluster/hang');
+    idle.catch(() => undefined);
+    await until(() => hangs === 1, 'a request hangs');
+    const reader = connect({ host, port: listener.port, rejectUnauthorized: false, cert: tls.cert, key: tls.key });
+    reader.on('error', () => undefined);
+    reader.pause();
+    reader.write('GET /v1/cluster/endless HTTP/1.1\r\nhost: here\r\n\r\n');
+    await until(() => cuts.length === 1, 'it is cut off', 30_000);
+    // What the buffers of both sides hold, and not what it asked for.
+    expect(cuts[0]).toBeLessThan(1_000);
+    reader.resume();
+    await until(() => reader.destroyed, 'the connection is over', 30_000);
+    const answered = await Promise.race([idle.catch(() => 'cut'), Promise.resolve('waits')]);
+    expect(answered).toBe('waits');
   });
 
   it('bounds bodies', async () => {

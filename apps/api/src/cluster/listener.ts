@@ -8,6 +8,7 @@ import { RUNNER_JOIN_PATH } from '@quorate/shared/runner-protocol';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { DomainError } from '../commands/domain-error';
+import { cutStalled } from '../http/listen';
 import { problemResponse, toProblem } from '../http/problem';
 import { MAX_BODY_BYTES } from '../http/request-input';
 import { type Clock, systemClock } from '../lib/clock';
@@ -44,6 +45,8 @@ export interface ClusterListenerOptions {
   readonly onUpgrade?: (request: IncomingMessage, socket: TLSSocket, head: Buffer) => void;
   /** Goes out with every refusal, so that a removed node can tell who is ahead. */
   readonly epoch?: () => number;
+  /** For tests. */
+  readonly stalledMs?: number;
 }
 
 /** The node-to-node listener: mutual TLS 1.3, where only the join path serves clients without a certificate. */
@@ -94,6 +97,7 @@ export async function createClusterListener(options: ClusterListenerOptions): Pr
   const sockets = tracked<TLSSocket>(server, 'secureConnection');
   // Those below TLS too: a client that never finishes its handshake must not hold up closing.
   const connections = tracked<Socket>(server, 'connection');
+  server.on('request', (request, response) => cutStalled(request, response, options.stalledMs));
   server.on('upgrade', (request, socket, head) => {
     if (options.onUpgrade) options.onUpgrade(request, socket as TLSSocket, head);
     else socket.destroy();

@@ -1,5 +1,11 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import { formatHostPort } from '../lib/net';
@@ -54,15 +60,19 @@ function closeServer(server: Server, graceMs: number): Promise<void> {
   });
 }
 
-/** Answers by `fetch`. What a client does not take would be held for it for ever: TCP itself never gives up on a full window. */
-function requestListener(fetch: Fetch, stalledMs = STALLED_MS): RequestListener {
+/** Cuts off who does not take its answer: it would be held for it for ever, since TCP itself never gives up on a full window. */
+export function cutStalled({ socket }: IncomingMessage, response: ServerResponse, stalledMs = STALLED_MS): void {
+  // Node calls this when nothing was read or written, nor has what is being written become less.
+  response.setTimeout(stalledMs, () => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
+}
+
+/** Answers by `fetch`. */
+function requestListener(fetch: Fetch, stalledMs?: number): RequestListener {
   const answer = getRequestListener(fetch);
   return (request, response) => {
-    const { socket } = request;
-    // Node calls this when nothing was read or written, nor has what is being written become less.
-    response.setTimeout(stalledMs, () => {
-      if (socket.writableLength > 0) socket.destroy();
-    });
+    cutStalled(request, response, stalledMs);
     void answer(request, response);
   };
 }
