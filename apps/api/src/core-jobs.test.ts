@@ -10,7 +10,7 @@ import { silentLogger } from './lib/logger';
 import { commandRegistry } from './registry';
 import { runners } from './resources/runners/table';
 import { type Replica, startReplica } from './testing/replica';
-import { submitJob } from './work/jobs/commands';
+import { submitJobs } from './work/jobs/commands';
 import { createCoreRunner } from './work/jobs/core-runner';
 import { findJob } from './work/jobs/queries';
 import { createService } from './work/services/commands';
@@ -38,8 +38,8 @@ const leaders = () =>
 
 async function submit(n: number, spec: object): Promise<string> {
   const id = `0190b0f3-7c1e-7d52-b0aa-00000000000${n}`;
-  await replica.propose(submitJob, {
-    ...{ id, spec: jobSpecSchema.parse(spec), priority: 0, maxAttempts: 1, backoffMs: 0 },
+  await replica.propose(submitJobs, {
+    jobs: [{ id, spec: jobSpecSchema.parse(spec), priority: 0, maxAttempts: 1, backoffMs: 0 }],
   });
   return id;
 }

@@ -61,6 +61,8 @@ export const JOB_KINDS: readonly JobSpec['kind'][] = jobSpecSchema.options.map((
 export const CORE_RUNNER = 'core';
 
 export const MAX_OPEN_JOBS = 50_000;
+/** In one request: with defaults, what they say has to fit into one entry of the log. */
+export const MAX_JOBS_AT_ONCE = 200;
 /** Succeeded and cancelled ones that are kept, of each; then the oldest go. */
 export const KEPT_FINISHED_JOBS = 10_000;
 export const KEPT_DEAD_LETTERS = 5_000;
@@ -210,6 +212,20 @@ export const jobRoutes = {
     response: jobSchema,
     status: 202,
     errors: ['overloaded', 'not_found'],
+  }),
+  createBatch: defineRoute({
+    id: 'jobs.create_batch',
+    method: 'post',
+    path: '/v1/jobs/batch',
+    access: 'operator',
+    tag: 'Jobs',
+    summary: 'Submit many jobs at once: all of them, or none',
+    description:
+      'The ids come in the order of the jobs. All of them together have to fit into half a mebibyte, or 413 says by how much they do not. With an Idempotency-Key a repeated request submits nothing more and answers with the same ids.',
+    body: z.object({ jobs: z.array(z.object(jobInput)).min(1).max(MAX_JOBS_AT_ONCE) }),
+    response: z.object({ ids: z.array(z.uuid()) }),
+    status: 202,
+    errors: ['overloaded'],
   }),
   cancel: defineRoute({
     ...one,

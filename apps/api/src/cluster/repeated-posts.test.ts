@@ -86,6 +86,7 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
     'webhooks.replay': 'one command',
     'webhooks.replay_all': { params: () => ({ id: ids.webhook }) },
     'jobs.create': { body: { spec: NEVER } },
+    'jobs.create_batch': { body: { jobs: [{ spec: NEVER }, { spec: NEVER }] } },
     'jobs.cancel': { params: () => ({ id: ids.job }) },
     'jobs.retry_dead_letters': { body: {} },
     'job_schedules.create': { body: { name: 'hourly', cron: '0 * * * *', spec: NEVER } },
@@ -169,7 +170,7 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
       const again = await send(path, one, `key-of-${route.id}`);
       await settle();
       expect(again.status, `${route.id}: ${JSON.stringify(again.body)}`).toBe(first.status);
-      expect(again.body.id, route.id).toEqual(first.body.id);
+      expect([again.body.id, again.body.ids], route.id).toEqual([first.body.id, first.body.ids]);
       expect(await traces(), route.id).toEqual(before);
     }
   }, 60_000);
@@ -181,18 +182,18 @@ describe('a POST that is repeated under its Idempotency-Key', () => {
   });
 });
 
-describe('what moves leadership, repeated on another node', () => {
+describe('what is repeated on another node', () => {
   let cluster: TestCluster;
   beforeAll(async () => {
     cluster = await startTestCluster(3);
   }, 60_000);
   afterAll(() => cluster?.stop());
 
-  const post = (index: number, path: string, key: string): Promise<Answer> =>
+  const post = (index: number, path: string, key: string, body: object = {}): Promise<Answer> =>
     callApi(`http://${cluster.node(index).host}:8440`, 'POST', path, {
       token: cluster.token,
       headers: { [HEADER.idempotencyKey]: key },
-      body: {},
+      body,
     });
 
   it.each(['/v1/cluster/failovers', '/v1/cluster/leadership', '/v1/cluster/replicas'])(
@@ -212,4 +213,14 @@ describe('what moves leadership, repeated on another node', () => {
       expect((await changes()).length).toBe(before + 1);
     },
   );
+
+  it('POST /v1/jobs/batch submits once, with the same ids', async () => {
+    const body = { jobs: [{ spec: NEVER }, { spec: NEVER, priority: 1 }] };
+    const answers = [];
+    for (const index of [0, 1, 2]) answers.push(await post(index, '/v1/jobs/batch', 'one-batch', body));
+    const [first, ...again] = answers;
+    expect(first, first?.text).toMatchObject({ status: 202, body: { ids: { length: 2 } } });
+    for (const answer of again) expect(answer.body).toEqual(first?.body);
+    expect((await cluster.node(2).call('GET', '/v1/jobs/summary')).body.counts.queued).toBe(2);
+  });
 });

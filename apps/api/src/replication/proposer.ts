@@ -261,7 +261,10 @@ export function createProposer(options: ProposerOptions): Proposer {
     const serialized = JSON.stringify(envelope);
     const bytes = Buffer.byteLength(serialized);
     if (bytes > MAX_BATCH_BYTES) {
-      throw new DomainError('body_too_large', `the command needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed`);
+      throw new DomainError(
+        'body_too_large',
+        `the write needs ${bytes} bytes, ${MAX_BATCH_BYTES} are allowed; send less at once`,
+      );
     }
     const done = deferred<Proposed<unknown>>();
     const { id, type, fingerprint } = envelope;

@@ -35,9 +35,14 @@ type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
 
 function numbered(batches: Command[][]): Command[][] {
   let last = 0;
-  const fill = ({ input, ...rest }: Command): Command => {
+  const withIds = (input: Command['input']): Command['input'] => {
     const filled = { ...input };
     for (const field of NEW_ID_FIELDS) if (filled[field] === 'new') filled[field] = uuid(++last);
+    return filled;
+  };
+  const fill = ({ input, ...rest }: Command): Command => {
+    const filled = withIds(input);
+    if (Array.isArray(filled['jobs'])) filled['jobs'] = filled['jobs'].map(withIds);
     if (filled['hash'] === 'new') filled['hash'] = sha256Hex(String(filled['id']));
     const schema = commandRegistry.get(rest.type)?.input;
     // What its own schema refuses never enters a log.

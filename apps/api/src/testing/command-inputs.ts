@@ -78,7 +78,11 @@ export const commandInputs: Record<string, fc.Arbitrary<unknown>> = {
     settingsEtag: fc.constant('"0"'),
     reason: name,
   }),
-  'jobs.submit': fc.record({ id: newId, spec: jobSpec, priority: fc.integer({ min: -1, max: 1 }), ...retries }),
+  'jobs.submit': fc.record({
+    jobs: fc.array(fc.record({ id: newId, spec: jobSpec, priority: fc.integer({ min: -1, max: 1 }), ...retries }), {
+      ...{ minLength: 1, maxLength: 3 },
+    }),
+  }),
   'jobs.assign': fc.record({ limit: fc.integer({ min: 1, max: 5 }) }),
   'jobs.start_core': fc.constant({}),
   'jobs.report': fc.record({

@@ -6,7 +6,7 @@ import { commandRegistry } from '../registry';
 import { observeRunner, registerEmbedded } from '../resources/runners/commands';
 import { type Replica, startReplica } from '../testing/replica';
 import { takeChanges } from './changes';
-import { assignWaiting, cancelJob, loseJob, submitJob } from './jobs/commands';
+import { assignWaiting, cancelJob, loseJob, submitJobs } from './jobs/commands';
 import { createService } from './services/commands';
 
 let replica: Replica;
@@ -29,7 +29,7 @@ it('names the runners that a change concerns, the runner that loses something, a
   expect(changed()).toEqual([]);
   const id = uuidv7();
   const exec = jobSpecSchema.parse({ kind: 'exec', command: '/bin/true' });
-  await replica.propose(submitJob, { id, spec: exec, priority: 0, maxAttempts: 1, backoffMs: 0 });
+  await replica.propose(submitJobs, { jobs: [{ id, spec: exec, priority: 0, maxAttempts: 1, backoffMs: 0 }] });
   expect(changed()).toEqual([]);
   await replica.propose(assignWaiting, { limit: 9 });
   expect(changed()).toEqual([runner]);

@@ -4,6 +4,7 @@ import {
   jobSpecSchema,
   KEPT_DEAD_LETTERS,
   KEPT_FINISHED_JOBS,
+  MAX_JOBS_AT_ONCE,
 } from '@quorate/shared/jobs';
 import { jobEndSchema, jobReportSchema, MAX_REPORTS } from '@quorate/shared/runner-protocol';
 import { and, asc, eq, inArray } from 'drizzle-orm';
@@ -16,7 +17,7 @@ import {
   beginAttempt,
   endAttempt,
   finish,
-  insertJob,
+  insertJobs,
   isUnderWay,
   keepOutput,
   markStarted,
@@ -44,14 +45,22 @@ const attemptOf = { id: z.uuid(), attempt: z.int().min(1), runnerId: z.string().
 /** How many attempts a job has, and what is between them. */
 export const retryFields = { maxAttempts: z.int().min(1), backoffMs: z.int().min(0) };
 
-export const submitJob = defineCommand({
+const newJob = z.object({ id: z.uuid(), spec: jobSpecSchema, priority: z.int(), ...retryFields });
+
+/** All of them, or none. */
+export const submitJobs = defineCommand({
   type: 'jobs.submit',
   since: 1,
-  input: z.object({ id: z.uuid(), spec: jobSpecSchema, priority: z.int(), ...retryFields }),
-  target: (input) => input.id,
+  input: z.object({ jobs: z.array(newJob).min(1).max(MAX_JOBS_AT_ONCE) }),
+  target: ({ jobs: [first, ...more] }) =>
+    more.length === 0 ? `${first?.id}` : `${more.length + 1} jobs from ${first?.id}`,
   apply(tx, input, ctx) {
-    insertJob(tx, { ...input, scheduleId: null }, ctx);
-    return { id: input.id };
+    insertJobs(
+      tx,
+      input.jobs.map((job) => ({ ...job, scheduleId: null })),
+      ctx,
+    );
+    return { ids: input.jobs.map(({ id }) => id) };
   },
 });
 
@@ -221,7 +230,7 @@ export const retryDeadLetters = defineCommand({
 });
 
 export const jobCommands = [
-  submitJob,
+  submitJobs,
   assignWaiting,
   startCoreJobs,
   reportJobs,

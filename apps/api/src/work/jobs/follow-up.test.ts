@@ -4,7 +4,7 @@ import { uuidv7 } from '../../lib/ids';
 import { commandRegistry } from '../../registry';
 import { registerEmbedded } from '../../resources/runners/commands';
 import { type Replica, startReplica } from '../../testing/replica';
-import { reportJobs, submitJob } from './commands';
+import { reportJobs, submitJobs } from './commands';
 import { assignAfter } from './follow-up';
 import { getJob } from './queries';
 
@@ -17,7 +17,9 @@ afterEach(() => replica.stop());
 async function submit() {
   const id = uuidv7();
   const spec = jobSpecSchema.parse({ kind: 'exec', command: '/bin/true' });
-  const { index } = await replica.propose(submitJob, { id, spec, priority: 0, maxAttempts: 1, backoffMs: 0 });
+  const { index } = await replica.propose(submitJobs, {
+    jobs: [{ id, spec, priority: 0, maxAttempts: 1, backoffMs: 0 }],
+  });
   return { id, index };
 }
 const stateOf = (id: string) => getJob(replica.store.db, id)?.state;

@@ -1,9 +1,18 @@
 import type { FollowUp } from '../../replication/proposer';
-import { assignWaiting, cancelJob, loseJob, reportJobs, retryDeadLetters, retryJob, submitJob } from './commands';
+import { assignWaiting, cancelJob, loseJob, reportJobs, retryDeadLetters, retryJob, submitJobs } from './commands';
 import { runDueSchedule, runScheduleNow } from './schedules/commands';
 
 /** These bring jobs that wait, or make room for them. */
-const CHANGES = [submitJob, reportJobs, loseJob, cancelJob, retryJob, retryDeadLetters, runScheduleNow, runDueSchedule];
+const CHANGES = [
+  submitJobs,
+  reportJobs,
+  loseJob,
+  cancelJob,
+  retryJob,
+  retryDeadLetters,
+  runScheduleNow,
+  runDueSchedule,
+];
 const TYPES: ReadonlySet<string> = new Set(CHANGES.map(({ type }) => type));
 const ASSIGN: FollowUp = { command: assignWaiting, input: { limit: 256 } };
 

@@ -50,19 +50,25 @@ const statements = prepared((db) => {
   };
 });
 
-const countOpen = (tx: StateDb, change: 1 | -1): void => void statements(tx).count.run(change, change);
+const countOpen = (tx: StateDb, change: number): void => void statements(tx).count.run(change, change);
 
 /** @throws DomainError overloaded */
-function openOne(tx: StateDb): void {
-  if (openJobs(tx) >= MAX_OPEN_JOBS) {
-    throw new DomainError('overloaded', `${MAX_OPEN_JOBS} jobs are open already; wait for them or cancel some`, [], 30);
+function admit(tx: StateDb, n: number): void {
+  const left = Math.max(0, MAX_OPEN_JOBS - openJobs(tx));
+  if (n > left) {
+    const detail = `at most ${MAX_OPEN_JOBS} jobs may be open, so ${left} more may be submitted now; wait for others, or cancel some`;
+    throw new DomainError('overloaded', detail, [], 30);
   }
-  countOpen(tx, 1);
+  countOpen(tx, n);
 }
 
-/** @throws DomainError overloaded */
-export function insertJob(tx: StateDb, { priority, ...job }: NewJob, ctx: ApplyContext): void {
-  openOne(tx);
+/** All of them, or none. @throws DomainError overloaded */
+export function insertJobs(tx: StateDb, newJobs: readonly NewJob[], ctx: ApplyContext): void {
+  admit(tx, newJobs.length);
+  for (const job of newJobs) insertQueued(tx, job, ctx);
+}
+
+function insertQueued(tx: StateDb, { priority, ...job }: NewJob, ctx: ApplyContext): void {
   insertRow(tx, {
     ...{ ...job, kind: job.spec.kind, labels: placeOf(job.spec), rank: -priority },
     ...{ state: 'queued', attempt: 0, forgiven: 0, runnerId: null, notBefore: ctx.at, cancelRequested: false },
@@ -148,7 +154,7 @@ export function finish(
 
 /** Lets a job that is over begin anew, with all its attempts. @throws DomainError overloaded */
 export function reopen(tx: StateDb, job: JobRow, ctx: ApplyContext): void {
-  openOne(tx);
+  admit(tx, 1);
   const anew = { forgiven: job.attempt, notBefore: ctx.at, cancelRequested: false, finishedAt: null };
   tx.update(jobs)
     .set({ state: 'queued', ...anew })

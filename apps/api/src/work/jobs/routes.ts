@@ -8,13 +8,14 @@ import {
   KEPT_FINISHED_JOBS,
   MAX_OPEN_JOBS,
 } from '@quorate/shared/jobs';
+import type { SchemaOutput } from '@quorate/shared/route';
 import { and, desc, eq, lt } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
 import type { Clock } from '../../lib/clock';
 import { uuidv7 } from '../../lib/ids';
-import { cancelJob, retryDeadLetters, retryJob, submitJob } from './commands';
+import { cancelJob, retryDeadLetters, retryJob, submitJobs } from './commands';
 import { type LogStreams, placeOf } from './logs/stream';
 import { countByState, findJob, runnerLoads } from './queries';
 import { jobScheduleEndpoints } from './schedules/routes';
@@ -58,12 +59,12 @@ export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoi
       return pageOf(ctx, jobRoutes.list.path, rows, limit, ({ id }) => id, view);
     }),
     endpoint(jobRoutes.get, (ctx, { params }) => viewById(ctx.db, params.id)),
-    endpoint(jobRoutes.create, async (ctx, { body: { spec, priority, retry } }) => {
-      const { max_attempts: maxAttempts, backoff_seconds: backoffSeconds } = retry;
-      const input = { id: uuidv7(), spec, priority, maxAttempts, backoffMs: backoffSeconds * 1000 };
-      const { id } = await ctx.propose(submitJob, input);
-      return viewById(ctx.db, id);
+    endpoint(jobRoutes.create, async (ctx, { body }) => {
+      const job = newJob(body);
+      const { ids } = await ctx.propose(submitJobs, { jobs: [job] });
+      return viewById(ctx.db, ids[0] ?? job.id);
     }),
+    endpoint(jobRoutes.createBatch, (ctx, { body }) => ctx.propose(submitJobs, { jobs: body.jobs.map(newJob) })),
     endpoint(jobRoutes.retryDeadLetters, (ctx, { body }) => {
       const { kind = null, schedule_id: scheduleId = null, before } = body;
       const filter = { kind, scheduleId, before: before === undefined ? null : Date.parse(before) };
@@ -89,6 +90,10 @@ export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoi
 }
 
 const isFinal = (state: JobState): boolean => FINAL_JOB_STATES.some((one) => one === state);
+
+const newJob = ({ spec, priority, retry }: SchemaOutput<typeof jobRoutes.create.body>) => ({
+  ...{ id: uuidv7(), spec, priority, maxAttempts: retry.max_attempts, backoffMs: retry.backoff_seconds * 1000 },
+});
 
 function summarize(db: StateDb): JobSummary {
   const found = countByState(db);

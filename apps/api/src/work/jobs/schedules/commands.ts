@@ -8,7 +8,7 @@ import { ifMatchField, requireMatch } from '../../../commands/precondition';
 import type { StateDb } from '../../../db/state-store';
 import { sha256Hex } from '../../../lib/hash';
 import { retryFields } from '../commands';
-import { insertJob } from '../lifecycle';
+import { insertJobs } from '../lifecycle';
 import { openJobs } from '../queries';
 import { jobs } from '../table';
 import { jobSchedules, type ScheduleRow } from './table';
@@ -130,7 +130,7 @@ export const runScheduleNow = defineCommand({
   target: (input) => input.id,
   apply(tx, { id, jobId }, ctx) {
     const row = findSchedule(tx, id);
-    insertJob(tx, jobOf(row, jobId), ctx);
+    insertJobs(tx, [jobOf(row, jobId)], ctx);
     tx.update(jobSchedules)
       .set({ lastJobId: jobId, runs: row.runs + 1 })
       .where(eq(jobSchedules.id, id))
@@ -179,7 +179,7 @@ export const runDueSchedule = defineCommand({
       ctx.event('job.schedule_skipped', message, { schedule: id });
     }
     if (tooLate || why !== undefined) return { submitted: false };
-    insertJob(tx, jobOf(row, jobId), ctx);
+    insertJobs(tx, [jobOf(row, jobId)], ctx);
     return { submitted: true };
   },
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../../lib/ids';
 import { commandRegistry } from '../../../registry';
 import { type Replica, startReplica } from '../../../testing/replica';
-import { cancelJob, pruneJobs, reportJobs, retryDeadLetters, startCoreJobs, submitJob } from '../commands';
+import { cancelJob, pruneJobs, reportJobs, retryDeadLetters, startCoreJobs, submitJobs } from '../commands';
 import { countByState, countOver, openJobs } from '../queries';
 import { jobs } from '../table';
 import { createSchedule, enableSchedule, findSchedule, updateSchedule } from './commands';
@@ -97,7 +97,7 @@ describe('a schedule of jobs', () => {
 describe('dead letters', () => {
   async function fail(count: number): Promise<void> {
     for (let n = 0; n < count; n += 1)
-      await replica.propose(submitJob, { id: uuidv7(), spec, priority: 0, maxAttempts: 1, backoffMs: 0 });
+      await replica.propose(submitJobs, { jobs: [{ id: uuidv7(), spec, priority: 0, maxAttempts: 1, backoffMs: 0 }] });
     for (let left = count; left > 0; left -= 8) {
       await replica.propose(startCoreJobs, {});
       const running = db()
