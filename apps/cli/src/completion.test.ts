@@ -48,6 +48,8 @@ describe('bash completion', () => {
     expect(offers('service', 'autoscale', 'web', '--qu')).toEqual(['--queue', '--queue-label']);
     expect(offers('ha', 'update', '--fo')).toEqual(['--follow']);
     expect(offers('ha', 'up')).toEqual(['update']);
+    expect(offers('job', 'submit', '--fi')).toEqual(['--file']);
+    expect(offers('job', 'submit', '--sk')).toEqual(['--skip']);
     expect(offers('connector', '')).toEqual(['show', 'set', 'on', 'off', 'history', 'ca']);
     expect(offers('agent', 'cluster', 're')).toEqual(['remove', 'resume', 'restore-from-db']);
   });

@@ -240,6 +240,18 @@ describe('load balancer', () => {
   });
 });
 
+describe('jobs from a file', () => {
+  it('are submitted once, however often the command is repeated under its key', async () => {
+    const list =
+      '- spec: { kind: exec, command: a, labels: { zone: none } }\n- spec: { kind: service.restart }\n  priority: 3\n';
+    const args = ['job', 'submit', '--file', '-', '--idempotency-key', 'file-1'];
+    const { ids } = await json(args, list);
+    expect((await ok([...args, '-o', 'name'], list)).stdout).toBe(`${ids.join('\n')}\n`);
+    expect((await json(['job', 'list'])).items.map(({ id }: { id: string }) => id).reverse()).toEqual(ids);
+    expect(await json(['job', 'show', ids[1]])).toMatchObject({ kind: 'service.restart', priority: 3 });
+  });
+});
+
 describe('the upstream', () => {
   it('is named, switched off and shown, by the settings of the last reader', async () => {
     expect((await ok(['connector'])).stdout).toContain('no upstream is named');

@@ -120,7 +120,8 @@ export function openInvocation(
   async function callFull<R extends RouteDefinition>(route: R, input: CallInput<R>): Promise<CallAnswer<R>> {
     checkInput(route, input);
     const { client } = await open();
-    const key = route.method === 'post' ? (globals.idempotencyKey ?? randomUUID()) : undefined;
+    const own = input.headers?.[HEADER.idempotencyKey] ?? globals.idempotencyKey;
+    const key = route.method === 'post' ? (own ?? randomUUID()) : undefined;
     const headers: Record<string, string> = {
       ...input.headers,
       ...(key === undefined ? {} : { [HEADER.idempotencyKey]: key }),

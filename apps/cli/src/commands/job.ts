@@ -6,6 +6,7 @@ import { integerBetween, uuidArgument } from '../globals';
 import type { Invocation } from '../invocation';
 import { type Column, counted, listView, recordView } from '../output';
 import { collectPages, MAX_LISTED, type Register, type Run } from '../register';
+import { addFileOptions, type FileOptions, submitFile } from './job-file';
 import { followJob, printOutput } from './job-logs';
 import { addScheduleCommands } from './job-schedule';
 import { addSpecOptions, type SpecOptions, submissionOf } from './job-spec';
@@ -38,19 +39,24 @@ async function followToEnd(inv: Invocation, id: string, attempt?: number): Promi
   inv.endWith(end.exit_code === null || end.exit_code === 0 ? 1 : end.exit_code);
 }
 
+interface SubmitOptions extends SpecOptions, FileOptions {
+  follow?: boolean;
+}
+
 function addSubmit(job: Command, run: Run): void {
   for (const name of ['submit', 'run']) {
-    addSpecOptions(job.command(name))
+    const submit = addSpecOptions(job.command(name))
       .description('Run a program on a runner: quorate job run --follow -- PROGRAM ARGUMENTS')
-      .option('-f, --follow', 'show what it writes until it is over, and end with its exit code')
-      .action(
-        run(async (inv, command: string | undefined, args: string[], options: SpecOptions & { follow?: boolean }) => {
-          const submitted = await inv.call(jobRoutes.create, { body: await submissionOf(inv, command, args, options) });
-          if (!options.follow) return showSubmitted(inv, submitted);
-          inv.note(`job ${submitted.id}`);
-          await followToEnd(inv, submitted.id);
-        }),
-      );
+      .option('-f, --follow', 'show what it writes until it is over, and end with its exit code');
+    addFileOptions(submit).action(
+      run(async (inv, command: string | undefined, args: string[], options: SubmitOptions) => {
+        if (options.file !== undefined || options.skip !== undefined) return submitFile(inv, command, options);
+        const submitted = await inv.call(jobRoutes.create, { body: await submissionOf(inv, command, args, options) });
+        if (!options.follow) return showSubmitted(inv, submitted);
+        inv.note(`job ${submitted.id}`);
+        await followToEnd(inv, submitted.id);
+      }),
+    );
   }
 }
 

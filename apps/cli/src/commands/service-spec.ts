@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { nearest } from '@quorate/shared/nearest';
 import { type ServiceSpec, serviceSpecSchema } from '@quorate/shared/services';
 import { unknownFields } from '@quorate/shared/unknown-fields';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parse } from 'yaml';
 import { CliError } from '../cli-error';
+import { checkedBy, readDocument } from '../document';
 import { collect, collectPair, integerBetween, pairsOf } from '../globals';
 import type { Invocation } from '../invocation';
 
@@ -65,39 +63,17 @@ export async function specOf(
     ...{ command, args, env: pairsOf(env), labels: pairsOf(label), ports, publish, max_unavailable },
     ...(health ? { health: { ...health, port: ports?.[0] } } : {}),
   };
-  return checked(spec, 'the specification');
+  return checkedBy(serviceSpecSchema, spec, 'the specification');
 }
 
 /** A specification from a file of JSON or YAML. Its fields are checked here, before anything is sent. */
 export async function readSpec(inv: Invocation, file: string): Promise<ServiceSpec> {
-  const text = await readFile(resolve(inv.io.cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new CliError('usage', `the specification cannot be read: ${messageOf(cause)}`);
-  });
-  let spec: unknown;
-  try {
-    spec = parse(text);
-  } catch (cause) {
-    throw new CliError('usage', `${file} is neither YAML nor JSON: ${messageOf(cause)}`);
-  }
+  const spec = await readDocument(inv.io, file);
   refuseUnknown(spec, file);
-  const taken = checked(spec, file);
+  const taken = checkedBy(serviceSpecSchema, spec, file);
   const [below] = unknownFields(spec, taken);
   if (below !== undefined) throw new CliError('usage', `${file}: ${below} is no field of a specification`);
   return taken;
-}
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
-
-function checked(spec: unknown, where: string): ServiceSpec {
-  const parsed = serviceSpecSchema.safeParse(spec);
-  if (parsed.success) return parsed.data;
-  const fields = parsed.error.issues.map(({ path, message }) => ({
-    field: path.map(String).join('.') || 'it',
-    detail: message,
-  }));
-  const [first] = fields;
-  if (first && fields.length === 1) throw new CliError('usage', `${where}: ${first.field}: ${first.detail}`);
-  throw new CliError('usage', `${where}: ${fields.length} values are not valid`, { fields });
 }
 
 /** A slip in a name would leave out what was meant, without a word. */
