@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 const dist = join(import.meta.dirname, '../dist');
 rmSync(dist, { recursive: true, force: true });
 await build({
-  entryPoints: [join(import.meta.dirname, 'run.ts'), join(import.meta.dirname, 'bare-server.ts')],
+  entryPoints: ['run.ts', 'bare-server.ts', 'bare-spawns.ts'].map((name) => join(import.meta.dirname, name)),
   outdir: dist,
   outExtension: { '.js': '.mjs' },
   bundle: true,

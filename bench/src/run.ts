@@ -4,7 +4,7 @@ import { catchUp } from './figures/catch-up';
 import { idleMemory, joinToVoter, leaderFailover, plannedTransfer, worstFailover } from './figures/cluster';
 import { connectorKilled, connectorStopped } from './figures/connector';
 import { httpReads } from './figures/http';
-import { jobStart, jobsAgainstSpawns, jobThroughput } from './figures/jobs';
+import { jobStart, jobsAgainstSpawns, jobsSingly, jobThroughput } from './figures/jobs';
 import { localLog } from './figures/local-log';
 import { planner } from './figures/planner';
 import { ready } from './figures/ready';
@@ -39,6 +39,7 @@ const FIGURES: readonly Figure[] = [
   leaderWithRunners,
   jobStart,
   jobThroughput,
+  jobsSingly,
   jobsAgainstSpawns,
 ];
 
