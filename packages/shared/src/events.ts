@@ -78,6 +78,8 @@ export const EVENT_TYPES = [
   'runner.added',
   'runner.online',
   'runner.offline',
+  'runner.failing',
+  'runner.recovered',
   'runner.drained',
   'runner.resumed',
   'runner.removed',

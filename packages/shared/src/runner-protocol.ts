@@ -37,6 +37,9 @@ export const runnerJoinAnswerSchema = z.object({
 });
 export type RunnerJoinAnswer = z.infer<typeof runnerJoinAnswerSchema>;
 
+/** Of the words on why a runner can begin no job. */
+export const MAX_PROBLEM = 300;
+
 const attemptOf = { id: z.uuid(), attempt: z.int().min(1) };
 
 /** How an attempt of a job ended. `lost`: by what happened to its runner. */
@@ -54,7 +57,14 @@ export type JobEnd = z.infer<typeof jobEndSchema>;
 export const jobReportSchema = z.discriminatedUnion('step', [
   z.object({ ...attemptOf, step: z.literal('started') }),
   /** `began`: its program was started, whether that was reported or not. */
-  z.object({ ...attemptOf, step: z.literal('finished'), began: z.boolean(), end: jobEndSchema }),
+  z.object({
+    ...attemptOf,
+    step: z.literal('finished'),
+    began: z.boolean(),
+    end: jobEndSchema,
+    /** Why the runner can begin no job now. It has certainly not begun this one: the attempt does not count. */
+    handedBack: z.string().max(MAX_PROBLEM).optional(),
+  }),
 ]);
 export type JobReport = z.infer<typeof jobReportSchema>;
 
@@ -166,6 +176,8 @@ export const fromRunnerSchema = z.discriminatedUnion('type', [
     n,
     cpu_percent: z.number(),
     memory_percent: z.number(),
+    /** Why it can begin no job now. */
+    problem: z.string().max(MAX_PROBLEM).optional(),
   }),
   z.object({ type: z.literal('reports'), n, reports: z.array(jobReportSchema).min(1).max(MAX_REPORTS) }),
   /** The newest word on each replica that no core has acknowledged yet; all of it is acknowledged at once. */

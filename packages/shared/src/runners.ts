@@ -28,6 +28,7 @@ export const runnerSchema = z
     drained: z.boolean().describe('Takes no new work.'),
     status: z.enum(['online', 'offline']),
     status_since: timestamp,
+    problem: z.string().describe('Why it can begin no job now, and is given none; empty when it can.'),
     jobs: z.int().describe('Jobs that it has now.'),
     replicas: z.int().describe('Replicas of services that are placed on it.'),
     cpu_percent: z.number().nullable().describe('Of all its processors, as it last said; null when not known here.'),

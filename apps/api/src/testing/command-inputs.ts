@@ -96,6 +96,7 @@ export const commandInputs: Record<string, fc.Arbitrary<unknown>> = {
           step: fc.constant('finished'),
           began: fc.boolean(),
           end: jobEnd,
+          handedBack: fc.option(fc.constantFrom('', 'no space is left'), { nil: undefined }),
         }),
       ),
       { minLength: 1, maxLength: 6 },

@@ -53,6 +53,7 @@ export const workInputs: Record<string, fc.Arbitrary<unknown>> = {
   'runners.describe': fc.record({ id: runnerId, ...software }),
   'runners.note_certificate': fc.record({ id: runnerId, expiresAt: fc.nat() }),
   'runners.observe': fc.record({ id: runnerId, online: fc.boolean() }),
+  'runners.note_problem': fc.record({ id: runnerId, problem: fc.constantFrom('', 'no space is left') }),
   'runners.set_drained': fc.record({ id: runnerId, drained: fc.boolean() }),
   'runners.remove': fc.record({ id: runnerId }),
   'services.create': fc.record({ name: service, spec, replicas, system: fc.boolean() }),

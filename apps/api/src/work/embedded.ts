@@ -8,7 +8,7 @@ import type { ProgramUser } from '../lib/program-user';
 import type { Reconciler } from '../reconcile/driver';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
-import { embeddedRunner, registerEmbedded, removeRunner } from '../resources/runners/commands';
+import { embeddedRunner, noteRunnerProblem, registerEmbedded, removeRunner } from '../resources/runners/commands';
 import { type Agent, bootId, createAgent } from './agent/agent';
 import { createMeasure } from './agent/measure';
 import { createReplicas } from './agent/replicas/replicas';
@@ -121,6 +121,9 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
       known.version === own.version &&
       known.address === own.address &&
       known.labels['node'] === node.name;
+    if (known && known.problem !== agent.problem) {
+      await propose(noteRunnerProblem, { id: known.id, problem: agent.problem }, systemProposal(node.id));
+    }
     if (!same) await propose(registerEmbedded, { id: uuidv7(), ...own }, systemProposal(node.id));
   }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { Applier } from '../replication/applier';
 import type { Proposer } from '../replication/proposer';
-import { describeRunner, findRunner } from '../resources/runners/commands';
+import { describeRunner, findRunner, noteRunnerProblem } from '../resources/runners/commands';
 import { assignedWork, recordReplicas, recordReports } from './assigned';
 import type { ChangedRunners } from './changes';
 import { PROOF_MAX_AGE_MS } from './lease';
@@ -71,10 +71,16 @@ const statusOf = prepared((db) =>
   db.$client.prepare<[string], string>("SELECT status FROM runners WHERE id = ? AND state = 'active'").pluck(),
 );
 
+const problemOf = prepared((db) =>
+  db.$client.prepare<[string], string>("SELECT problem FROM runners WHERE id = ? AND state = 'active'").pluck(),
+);
+
 export function createRunnerHub(deps: HubDeps): RunnerHub {
   const { db, applier, measured, clock } = deps;
   const sessions = new Map<string, { readonly session: Session; readonly notAfter: number }>();
   const seen = new Map<string, RunnerSeen>();
+  /** Runners whose word on what hinders them is being written. */
+  const noting = new Set<string>();
   let closed = false;
 
   /** Undefined for one that is none any more. */
@@ -86,8 +92,9 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
     return openSession(socket, {
       ...{ nodeId: deps.nodeId, runnerId, logger: deps.logger },
       renews: () => renews(runnerId),
-      onHeartbeat({ cpu_percent, memory_percent }) {
+      onHeartbeat({ cpu_percent, memory_percent, problem = '' }) {
         seen.set(runnerId, { heardAt: clock(), cpuPercent: cpu_percent, memoryPercent: memory_percent });
+        void noteProblem(runnerId, problem);
       },
       onMetrics: ({ batch, doNotPropagate: isElsewhere, stamp }) =>
         measured.take(runnerId, batch, { isElsewhere, stamp }),
@@ -98,6 +105,17 @@ export function createRunnerHub(deps: HubDeps): RunnerHub {
       onHello: ({ labels, capacity, version }) => describe(runnerId, { labels, capacity, version }),
       onRenew: (csr) => deps.renewCertificate(runnerId, csr),
     });
+  }
+
+  /** Until it is written down the next heartbeat says it again. */
+  async function noteProblem(id: string, problem: string): Promise<void> {
+    const known = problemOf(db()).get(id);
+    if (known === undefined || known === problem || noting.has(id) || !isFresh()) return;
+    noting.add(id);
+    await deps
+      .propose(noteRunnerProblem, { id, problem }, systemProposal(deps.nodeId))
+      .catch((error: unknown) => deps.logger.debug({ err: error, runner: id }, 'the word of a runner was not taken'));
+    noting.delete(id);
   }
 
   async function describe(id: string, now: { labels: Labels; capacity: number; version: string }): Promise<void> {

@@ -10,14 +10,15 @@ const labelText = (runner: Runner): string =>
   Object.entries(runner.labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(', ');
-const statusOf = (runner: Runner): string => (runner.drained ? `${runner.status}, drained` : runner.status);
+const statusOf = ({ status, drained, problem }: Runner): string =>
+  [status, drained && 'drained', problem !== '' && 'begins no job'].filter(Boolean).join(', ');
 
 const COLUMNS: readonly Column<Runner>[] = [
   { header: 'NAME', value: (r) => r.name },
   {
     header: 'STATUS',
     value: statusOf,
-    paint: (text, r, colors) => (r.status === 'online' && !r.drained ? colors.green(text) : colors.yellow(text)),
+    paint: (text, r, colors) => (statusOf(r) === 'online' ? colors.green(text) : colors.yellow(text)),
   },
   { header: 'SINCE', value: (r) => relativeTime(r.status_since, Date.now()) },
   { header: 'NODE', value: (r) => r.node_id },
@@ -58,6 +59,7 @@ function fieldsOf(runner: Runner): [string, string | number | null][] {
     ['name', runner.name],
     ['id', runner.id],
     ['status', `${statusOf(runner)} since ${utcTime(runner.status_since)}`],
+    ['problem', runner.problem],
     ['inside of node', runner.node_id],
     ['connected to nodes', runner.connected_to.join(', ')],
     ['has', `${has}; capacity ${runner.capacity}`],

@@ -69,6 +69,8 @@ const TONES: Partial<Record<EventType, Tone>> = {
   'alarm.cleared': 'ok',
   'runner.online': 'ok',
   'runner.offline': 'bad',
+  'runner.failing': 'bad',
+  'runner.recovered': 'ok',
   'runner.drained': 'warn',
   'job.failed': 'bad',
   'service.rolled_back': 'warn',

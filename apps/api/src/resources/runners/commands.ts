@@ -1,8 +1,9 @@
 import { nodeName } from '@quorate/shared/names';
+import { MAX_PROBLEM } from '@quorate/shared/runner-protocol';
 import { labelsSchema } from '@quorate/shared/runners';
 import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
-import { defineCommand } from '../../commands/define-command';
+import { type ApplyContext, defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import { remembered } from '../../db/remembered';
 import type { StateDb } from '../../db/state-store';
@@ -94,6 +95,26 @@ export const observeRunner = defineCommand({
   },
 });
 
+/** Whether and why it can begin no job now: it is given none meanwhile. The same again changes nothing. */
+export function setProblem(tx: StateDb, id: string, problem: string, ctx: ApplyContext): void {
+  const runner = tx.select().from(runners).where(eq(runners.id, id)).get();
+  if (runner?.state !== 'active' || runner.problem === problem) return;
+  tx.update(runners).set({ problem }).where(eq(runners.id, id)).run();
+  const { name } = runner;
+  if (problem === '') ctx.event('runner.recovered', `the runner ${name} can begin jobs again`, { runner: id });
+  else
+    ctx.event('runner.failing', `the runner ${name} gets no job, since it can begin none: ${problem}`, { runner: id });
+}
+
+/** What the runner says of itself: empty, it can begin jobs again. */
+export const noteRunnerProblem = defineCommand({
+  type: 'runners.note_problem',
+  since: 1,
+  audited: false,
+  input: z.object({ id: z.uuid(), problem: z.string().max(MAX_PROBLEM) }),
+  apply: (tx, { id, problem }, ctx) => setProblem(tx, id, problem, ctx),
+});
+
 export const setRunnerDrained = defineCommand({
   type: 'runners.set_drained',
   since: 1,
@@ -146,6 +167,7 @@ export const runnerCommands = [
   registerEmbedded,
   describeRunner,
   observeRunner,
+  noteRunnerProblem,
   setRunnerDrained,
   noteRunnerCertificate,
   removeRunner,

@@ -37,6 +37,7 @@ function viewRunner(row: RunnerRow, sight: RunnerSight): Runner {
     drained: row.drainedAt !== null,
     status: row.status,
     status_since: toTimestamp(row.statusSince),
+    problem: row.problem,
     jobs: sight.jobs,
     replicas: sight.replicas,
     cpu_percent: sight.cpuPercent,

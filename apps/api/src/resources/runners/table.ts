@@ -21,6 +21,8 @@ export const runners = sqliteTable(
     /** What the leader last saw of it; changes alone are recorded. */
     status: text({ enum: ['online', 'offline'] }).notNull(),
     statusSince: integer('status_since').notNull(),
+    /** Why it can begin no job now; empty when it can. */
+    problem: text().notNull().default(''),
     certificateExpiresAt: integer('certificate_expires_at'),
     joinedAt: integer('joined_at').notNull(),
     removedAt: integer('removed_at'),

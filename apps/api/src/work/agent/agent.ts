@@ -1,9 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AssignedWork, JobEnd, JobOutputRange, JobReport, OutputChunk } from '@quorate/shared/runner-protocol';
+import {
+  type AssignedWork,
+  type JobEnd,
+  type JobOutputRange,
+  type JobReport,
+  MAX_PROBLEM,
+  type OutputChunk,
+} from '@quorate/shared/runner-protocol';
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 import type { ProgramUser } from '../../lib/program-user';
+import { diskProblem } from './disk-problem';
 import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
 import { createReportQueue } from './report-queue';
 import type { Spawner } from './spawner';
@@ -41,6 +49,8 @@ export interface Agent {
   /** Output of an attempt that is here; undefined when it is not. */
   output(range: JobOutputRange): Promise<OutputChunk | undefined>;
   readonly running: number;
+  /** Why it can begin no job now, and hands back those that it is given; empty when it can. */
+  readonly problem: string;
   /** What runs now, to be measured. */
   programs(): RunningProgram[];
   /** Kills what runs, waits for it, and tells of it if it can. */
@@ -49,6 +59,8 @@ export interface Agent {
 
 /** A runner whose lease was renewed begins what it could not begin before. */
 const CONVERGE_MS = 250;
+/** How often it looks whether it can begin jobs again. */
+const PROBE_MS = 1_000;
 /** For the last reports of an agent that is stopped. */
 const LAST_REPORTS_MS = 2_000;
 /** How often output is asked for that is not there yet. */
@@ -82,6 +94,7 @@ export function createAgent(options: AgentOptions): Agent {
   let wanted: AssignedWork['jobs'] = [];
   let latest = -1;
   let stopped = false;
+  let problem = '';
   /** Why nobody knows whether what is assigned now was begun before; until it was assigned once. */
   let unsure = noteBoot(dir)
     ? 'the host of the runner was restarted'
@@ -92,6 +105,18 @@ export function createAgent(options: AgentOptions): Agent {
   function withoutStart(job: AssignedWork['jobs'][number]): JobEnd | undefined {
     if (unsure !== undefined) return lostEnd(unsure);
     return job.cancel ? { ...lostEnd(''), outcome: 'cancelled' } : undefined;
+  }
+
+  /** Undefined when it can begin none now: then no other is begun either, until it can. */
+  function start(job: AssignedWork['jobs'][number]): JobRun | undefined {
+    if (problem !== '') return undefined;
+    try {
+      return store.start(job, job.spec);
+    } catch (error) {
+      problem = diskProblem(error).slice(0, MAX_PROBLEM);
+      logger.error({ err: error, job: job.id }, 'no job can be begun');
+      return undefined;
+    }
   }
 
   function begin(job: AssignedWork['jobs'][number]): void {
@@ -106,9 +131,14 @@ export function createAgent(options: AgentOptions): Agent {
     }
     // Its program would be killed at once, or run after the job was given away.
     if (!options.leaseHeld()) return;
-    const run = store.start(of, job.spec);
+    const run = start(job);
     const entry: Known = { of, since, run };
     known.set(keyOf(of), entry);
+    if (!run) {
+      const lost = lostEnd(`its runner could not begin it: ${problem}`);
+      void reports.add({ ...of, step: 'finished', began: false, end: lost, handedBack: problem });
+      return;
+    }
     void run.begun.then(() => (run.pid === undefined ? undefined : reports.add({ ...of, step: 'started' })));
     void run.ended.then(({ began, end }) => {
       entry.run = undefined;
@@ -136,6 +166,9 @@ export function createAgent(options: AgentOptions): Agent {
       else if (job.cancel) entry.run?.stop('cancelled');
     }
   }
+  const prober = setInterval(() => {
+    if (problem !== '') problem = store.hindrance().slice(0, MAX_PROBLEM);
+  }, PROBE_MS);
   const ticker = setInterval(() => {
     if (latest >= 0) converge();
   }, CONVERGE_MS);
@@ -171,6 +204,9 @@ export function createAgent(options: AgentOptions): Agent {
     get running() {
       return runs().length;
     },
+    get problem() {
+      return problem;
+    },
     programs: () =>
       [...known.values()].flatMap(({ of, run }) =>
         run?.pid === undefined ? [] : [{ kind: 'job', pid: run.pid, ...of }],
@@ -178,6 +214,7 @@ export function createAgent(options: AgentOptions): Agent {
     async stop() {
       stopped = true;
       clearInterval(ticker);
+      clearInterval(prober);
       const ending = runs().map(({ ended }) => ended);
       stopAll('stopped');
       await Promise.all(ending);

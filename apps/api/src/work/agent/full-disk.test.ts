@@ -1,12 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobReport, ReplicaReport } from '@quorate/shared/runner-protocol';
 import { serviceSpecSchema } from '@quorate/shared/services';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../lib/ids';
 import { silentLogger } from '../../lib/logger';
+import { mountSmallDisk } from '../../testing/small-disk';
 import { until } from '../../testing/until';
 import { type Agent, createAgent } from './agent';
 import { createReplicas, type Replicas } from './replicas/replicas';
@@ -14,14 +12,10 @@ import { createSpawner } from './spawner';
 
 const logger = silentLogger();
 const LONG = 20_000;
-const dir = mkdtempSync(join(tmpdir(), 'quorate-full-disk-'));
-const mount = (): boolean => spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', dir]).status === 0;
-const unmount = () => spawnSync('umount', ['-l', dir]);
-const canMount = mount();
-if (canMount) unmount();
-else process.stdout.write('    SKIPPED, a full disk: it needs root and CAP_SYS_ADMIN, to mount a small one\n');
+const disk = mountSmallDisk();
 
-describe.skipIf(!canMount)('a runner whose disk is full', () => {
+describe.skipIf(!disk)('a runner whose disk is full', () => {
+  const { dir, fill, free } = disk ?? { dir: '', fill: () => undefined, free: () => undefined };
   const spawner = createSpawner({ leaseEndsAt: () => performance.now() + 3_600_000, user: undefined, logger });
   const reports: JobReport[] = [];
   const words: ReplicaReport[] = [];
@@ -31,7 +25,6 @@ describe.skipIf(!canMount)('a runner whose disk is full', () => {
   const onThrown = (error: unknown): void => void thrown.push(error);
   beforeAll(() => {
     process.on('uncaughtExceptionMonitor', onThrown);
-    expect(mount()).toBe(true);
     agent = createAgent({
       ...{ dir: join(dir, 'work'), spawner, user: undefined, logger, leaseHeld: () => true },
       report: async (batch) => void reports.push(...batch),
@@ -46,21 +39,9 @@ describe.skipIf(!canMount)('a runner whose disk is full', () => {
     process.off('uncaughtExceptionMonitor', onThrown);
     await Promise.all([agent.stop(), replicas.stopAll()]);
     spawner.stop();
-    unmount();
-    rmSync(dir, { recursive: true, force: true });
+    disk?.remove();
   });
 
-  const filler = join(dir, 'filler');
-  function fill(): void {
-    for (const bytes of [64 * 1024, 4096]) {
-      try {
-        for (;;) writeFileSync(filler, Buffer.alloc(bytes), { flag: 'a' });
-      } catch {
-        // Full, to that size.
-      }
-    }
-  }
-  const free = (): void => rmSync(filler, { force: true });
   let index = 0;
   /** Assigns one job alone, and gives how it ended. */
   async function run(script: string, begun: () => void = () => undefined) {
@@ -84,7 +65,7 @@ describe.skipIf(!canMount)('a runner whose disk is full', () => {
     begun();
     await until(() => of('finished') !== undefined, 'the job is over', LONG);
     const report = of('finished');
-    return report?.step === 'finished' ? report.end : undefined;
+    return report?.step === 'finished' ? { ...report.end, handedBack: report.handedBack } : undefined;
   }
   const told = (change: object = {}) => {
     const spec = serviceSpecSchema.parse({ command: 'sleep', args: ['1000'], stop_grace_seconds: 0 });
@@ -93,13 +74,14 @@ describe.skipIf(!canMount)('a runner whose disk is full', () => {
     replicas.assign({ owner: 'runner', index, replicas: [one] });
   };
 
-  it('says of a job why it could not begin, and begins the next one when there is room', async () => {
+  it('hands back a job that it could not begin with the reason, and begins others when there is room', async () => {
     fill();
-    expect(await run('echo it ran')).toMatchObject({
-      ...{ outcome: 'lost', exitCode: null, outputTail: '' },
-      error: 'its runner could not begin it: no space is left on the disk of the runner',
-    });
+    const why = 'no space is left on the disk of the runner';
+    const handedBack = { outcome: 'lost', exitCode: null, outputTail: '', handedBack: why };
+    expect(await run('echo it ran')).toMatchObject({ ...handedBack, error: `its runner could not begin it: ${why}` });
+    expect([agent.problem, await run('echo it ran')]).toMatchObject([why, handedBack]);
     free();
+    await until(() => agent.problem === '', 'it sees that there is room', LONG);
     expect(await run('echo it ran')).toMatchObject({ outcome: 'succeeded', error: '', outputTail: 'it ran\n' });
   });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecSpec } from '@quorate/shared/jobs';
 import type { JobEnd, OutputChunk } from '@quorate/shared/runner-protocol';
@@ -16,6 +16,8 @@ const STOP_GRACE_MS = 5_000;
 /** Attempts whose output is kept. */
 const KEPT = 300;
 const PRUNE_SLACK = 50;
+/** There is to be room for so much before jobs are begun again, so that it is for more than one. */
+const ROOM_BYTES = 64 * 1024;
 
 /** Why a program is ended before its time. `lost`: the runner may not run it any more. */
 export type StopReason = 'cancelled' | 'lost' | 'stopped';
@@ -44,7 +46,10 @@ export interface JobStore {
   readonly damaged: boolean;
   /** How an attempt ended that an earlier process began: it is ended now if it still ran. Undefined: it was never begun. */
   recover(of: AttemptId): JobEnd | undefined;
+  /** @throws Error of the system: nothing was begun */
   start(of: AttemptId, spec: ExecSpec): JobRun;
+  /** Tries what `start` needs. @returns why none could be begun now; empty when one could */
+  hindrance(): string;
   /** Of an attempt that is over. */
   output(of: AttemptId, offset: number): OutputChunk | undefined;
   /** Forgets the oldest attempts beyond those that are kept for their output. */
@@ -108,12 +113,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   function start(of: AttemptId, spec: ExecSpec): JobRun {
     const name = nameOf(of);
     const path = logPath(of);
-    let cwd: string;
-    try {
-      cwd = prepare(name);
-    } catch (error) {
-      return overAlready(lostEnd(`its runner could not begin it: ${diskProblem(error)}`));
-    }
+    const cwd = prepare(name);
     const log = createOutputLog(path);
     const program = spawner.start(spec, {
       kind: 'job',
@@ -152,6 +152,19 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     };
   }
 
+  function hindrance(): string {
+    const path = join(dir, 'room');
+    try {
+      writeFileSync(path, Buffer.alloc(ROOM_BYTES));
+      pool.release(pool.take());
+      return '';
+    } catch (error) {
+      return diskProblem(error);
+    } finally {
+      keep('room', () => rmSync(path, { force: true }));
+    }
+  }
+
   for (const name of isOver.keys()) {
     const [id = '', attempt] = name.split('.');
     recover({ id, attempt: Number(attempt) });
@@ -162,6 +175,7 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     damaged: records.damaged,
     recover,
     start,
+    hindrance,
     output(of, offset) {
       const record = records.load(nameOf(of));
       return record ? outputChunk(logPath(of), offset, record.total, true) : undefined;
@@ -178,12 +192,6 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     },
   };
 }
-
-/** Of an attempt whose program was never started. */
-const overAlready = (end: JobEnd): JobRun => ({
-  ...{ pid: undefined, begun: Promise.resolve(), ended: Promise.resolve({ began: false, end }), stop: () => undefined },
-  output: async (offset) => ({ offset, data: '', total: 0, ended: true }),
-});
 
 /** For an attempt that was ended by what happened to its runner. */
 export const lostEnd = (error: string): JobEnd => ({

@@ -31,7 +31,8 @@ export interface LinkOptions {
   /** `host:port` of the core's cluster listener. */
   readonly address: string;
   readonly tls: () => ClientOptions;
-  readonly sample: () => { cpu_percent: number; memory_percent: number };
+  /** What a heartbeat says. */
+  readonly sample: () => { cpu_percent: number; memory_percent: number; problem?: string };
   readonly onWork: (work: AssignedWork) => void;
   readonly onCores: (addresses: readonly string[]) => void;
   readonly onTrust: (trust: Trust) => void;

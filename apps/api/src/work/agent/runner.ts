@@ -115,7 +115,11 @@ export function startRunner(options: RunnerOptions): Runner {
     const session = async (): Promise<void> => {
       const link = openLink({
         ...{ address, tls: options.tls, logger, onCores: setCores, onTrust: options.onTrust },
-        sample: () => ({ cpu_percent: measured.host.cpu_percent, memory_percent: measured.host.memory_percent }),
+        sample: () => ({
+          cpu_percent: measured.host.cpu_percent,
+          memory_percent: measured.host.memory_percent,
+          problem: agent.problem,
+        }),
         onWork(work) {
           agent.assign(work);
           replicas.assign({ owner: options.id, index: work.index, replicas: work.replicas });

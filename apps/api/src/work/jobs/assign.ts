@@ -9,6 +9,8 @@ export interface RunnerLoad {
   readonly used: number;
   readonly online: boolean;
   readonly drained: boolean;
+  /** Why it can begin no job now; empty when it can. */
+  readonly problem: string;
 }
 
 export interface WaitingJob {
@@ -22,7 +24,7 @@ export interface Assignment {
   readonly runner: string;
 }
 
-const takesWork = (runner: RunnerLoad): boolean => runner.online && !runner.drained;
+const takesWork = (runner: RunnerLoad): boolean => runner.online && !runner.drained && runner.problem === '';
 
 /** Whether it could take a job with these labels now. */
 export const canTake = (runner: RunnerLoad, labels: Labels): boolean =>
@@ -60,8 +62,11 @@ export function waitingFor(job: WaitingJob, runners: readonly RunnerLoad[]): str
   const suited = wanted.length === 0 ? 'runner' : `runner with ${wanted.join(', ')}`;
   const online = eligible.filter((runner) => runner.online);
   if (online.length === 0) return `every ${suited} is offline`;
-  const open = online.filter(takesWork);
-  if (open.length === 0) return `every ${suited} that is online is drained`;
+  const inService = online.filter((runner) => !runner.drained);
+  const [first] = inService;
+  if (!first) return `every ${suited} that is online is drained`;
+  const open = inService.filter(takesWork);
+  if (open.length === 0) return `no ${suited} can begin a job now: ${first.problem}`;
   if (open.every((runner) => runner.used >= runner.capacity)) return `every ${suited} is full`;
   return null;
 }

@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { type ApplyContext, defineCommand } from '../../commands/define-command';
 import { DomainError } from '../../commands/domain-error';
 import type { StateDb } from '../../db/state-store';
+import { setProblem } from '../../resources/runners/commands';
 import { assignJobs } from './assign';
 import {
   beginAttempt,
@@ -23,6 +24,7 @@ import {
   markStarted,
   reopen,
   settle,
+  takeBack,
 } from './lifecycle';
 import {
   countDeadLetters,
@@ -135,6 +137,11 @@ function applyReport(tx: StateDb, runnerId: string, what: Report, ctx: ApplyCont
   }
   const { outputTail, outputBytes, ...end } = what.end;
   endAttempt(tx, job, { ...end, began: what.began }, ctx);
+  if (what.handedBack !== undefined) {
+    setProblem(tx, runnerId, what.handedBack, ctx);
+    takeBack(tx, job, ctx);
+    return true;
+  }
   keepOutput(tx, job, outputTail, outputBytes);
   settle(tx, job, end.outcome, ctx);
   return true;

@@ -44,6 +44,9 @@ const statements = prepared((db) => {
     finish: sql.prepare<[string, number, string]>(
       'UPDATE jobs SET state = ?, runner_id = NULL, finished_at = ? WHERE id = ?',
     ),
+    waitAnew: sql.prepare<[number, string]>(
+      "UPDATE jobs SET state = 'queued', runner_id = NULL, forgiven = forgiven + 1, not_before = ? WHERE id = ?",
+    ),
     again: sql.prepare<[number, string]>(
       "UPDATE jobs SET state = 'queued', runner_id = NULL, not_before = ? WHERE id = ?",
     ),
@@ -139,6 +142,12 @@ export function settle(tx: StateDb, job: JobProgress, outcome: AttemptRow['outco
     const backoffMs = Math.min(job.backoffMs * 2 ** (made - 1), MAX_BACKOFF_MS);
     statements(tx).again.run(ctx.at + backoffMs, job.id);
   }
+}
+
+/** Its runner could not begin the attempt: it waits for another, as if there had been none. */
+export function takeBack(tx: StateDb, job: JobProgress, ctx: ApplyContext): void {
+  if (job.cancelRequested) finish(tx, job, 'cancelled', ctx);
+  else statements(tx).waitAnew.run(ctx.at, job.id);
 }
 
 export function finish(

@@ -220,5 +220,6 @@ export function runnerLoads(db: StateDb): RunnerLoad[] {
       used: (busy.get(runner.id) ?? 0) + (has.get(runner.id) ?? 0),
       online: runner.status === 'online',
       drained: runner.drainedAt !== null,
+      problem: runner.problem,
     }));
 }

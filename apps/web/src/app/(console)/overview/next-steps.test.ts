@@ -138,7 +138,11 @@ it('names what the cluster runs badly, and no runner of a node that is named alr
   const service = { name: 'web', replicas, revision: 1, rollout: { state: 'idle', detail: '' } };
   const waiting = { ...service, instances: [{ state: 'pending', runner: null, reason: 'no runner has its labels' }] };
   const work = {
-    runners: [runner, { ...runner, name: 'n3', node_id: 3 }, { ...runner, name: 'r2', status: 'online' }],
+    runners: [
+      runner,
+      { ...runner, name: 'n3', node_id: 3 },
+      { ...runner, name: 'r2', status: 'online', problem: 'no space is left' },
+    ],
     services: [waiting, { ...service, name: 'off', replicas: { desired: 0, placed: 0, healthy: 0 }, instances: [] }],
     jobs: { dead_letters: 2 },
     balancers: [],
@@ -146,6 +150,7 @@ it('names what the cluster runs badly, and no runner of a node that is named alr
   const steps = nextSteps(cluster([member(1), member(2), member(3)]), [], NOW, [], work);
   expect(steps.map(({ key, text }) => [key, text])).toEqual([
     ['runners-offline', 'Bring its host back, or remove what is gone for good.'],
+    ['runners-failing', 'No space is left. Jobs are given to it again once that is over.'],
     ['service-web', 'No runner has its labels.'],
     ['dead-letters', 'Their attempts are used up. Look why, and retry them.'],
   ]);

@@ -145,6 +145,19 @@ function offlineRunners({ runners }: Work): NextStep[] {
   return [{ key: 'runners-offline', tone: 'warn', title, text, link }];
 }
 
+function failingRunners({ runners }: Work): NextStep[] {
+  const failing = runners.filter(({ status, problem }) => status === 'online' && problem !== '');
+  const [first, ...others] = failing;
+  if (!first) return [];
+  const title =
+    others.length === 0 ? `The runner ${first.name} can begin no job` : `${failing.length} runners can begin no job`;
+  const reasons =
+    others.length === 0 ? first.problem : failing.map(({ name, problem }) => `${name}: ${problem}`).join('; ');
+  const text = `${asSentence(reasons)} Jobs are given to it again once that is over.`;
+  const link = { href: '/runners', label: 'Show runners' };
+  return [{ key: 'runners-failing', tone: 'warn', title, text, link }];
+}
+
 const SERVICE_TROUBLE = {
   failing: ['bad', 'is failing', 'Its replicas do not become healthy.'],
   rollout_failed: ['bad', 'could not be rolled out', 'Its replicas do not become healthy.'],
@@ -224,7 +237,13 @@ export function nextSteps(
     ...failingMembers(cluster),
     ...danglingJoins(joins),
     ...(work
-      ? [...offlineRunners(work), ...strandedReplicas(work, nowMs), ...troubledServices(work), ...balancers(work)]
+      ? [
+          ...offlineRunners(work),
+          ...failingRunners(work),
+          ...strandedReplicas(work, nowMs),
+          ...troubledServices(work),
+          ...balancers(work),
+        ]
       : []),
     ...sizeStep(cluster),
     ...certificates(cluster, nowMs),

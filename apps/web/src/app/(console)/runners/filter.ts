@@ -23,9 +23,9 @@ export function filterRunners(runners: readonly Runner[], show: Show, text: stri
 /** Jobs and replicas that it has now. */
 export const workOf = ({ jobs, replicas }: Runner): number => jobs + replicas;
 
-/** What all runners can do together: those that are offline or drained add nothing. */
+/** What all runners can do together: those that are offline or drained, or can begin no job, add nothing. */
 export function summaryOf(runners: readonly Runner[]) {
-  const ready = runners.filter(({ status, drained }) => status === 'online' && !drained);
+  const ready = runners.filter(({ status, drained, problem }) => status === 'online' && !drained && problem === '');
   return {
     total: runners.length,
     online: runners.filter(({ status }) => status === 'online').length,

@@ -37,6 +37,7 @@ export function RunnerState({ runner }: { runner: Runner }) {
       <p className="text-ink-3 text-xs">
         for <Span since={runner.status_since} />
       </p>
+      {runner.problem === '' ? null : <p className="break-words text-warn text-xs">Begins no job: {runner.problem}</p>}
     </div>
   );
 }
