@@ -16,7 +16,7 @@ import type { Globals } from './globals';
 import { type Io, isInteractive, wantsColor } from './io';
 import { type Colors, colorsFor, plain, render, type View } from './output';
 import { type Resolved, resolveTarget } from './target';
-import { createTransport, type Transport, TransportError } from './transport';
+import { createTransport, isTimeout, mayBeSent, type Transport, TransportError } from './transport';
 
 /** What a command gets to work with: the API, the output, the questions. One for each run. */
 export interface Invocation {
@@ -65,9 +65,9 @@ function checkInput(route: RouteDefinition, input: { params?: unknown; query?: u
 function unansweredWrite(error: unknown, method: string, key: string | undefined): unknown {
   if (!(error instanceof ApiError) || error.code !== 'unreachable' || method === 'get') return error;
   const { cause } = error;
-  const timedOut = cause instanceof Error && cause.name === 'TimeoutError';
-  const cut =
-    cause instanceof TransportError && cause.codes.some((c) => /^(UND_ERR_SOCKET|ECONNRESET|TimeoutError)$/.test(c));
+  const timedOut =
+    cause instanceof TransportError ? isTimeout(cause) : (cause as Error | undefined)?.name === 'TimeoutError';
+  const cut = cause instanceof TransportError && mayBeSent(cause);
   if (!timedOut && !cut) return error;
   return new CliError(timedOut ? 'timeout' : 'unavailable', 'no answer came; the write may or may not have happened', {
     hint: key ? `repeat the same command with: --idempotency-key ${key}` : 'look before you repeat it',

@@ -10,7 +10,7 @@ import { reportOf, reportText } from './report';
 import { answer, listen, problem, type Stub } from './testing/server';
 import { makePki } from './testing/tls';
 import { fetchPinnedCa } from './tls-pin';
-import { createTransport, type Target } from './transport';
+import { createTransport, mayBeSent, type Target, TransportError } from './transport';
 
 const ME = { kind: 'user', id: '1', name: 'ada', role: 'admin', expires_at: null };
 const cleanUps: (() => Promise<void>)[] = [];
@@ -179,4 +179,15 @@ it('does not say the same twice', () => {
   const report = { exit: 'usage', message: 'not a cron expression', fields, hint: undefined, requestId: '' } as const;
   expect(reportText(report, colorsFor(false))).toBe('error: not a cron expression\n  field: cron\n');
   expect(reportText({ ...report, message: 'invalid' }, colorsFor(false))).toContain('  cron: not a cron expression');
+});
+
+it.each([
+  [['ECONNREFUSED'], false],
+  [['CERT_HAS_EXPIRED', 'UND_ERR_CONNECT_TIMEOUT'], false],
+  [['UND_ERR_SOCKET'], true],
+  [['EPIPE'], true],
+  [['UND_ERR_HEADERS_TIMEOUT'], true],
+  [['ECONNREFUSED', 'ECONNRESET'], true],
+])('after %j a write may have happened: %s', (codes, may) => {
+  expect(mayBeSent(new TransportError('', codes))).toBe(may);
 });

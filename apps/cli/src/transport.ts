@@ -41,6 +41,7 @@ const NOT_SENT = new Set([
   'EPROTO',
 ]);
 const isTlsCode = (code: string): boolean => /CERT|ERR_TLS|ERR_SSL|SIGNATURE|EPROTO/.test(code);
+const isSent = (code: string): boolean => !NOT_SENT.has(code) && !isTlsCode(code);
 
 /** The innermost system error of a fetch failure: an AggregateError (several addresses) counts as its first. */
 function rootOf(error: unknown): { code: string; message: string } {
@@ -158,7 +159,7 @@ export function createTransport(target: Target, options: TransportOptions): Tran
         if (init.signal?.aborted) throw error;
         const { code, words } = explain(error);
         failures.push({ endpoint, code, words });
-        if (!repeatable && !NOT_SENT.has(code) && !isTlsCode(code)) break;
+        if (!repeatable && isSent(code)) break;
         if (!last) options.onFailover?.(`${nameOf(endpoint)}: ${words}; trying the next node`);
       }
     }
@@ -179,3 +180,5 @@ const TIMEOUTS = new Set(['TimeoutError', 'UND_ERR_HEADERS_TIMEOUT']);
 
 export const isTimeout = (error: TransportError): boolean => error.codes.some((code) => TIMEOUTS.has(code));
 export const isTlsFailure = (error: TransportError): boolean => error.codes.some(isTlsCode);
+/** Nobody knows whether a node got the request and did what it says. */
+export const mayBeSent = (error: TransportError): boolean => error.codes.some(isSent);
