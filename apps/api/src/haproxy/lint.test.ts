@@ -245,10 +245,13 @@ describe('the edges', () => {
       () => Array.from({ length: 7000 }, (_, i) => `listen n${i}\ndefault_backend m${i}\n`).join(''),
     ],
     ['blanks', () => `listen a\n${' '.repeat(260_000)}x`],
-  ])('256 KiB of %s take less than two seconds', (_name, make) => {
-    const started = performance.now();
-    const { findings } = checkConfig(make().slice(0, 262_144), '2.6');
-    expect(performance.now() - started).toBeLessThan(2000);
+  ])('256 KiB of %s take less than two seconds of the processor', (_name, make) => {
+    const text = make().slice(0, 262_144);
+    const before = process.cpuUsage();
+    const { findings } = checkConfig(text, '2.6');
+    // Of this process alone: what else the machine does counts for nothing.
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(2000);
     expect(findings.length).toBeLessThanOrEqual(MAX_FINDINGS + 1);
   });
 });

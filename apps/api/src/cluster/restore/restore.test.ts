@@ -31,6 +31,15 @@ const names = async (node: ApiNode, token: string): Promise<string[]> => {
   return (body.items as { name: string }[]).map((item) => item.name).sort();
 };
 
+/** How many entries it has applied, but those of its own by which the load balancer's revisions are recorded now and then. */
+function entriesOf(node: ApiNode): unknown {
+  const file = new Database(join(node.directory, 'state.db'), { readonly: true });
+  const sql = 'SELECT applied_index - (SELECT count(*) FROM haproxy_revisions) FROM system_state';
+  const count = file.prepare(sql).pluck().get();
+  file.close();
+  return count;
+}
+
 let directory: string;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'quorate-restore-'));
@@ -150,6 +159,7 @@ describe('a single node', () => {
       ],
       [variant('nobody.db', (file) => file.exec('DELETE FROM users')), 422, 'backup_without_admin'],
     ];
+    const entries = entriesOf(node);
     const before = (await node.call('GET', '/v1/cluster', { token })).body;
     for (const [file, status, code] of cases) {
       const answer = await upload(node, token, file);
@@ -160,7 +170,7 @@ describe('a single node', () => {
     expect(json).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } });
     const after = (await node.call('GET', '/v1/cluster', { token })).body;
     expect(after.epoch).toBe(before.epoch);
-    expect(after.applied_index).toBe(before.applied_index);
+    expect(entriesOf(node)).toBe(entries);
     expect((await node.call('GET', '/v1/cluster/restore', { token })).body).toEqual({ operation: null });
   });
 
