@@ -37,7 +37,9 @@ export function RunnerState({ runner }: { runner: Runner }) {
       <p className="text-ink-3 text-xs">
         for <Span since={runner.status_since} />
       </p>
-      {runner.problem === '' ? null : <p className="break-words text-warn text-xs">Begins no job: {runner.problem}</p>}
+      {runner.problem === '' ? null : (
+        <p className="max-w-56 break-words text-warn text-xs">Begins no job: {runner.problem}</p>
+      )}
     </div>
   );
 }
