@@ -88,19 +88,32 @@ export class Cluster {
 
   /** Lets a daemon join by a fresh token and waits until it is a voter. Gives the time it took, ms. */
   async join(joiner: Daemon, via = this.node(0)): Promise<number> {
+    const started = await this.#admit(joiner, via);
+    await this.#waitForVote(joiner, via);
+    return performance.now() - started;
+  }
+
+  /** Founds the cluster with the first daemon; the others join in their order, each while the one before gets its vote. */
+  async grow(): Promise<void> {
+    await this.found();
+    const founder = this.node(0);
+    const joiners = this.nodes.slice(1);
+    for (const joiner of joiners) await this.#admit(joiner, founder);
+    for (const joiner of joiners) await this.#waitForVote(joiner, founder);
+  }
+
+  /** Starts a joiner with a fresh token and waits until it is a member, if without a vote. Gives when it was started. */
+  async #admit(joiner: Daemon, via: Daemon): Promise<number> {
     const minted = await mintToken(this.#admin(via));
     const started = performance.now();
     this.spawnJoiner(joiner, { via, token: minted.token, fingerprint: minted.ca_fingerprint });
     await joiner.waitLive();
-    await this.waitForVoter(joiner.name, via);
-    await joiner.waitReady();
-    return performance.now() - started;
+    return started;
   }
 
-  /** Founds the cluster with the first daemon and lets all others join, one by one. */
-  async grow(): Promise<void> {
-    await this.found();
-    for (const joiner of this.nodes.slice(1)) await this.join(joiner);
+  async #waitForVote(joiner: Daemon, via: Daemon): Promise<void> {
+    await this.waitForVoter(joiner.name, via);
+    await joiner.waitReady();
   }
 
   /** Starts a member that has been a member before. */
