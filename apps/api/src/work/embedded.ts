@@ -99,9 +99,9 @@ export function createEmbeddedRunner(deps: EmbeddedDeps): EmbeddedRunner {
     runnerId = own?.id ?? runnerId;
     const { index } = applier.position;
     const work = runnerId === undefined ? { index, jobs: [], replicas: [] } : assignedWork(db(), runnerId, index);
-    if (runnerId !== undefined) agent.assign(work);
     // Without a quorum the state is old before long: what it says may run elsewhere by now.
     const isOld = performance.now() - deps.provenAt() > PROOF_MAX_AGE_MS;
+    if (runnerId !== undefined && !(isOld && agent.unsure)) agent.assign(work);
     if (isOld || (runnerId === undefined && workers.enabled)) return;
     replicas.assign({ owner: runnerId ?? 'nobody', index, replicas: work.replicas });
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type AssignedWork,
@@ -11,8 +11,9 @@ import {
 import { delay } from '../../lib/async';
 import type { Logger } from '../../lib/logger';
 import type { ProgramUser } from '../../lib/program-user';
+import { replaceFile } from '../../lib/replace-file';
 import { diskProblem } from './disk-problem';
-import { type AttemptId, createJobStore, type JobRun, lostEnd, type StopReason } from './job-run';
+import { type AttemptId, createJobStore, type JobRun, lostEnd, nameOf, type StopReason } from './job-run';
 import { createReportQueue } from './report-queue';
 import type { Spawner } from './spawner';
 
@@ -44,6 +45,8 @@ export type RunningProgram =
 export interface Agent {
   /** Converges on it; older than the last one is ignored. */
   assign(work: AssignedWork): void;
+  /** It does not know what it had begun: what it is told first must not be old. */
+  readonly unsure: boolean;
   /** To be called when the lease is over: every job is killed, since it may be given away now. */
   loseLease(): void;
   /** Output of an attempt that is here; undefined when it is not. */
@@ -67,7 +70,6 @@ const LAST_REPORTS_MS = 2_000;
 const OUTPUT_POLL_MS = 100;
 /** What has run for longer is not expected to end in the next moment. */
 const YOUNG_MS = 1_000;
-const keyOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
 
 /** The id of the system's start: programs and what was written late do not outlive it. */
 export function bootId(): string {
@@ -95,16 +97,42 @@ export function createAgent(options: AgentOptions): Agent {
   let latest = -1;
   let stopped = false;
   let problem = '';
-  /** Why nobody knows whether what is assigned now was begun before; until it was assigned once. */
-  let unsure = noteBoot(dir)
+  const boot = bootNote(dir);
+  /** Why nobody knows whether what is assigned was begun before: until all that was assigned meanwhile has an end on disk. */
+  let unsure = boot.isOther
     ? 'the host of the runner was restarted'
     : store.damaged
       ? 'the runner cannot read its notes of what it had begun'
       : undefined;
 
+  function hinder(error: unknown, message: string): void {
+    problem = diskProblem(error).slice(0, MAX_PROBLEM);
+    logger.error({ err: error }, message);
+  }
+
+  /** An end for what is not to be begun. */
   function withoutStart(job: AssignedWork['jobs'][number]): JobEnd | undefined {
-    if (unsure !== undefined) return lostEnd(unsure);
-    return job.cancel ? { ...lostEnd(''), outcome: 'cancelled' } : undefined;
+    if (unsure === undefined) return job.cancel ? { ...lostEnd(''), outcome: 'cancelled' } : undefined;
+    const end = lostEnd(unsure);
+    try {
+      // It would be begun after a restart of this process else.
+      store.note(job, end);
+    } catch (error) {
+      hinder(error, 'what is not begun cannot be noted');
+    }
+    return end;
+  }
+
+  /** All that was assigned while nobody knew has an end on disk: what comes from now on was never begun. */
+  function settle(): void {
+    if (unsure === undefined || problem !== '') return;
+    try {
+      boot.keep();
+      store.mend();
+      unsure = undefined;
+    } catch (error) {
+      hinder(error, 'the notes of what was begun cannot be mended');
+    }
   }
 
   /** Undefined when it can begin none now: then no other is begun either, until it can. */
@@ -113,8 +141,7 @@ export function createAgent(options: AgentOptions): Agent {
     try {
       return store.start(job, job.spec);
     } catch (error) {
-      problem = diskProblem(error).slice(0, MAX_PROBLEM);
-      logger.error({ err: error, job: job.id }, 'no job can be begun');
+      hinder(error, 'no job can be begun');
       return undefined;
     }
   }
@@ -123,17 +150,17 @@ export function createAgent(options: AgentOptions): Agent {
     const of = { id: job.id, attempt: job.attempt };
     const since = performance.now();
     const earlier = store.recover(of);
-    const end = earlier ?? withoutStart(job);
+    const end = earlier?.end ?? withoutStart(job);
     if (end) {
-      known.set(keyOf(of), { of, since, run: undefined });
-      void reports.add({ ...of, step: 'finished', began: earlier !== undefined, end });
+      known.set(nameOf(of), { of, since, run: undefined });
+      void reports.add({ ...of, step: 'finished', began: earlier?.began ?? false, end });
       return;
     }
     // Its program would be killed at once, or run after the job was given away.
     if (!options.leaseHeld()) return;
     const run = start(job);
     const entry: Known = { of, since, run };
-    known.set(keyOf(of), entry);
+    known.set(nameOf(of), entry);
     if (!run) {
       const lost = lostEnd(`its runner could not begin it: ${problem}`);
       void reports.add({ ...of, step: 'finished', began: false, end: lost, handedBack: problem });
@@ -154,17 +181,18 @@ export function createAgent(options: AgentOptions): Agent {
       return;
     }
     known.delete(key);
-    store.prune();
+    store.prune((name) => known.has(name));
   }
 
   function converge(): void {
-    const keys = new Set(wanted.map(keyOf));
+    const keys = new Set(wanted.map(nameOf));
     for (const [key, entry] of known) if (!keys.has(key)) drop(key, entry);
     for (const job of wanted) {
-      const entry = known.get(keyOf(job));
+      const entry = known.get(nameOf(job));
       if (!entry) begin(job);
       else if (job.cancel) entry.run?.stop('cancelled');
     }
+    settle();
   }
   const prober = setInterval(() => {
     if (problem !== '') problem = store.hindrance().slice(0, MAX_PROBLEM);
@@ -189,12 +217,14 @@ export function createAgent(options: AgentOptions): Agent {
       latest = work.index;
       wanted = work.jobs;
       converge();
-      unsure = undefined;
+    },
+    get unsure() {
+      return unsure !== undefined;
     },
     loseLease: () => stopAll('lost'),
     async output(range) {
       const look = (waitMs: number): Promise<OutputChunk> | OutputChunk | undefined =>
-        known.get(keyOf(range))?.run?.output(range.offset, waitMs) ?? store.output(range, range.offset);
+        known.get(nameOf(range))?.run?.output(range.offset, waitMs) ?? store.output(range, range.offset);
       const found = await look(range.wait_ms);
       if (found || range.wait_ms === 0) return found;
       // It may have been assigned a moment ago.
@@ -223,12 +253,13 @@ export function createAgent(options: AgentOptions): Agent {
   };
 }
 
-/** Whether the system was started anew since the last time. */
-function noteBoot(dir: string): boolean {
+/** Under which start of the system this runner ran last. `keep`: writes down that it is this one. */
+function bootNote(dir: string): { readonly isOther: boolean; keep(): void } {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, 'boot-id');
   const before = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   const now = bootId();
-  if (before !== now) writeFileSync(path, now, { mode: 0o600 });
-  return before !== undefined && before !== now;
+  const keep = (): void => replaceFile(path, now);
+  if (before === undefined) keep();
+  return { isOther: before !== undefined && before !== now, keep };
 }

@@ -39,20 +39,27 @@ describe('the record of an attempt', () => {
     expect(open().names()).toEqual(['a.1', 'a.2']);
   });
 
-  it('tells no end when it was cut off, and does not harm the next one', () => {
-    open().write('a.1', ended);
+  it('is the one before where the last one was cut off, and the next one is not harmed', () => {
+    const records = open();
+    records.write('a.1', started);
+    records.write('a.1', ended);
     truncateSync(file(), readFileSync(file()).length - 5);
-    expect(open().load('a.1')).toEqual(BEGUN);
-    open().write('a.2', ended);
     const next = open();
-    expect([next.damaged, next.load('a.1'), next.load('a.2')]).toEqual([false, BEGUN, ended]);
+    expect([next.damaged, next.load('a.1')]).toEqual([false, started]);
+    next.write('a.2', ended);
+    const last = open();
+    expect([last.damaged, last.load('a.1'), last.load('a.2')]).toEqual([false, started, ended]);
   });
 
-  it('of which not even the name can be read is known to be missing', () => {
+  it('tells no end when it is damaged, and is known to be missing when its name is', () => {
     open().write('a.1', ended);
-    appendFileSync(file(), 'a.');
+    appendFileSync(file(), 'a.1 {"pid"\n');
+    expect([open().damaged, open().load('a.1')]).toEqual([false, BEGUN]);
+    appendFileSync(file(), 'a.\n');
     const next = open();
-    expect([next.damaged, next.names(), next.load('a.1')]).toEqual([true, ['a.1'], ended]);
+    expect([next.damaged, next.names(), next.load('a.1')]).toEqual([true, ['a.1'], BEGUN]);
+    next.mend();
+    expect([next.damaged, open().damaged, open().names()]).toEqual([false, false, ['a.1']]);
   });
 
   it('is forgotten without the others, and what does not count any more leaves the disk', () => {

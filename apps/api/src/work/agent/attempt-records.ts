@@ -19,16 +19,19 @@ const recordSchema = z.object({
   pid: z.int().nullable(),
   startTime: z.string(),
   total: z.int(),
+  /** Whether its program was started, for all that is known. */
+  began: z.boolean(),
   end: jobEndSchema.nullable(),
 });
 export type AttemptRecord = z.infer<typeof recordSchema>;
 
-export const BEGUN: AttemptRecord = { pid: null, startTime: '', total: 0, end: null };
+export const BEGUN: AttemptRecord = { pid: null, startTime: '', total: 0, began: true, end: null };
 
 /** One file for all attempts of a runner. The names hold no space, and are ordered by time. */
 export interface AttemptRecords {
   /** A part could not be read: there may have been attempts that are not known here. */
   readonly damaged: boolean;
+  /** In the order of their newest words. */
   names(): string[];
   /** The newest word on it. Undefined: it was never begun. What cannot be read tells no end. */
   load(name: string): AttemptRecord | undefined;
@@ -36,6 +39,8 @@ export interface AttemptRecords {
   write(name: string, record: AttemptRecord): void;
   /** @throws Error of the system: they are forgotten all the same, until the file is read again */
   forget(names: ReadonlySet<string>): void;
+  /** Drops what cannot be read. @throws Error of the system */
+  mend(): void;
 }
 
 /** Where the newest line of an attempt is, bytes. */
@@ -68,16 +73,19 @@ export function openAttemptRecords(dir: string, logger: Logger): AttemptRecords 
   /** The next `length` bytes are the newest word on it. */
   function place(name: string, length: number): void {
     live += length - (places.get(name)?.length ?? 0);
+    places.delete(name);
     places.set(name, { offset: size, length });
     size += length;
   }
 
-  /** What was cut off, or cannot be read, is a line as well: it tells of an attempt without an end, if it tells its name. */
+  /**
+   * A line without its end was never written whole, so nothing was done by it: whatever was begun has a line before. What
+   * cannot be read otherwise tells of an attempt without an end, if it tells its name.
+   */
   function readLines(): void {
     const bytes = readFileSync(file);
-    while (size < bytes.length) {
-      const end = bytes.indexOf(LINE_END, size);
-      const line = bytes.subarray(size, end === -1 ? bytes.length : end + 1);
+    for (let end = bytes.indexOf(LINE_END); end !== -1; end = bytes.indexOf(LINE_END, size)) {
+      const line = bytes.subarray(size, end + 1);
       const space = line.indexOf(' ');
       if (space > 0) place(line.toString('utf8', 0, space), line.length);
       else {
@@ -86,11 +94,7 @@ export function openAttemptRecords(dir: string, logger: Logger): AttemptRecords 
       }
     }
     if (damaged) logger.warn({ path }, 'what is known of jobs cannot be read whole');
-    // One that was cut off must not run into the next one.
-    if (size > 0 && bytes.at(-1) !== LINE_END) {
-      append(Buffer.of(LINE_END));
-      size += 1;
-    }
+    if (size < bytes.length) ftruncateSync(file, size);
   }
 
   /** At `size`. @throws Error of the system: nothing was written then */
@@ -140,7 +144,9 @@ export function openAttemptRecords(dir: string, logger: Logger): AttemptRecords 
 
   readLines();
   return {
-    damaged,
+    get damaged() {
+      return damaged;
+    },
     names: () => [...places.keys()],
     load,
     write(name, record) {
@@ -154,6 +160,10 @@ export function openAttemptRecords(dir: string, logger: Logger): AttemptRecords 
         places.delete(name);
       }
       if (size > 2 * live + SLACK_BYTES) rewrite();
+    },
+    mend() {
+      if (damaged) rewrite();
+      damaged = false;
     },
   };
 }

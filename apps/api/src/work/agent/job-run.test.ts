@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished }
 import { uuidv7 } from '../../lib/ids';
 import { silentLogger } from '../../lib/logger';
 import { until } from '../../testing/until';
-import { createJobStore, type JobRun } from './job-run';
+import { BEGUN } from './attempt-records';
+import { createJobStore, type JobRun, lostEnd } from './job-run';
 import { launch } from './launch';
 import { endLeft } from './processes';
 import { createSpawner } from './spawner';
@@ -96,15 +97,16 @@ describe('a program', () => {
     const pid = run.pid ?? 0;
     expect(isAlive(pid)).toBe(true);
     const next = createJobStore({ dir, spawner, user: undefined, logger });
-    expect(next.recover(of)).toMatchObject({ outcome: 'lost', error: 'the runner was restarted while it ran' });
+    expect(next.recover(of)?.end).toMatchObject({ outcome: 'lost', error: 'the runner was restarted while it ran' });
     await run.ended;
     expect(isAlive(pid)).toBe(false);
     expect(next.recover({ ...of, attempt: 2 })).toBeUndefined();
   });
 
   it.each([
-    ['', `${JSON.stringify({ pid: null, startTime: '', total: 0, end: null })}\n`],
-    [', though the note of it is cut', '{"pid"'],
+    ['', ''],
+    [', though the note of its number is cut', 'NAME {"pid"'],
+    [', though the note of its number is damaged', 'NAME {"pid"\n'],
   ])(
     'that was started a moment before its runner was killed is found by its mark, with what left its session%s',
     async (_, note) => {
@@ -121,10 +123,10 @@ describe('a program', () => {
       const pids = [child.pid ?? 0, Number(line)];
       expect(pids.map(isAlive)).toEqual([true, true]);
       // Nobody had time to write down its number.
-      writeFileSync(join(dir, 'attempts.log'), `${name} ${note}`);
+      writeFileSync(join(dir, 'attempts.log'), `${name} ${JSON.stringify(BEGUN)}\n${note.replace('NAME', name)}`);
       const next = createJobStore({ dir, spawner, user: undefined, logger });
       await until(() => !pids.some(isAlive), 'nothing of it is left');
-      expect(next.recover(of)).toMatchObject({ outcome: 'lost' });
+      expect(next.recover(of)?.end).toMatchObject({ outcome: 'lost' });
     },
   );
 
@@ -139,17 +141,17 @@ describe('a program', () => {
     await until(() => !existsSync(work), 'the directory is gone');
   });
 
-  it.each([
-    ['nothing', 'true', true],
-    ['a file', 'touch .left', false],
-    ['other permissions', 'chmod 755 .', false],
-  ])('that left %s in its directory: the next one works in the same: %s', async (_, what, isSame) => {
-    const { store, run } = start('sh', '-c', `pwd; ${what}`);
-    const { end: first } = await run.ended;
-    const next = store.start({ id: uuidv7(), attempt: 1 }, spec('sh', '-c', 'pwd; ls -A'));
-    runs.push(next);
-    const { end: second } = await next.ended;
-    expect(second.outputTail.trim().split('\n')).toHaveLength(1);
-    expect(second.outputTail === first.outputTail).toBe(isSame);
+  it('is kept for its output by when it ended, and as long as somebody needs it', async () => {
+    const go = join(dir, 'go');
+    const { of, store, run } = start('sh', '-c', `echo hello; while [ ! -e ${go} ]; do sleep 0.05; done`);
+    const others = Array.from({ length: 400 }, () => ({ id: uuidv7(), attempt: 1 }));
+    for (const other of others) store.note(other, lostEnd('gone'));
+    writeFileSync(go, '');
+    await run.ended;
+    const needed = others[0] ?? of;
+    store.prune((name) => name === `${needed.id}.1`);
+    const known = (one: typeof of) => store.recover(one) !== undefined;
+    expect([known(of), known(needed), others.filter(known).length]).toEqual([true, true, 300]);
+    expect(store.output(of, 0)).toMatchObject({ total: 6 });
   });
 });

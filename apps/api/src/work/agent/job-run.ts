@@ -27,8 +27,7 @@ export interface JobRun {
   readonly pid: number | undefined;
   /** Resolves once it was started and runs on, or is over. */
   readonly begun: Promise<unknown>;
-  /** `began`: its program was started. */
-  readonly ended: Promise<{ readonly began: boolean; readonly end: JobEnd }>;
+  readonly ended: Promise<AttemptEnd>;
   /** Ends the process group. The first reason counts. */
   stop(why: StopReason): void;
   /** Its output from a byte on; waits up to `waitMs` for more while it runs. */
@@ -40,20 +39,32 @@ export interface AttemptId {
   readonly attempt: number;
 }
 
+export interface AttemptEnd {
+  /** Its program was started, for all that is known. */
+  readonly began: boolean;
+  readonly end: JobEnd;
+}
+
+export const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
+
 /** The attempts of one runner on its disk: what it has begun is known after it was killed, too. */
 export interface JobStore {
   /** There may have been attempts of an earlier process that are not known here. */
   readonly damaged: boolean;
+  /** Drops what cannot be read of them. @throws Error of the system */
+  mend(): void;
   /** How an attempt ended that an earlier process began: it is ended now if it still ran. Undefined: it was never begun. */
-  recover(of: AttemptId): JobEnd | undefined;
+  recover(of: AttemptId): AttemptEnd | undefined;
+  /** Writes down how one ended of which nothing is known here. @throws Error of the system */
+  note(of: AttemptId, end: JobEnd): void;
   /** @throws Error of the system: nothing was begun */
   start(of: AttemptId, spec: ExecSpec): JobRun;
   /** Tries what `start` needs. @returns why none could be begun now; empty when one could */
   hindrance(): string;
   /** Of an attempt that is over. */
   output(of: AttemptId, offset: number): OutputChunk | undefined;
-  /** Forgets the oldest attempts beyond those that are kept for their output. */
-  prune(): void;
+  /** Forgets those that ended first, beyond those that are kept for their output. `isKnown`: still needed, by its name. */
+  prune(isKnown: (name: string) => boolean): void;
 }
 
 export interface JobStoreOptions {
@@ -71,10 +82,9 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   mkdirSync(workDir, { recursive: true, mode: 0o711 });
   const pool = createWorkPool({ root: workDir, user, works });
   const records = openAttemptRecords(dir, logger);
-  const nameOf = ({ id, attempt }: AttemptId): string => `${id}.${attempt}`;
   const logPath = (of: AttemptId): string => join(dir, `${nameOf(of)}.log`);
-  /** Attempts that are on disk, in the order in which they were begun; false while they are under way. */
-  const isOver = new Map(records.names().map((name) => [name, true]));
+  /** Attempts that are on disk and not under way, in the order in which they ended. */
+  const over = new Set(records.names());
 
   /** What is known of an attempt is told all the same where it cannot be kept. */
   function keep(name: string, write: () => void): void {
@@ -84,18 +94,19 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       logger.error({ err: error, attempt: name }, 'what is known of a job cannot be kept on the disk');
     }
   }
-  function keepEnd(name: string, end: JobEnd, total: number): void {
-    keep(name, () => records.write(name, { ...BEGUN, total, end }));
-    isOver.set(name, true);
+  function keepEnd(name: string, { began, end }: AttemptEnd, total: number): void {
+    keep(name, () => records.write(name, { ...BEGUN, began, total, end }));
+    over.add(name);
   }
 
-  function recover(of: AttemptId): JobEnd | undefined {
+  function recover(of: AttemptId): AttemptEnd | undefined {
     const name = nameOf(of);
     const record = records.load(name);
-    if (!record || record.end) return record?.end ?? undefined;
+    if (!record) return undefined;
+    if (record.end) return { began: record.began, end: record.end };
     // Its number is not known when it was started a moment before the end of that process: its mark tells who it is.
     endLeft(name, record.pid === null ? undefined : { pid: record.pid, startTime: record.startTime });
-    const ended = lostEnd('the runner was restarted while it ran');
+    const ended = { began: true, end: lostEnd('the runner was restarted while it ran') };
     keep(name, () => removeOutput(logPath(of)));
     keepEnd(name, ended, 0);
     return ended;
@@ -104,9 +115,9 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
   /** @returns where its program works @throws Error of the system: nothing was begun, and its trace tells no end */
   function prepare(name: string): string {
     records.write(name, BEGUN);
-    isOver.set(name, true);
+    over.add(name);
     const cwd = pool.take();
-    isOver.set(name, false);
+    over.delete(name);
     return cwd;
   }
 
@@ -122,10 +133,10 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       onOutput: (chunk) => log.write(chunk),
     });
     let pid: number | undefined;
-    let over = false;
+    let isOver = false;
     const begun = program.started.then((identity) => {
       pid = identity?.pid;
-      if (identity && isOver.get(name) === false) keep(name, () => records.write(name, { ...BEGUN, ...identity }));
+      if (identity && !isOver) keep(name, () => records.write(name, { ...BEGUN, ...identity }));
     });
     const { ended, stop } = watch(program, spec);
     return {
@@ -136,17 +147,17 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
       stop,
       async output(offset, waitMs) {
         await log.waitBeyond(offset, waitMs);
-        return outputChunk(path, offset, log.total, over);
+        return outputChunk(path, offset, log.total, isOver);
       },
       ended: ended.then(({ began, ...end }) => {
-        over = true;
+        isOver = true;
         pool.release(cwd);
         log.close();
         const { total, problem } = log;
         const cut = problem === '' ? '' : `its output is cut off, ${problem}`;
         const error = [end.error, cut].filter(Boolean).join('; ');
         const whole = { ...end, error, outputTail: readTail(path, total), outputBytes: total };
-        keepEnd(name, whole, total);
+        keepEnd(name, { began, end: whole }, total);
         return { began, end: whole };
       }),
     };
@@ -165,28 +176,34 @@ export function createJobStore({ dir, spawner, user, logger }: JobStoreOptions):
     }
   }
 
-  for (const name of isOver.keys()) {
+  for (const name of [...over]) {
     const [id = '', attempt] = name.split('.');
     recover({ id, attempt: Number(attempt) });
   }
   for (const name of readdirSync(workDir)) void works.remove(join(workDir, name));
 
   return {
-    damaged: records.damaged,
+    get damaged() {
+      return records.damaged;
+    },
+    mend: records.mend,
     recover,
+    note(of, end) {
+      records.write(nameOf(of), { ...BEGUN, began: false, end });
+      over.add(nameOf(of));
+    },
     start,
     hindrance,
     output(of, offset) {
       const record = records.load(nameOf(of));
       return record ? outputChunk(logPath(of), offset, record.total, true) : undefined;
     },
-    prune() {
-      if (isOver.size <= KEPT + PRUNE_SLACK) return;
-      const over = [...isOver].flatMap(([name, itIs]) => (itIs ? [name] : []));
-      const oldest = new Set(over.slice(0, isOver.size - KEPT));
+    prune(isKnown) {
+      if (over.size <= KEPT + PRUNE_SLACK) return;
+      const oldest = new Set([...over].slice(0, over.size - KEPT).filter((name) => !isKnown(name)));
       for (const name of oldest) {
         keep(name, () => removeOutput(join(dir, `${name}.log`)));
-        isOver.delete(name);
+        over.delete(name);
       }
       keep('those that are forgotten', () => records.forget(oldest));
     },

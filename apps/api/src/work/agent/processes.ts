@@ -88,13 +88,19 @@ export function endLeft(instance: string, leader: ProcessIdentity | undefined): 
   }
 }
 
-function worksBelow(pid: number, directory: string): boolean {
+/** The directories that processes work in, as far as this one may see them. */
+export const workedIn = (): Set<string> =>
+  new Set(readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (directoryOf(Number(name)) ?? []) : [])));
+
+function directoryOf(pid: number): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${directory}/`);
+    return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+const worksBelow = (pid: number, directory: string): boolean => directoryOf(pid)?.startsWith(`${directory}/`) === true;
 
 function readOrEmpty(path: string): string {
   try {

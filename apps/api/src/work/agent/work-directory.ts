@@ -30,7 +30,6 @@ export function createWorkDirectories(options: {
 }): WorkDirectories {
   const { spawner, user, logger } = options;
   const gate = createGate(AT_ONCE);
-  const never = new AbortController().signal;
 
   async function emptyAsUser(path: string): Promise<void> {
     let output = '';
@@ -59,7 +58,7 @@ export function createWorkDirectories(options: {
 
   return {
     async remove(path) {
-      const leave = await gate.enter(never);
+      const leave = await gate.enter();
       try {
         await removeNow(path);
       } catch (error) {

@@ -1,9 +1,10 @@
 import { chownSync, lstatSync, mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProgramUser } from '../../lib/program-user';
+import { workedIn } from './processes';
 import type { WorkDirectories } from './work-directory';
 
-/** Directories that programs work in, each one's own while it runs. */
+/** Directories that programs work in, each one's own. */
 export interface WorkPool {
   /** An empty one. @throws Error of the system */
   take(): string;
@@ -13,10 +14,12 @@ export interface WorkPool {
 
 const MAX_IDLE = 64;
 const MODE = 0o700;
+/** One look at all processes is for what was released within this time. */
+const LOOK_MS = 100;
 
 /**
- * What was left as it was found serves the next one, anything else is removed: to make and remove a directory waits for the
- * disk that the log is synced to, and costs more than a short job.
+ * What was left as it was found, and where no process works any more, serves the next one; anything else is removed. To make
+ * and remove a directory waits for the disk that the log is synced to, and costs more than a short job.
  */
 export function createWorkPool(options: {
   /** Only this process's user writes to it. */
@@ -27,6 +30,7 @@ export function createWorkPool(options: {
 }): WorkPool {
   const { root, user, works } = options;
   const idle: string[] = [];
+  let released: string[] = [];
 
   function make(): string {
     // Mode 0700.
@@ -44,20 +48,22 @@ export function createWorkPool(options: {
     }
   }
 
-  function takeIdle(): string | undefined {
-    for (let path = idle.pop(); path !== undefined; path = idle.pop()) {
-      if (isUntouched(path)) return path;
-      void works.remove(path);
+  function look(): void {
+    const inUse = workedIn();
+    for (const path of released) {
+      if (idle.length < MAX_IDLE && !inUse.has(path) && isUntouched(path)) idle.push(path);
+      // Not waited for: there may be much in it.
+      else void works.remove(path);
     }
-    return undefined;
+    released = [];
   }
 
   return {
-    take: () => takeIdle() ?? make(),
+    take: () => idle.pop() ?? make(),
     release(path) {
-      if (idle.length < MAX_IDLE && isUntouched(path)) idle.push(path);
-      // Not waited for: there may be much in it.
-      else void works.remove(path);
+      // What is in it is removed at once.
+      if (!isUntouched(path)) return void works.remove(path);
+      if (released.push(path) === 1) setTimeout(look, LOOK_MS).unref();
     },
   };
 }

@@ -9,7 +9,7 @@ import {
   MAX_OPEN_JOBS,
 } from '@quorate/shared/jobs';
 import type { SchemaOutput } from '@quorate/shared/route';
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt } from 'drizzle-orm';
 import type { StateDb } from '../../db/state-store';
 import { type Endpoint, endpoint } from '../../http/endpoint';
 import { pageOf, textCursor } from '../../http/page';
@@ -47,13 +47,14 @@ export function jobEndpoints({ clock, logs, stopping }: JobEndpointDeps): Endpoi
         schedule === undefined ? undefined : eq(jobs.scheduleId, schedule),
         runner === undefined ? undefined : eq(jobs.runnerId, runner),
       );
-      const rows = ctx.db
-        .select()
+      // Whole rows are read of one page, not of all that have to be sorted for it.
+      const page = ctx.db
+        .select({ id: jobs.id })
         .from(jobs)
         .where(where)
         .orderBy(desc(jobs.id))
-        .limit(limit + 1)
-        .all();
+        .limit(limit + 1);
+      const rows = ctx.db.select().from(jobs).where(inArray(jobs.id, page)).orderBy(desc(jobs.id)).all();
       const loads = runnerLoads(ctx.db);
       const view = (row: (typeof rows)[number]) => viewJob(ctx.db, row, loads, clock());
       return pageOf(ctx, jobRoutes.list.path, rows, limit, ({ id }) => id, view);

@@ -38,7 +38,9 @@ export const jobs = sqliteTable(
   },
   (table) => [
     // Partial: every change of a job's state would else write to all of them. A query says the same as their condition.
-    index('jobs_open').on(table.state, table.labels, table.rank, table.id).where(isNull(table.finishedAt)),
+    index('jobs_open')
+      .on(table.state, table.labels, table.rank, table.id, table.notBefore)
+      .where(isNull(table.finishedAt)),
     index('jobs_ended').on(table.state, table.finishedAt, table.id).where(isNotNull(table.finishedAt)),
     index('jobs_runner').on(table.runnerId).where(isNotNull(table.runnerId)),
     index('jobs_schedule').on(table.scheduleId, table.state).where(isNotNull(table.scheduleId)),

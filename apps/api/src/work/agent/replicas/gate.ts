@@ -1,7 +1,7 @@
 /** Lets so many in at once. */
 export interface Gate {
   /** Resolves when there is room, or when `signal` is aborted. @returns to be called once, to leave */
-  enter(signal: AbortSignal): Promise<() => void>;
+  enter(signal?: AbortSignal): Promise<() => void>;
 }
 
 export function createGate(room: number): Gate {
@@ -14,15 +14,15 @@ export function createGate(room: number): Gate {
   };
   return {
     async enter(signal) {
-      while (inside >= room && !signal.aborted) {
+      while (inside >= room && !signal?.aborted) {
         await new Promise<void>((resolve) => {
           const go = (): void => {
             waiting.delete(go);
-            signal.removeEventListener('abort', go);
+            signal?.removeEventListener('abort', go);
             resolve();
           };
           waiting.add(go);
-          signal.addEventListener('abort', go, { once: true });
+          signal?.addEventListener('abort', go, { once: true });
         });
       }
       inside += 1;
