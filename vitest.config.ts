@@ -27,8 +27,8 @@ export default defineConfig({
           exclude: NEVER,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each file has a cluster of its own. Two at once wait for a quarter of the time; three keep two cores busy.
-          maxWorkers: 3,
+          // Each file has a cluster of its own, and browsers: more at once do not get done sooner on two cores.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
