@@ -12,9 +12,9 @@ const STARTS = 30;
 const JOBS = 1_000;
 const PAIRS = 3;
 /** Jobs in one request. */
-const BATCH = 50;
+const BATCH = 100;
 /** Jobs at once on each of the three nodes. */
-const CONCURRENCY = 8;
+const CONCURRENCY = 16;
 const NODES = 3;
 const SUBMITTERS = 32;
 const SETTINGS = { 'workers.concurrency': String(CONCURRENCY), 'log.level': 'warn' };
